@@ -1,0 +1,93 @@
+//! The arithmetic of EN 16931-1, BR-CO-10 to BR-CO-17, exact: no tolerance.
+//!
+//! A term that is missing where the norm makes it optional counts as nothing;
+//! a sum is checked when both of its sides are told, what is missing is for the presence rules.
+//! In a summary, totals that contradict each other are a warning: legacy exports round each for itself.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::document::Invoice;
+use crate::rules::Severity;
+use crate::rules::report::Report;
+
+pub(super) fn check(invoice: &Invoice, report: &mut Report) {
+    let severity = if invoice.is_full() { Severity::Fatal } else { Severity::Warning };
+    if invoice.is_full() {
+        parts(invoice, report);
+    }
+    totals(invoice, severity, report);
+    report.each("vat_breakdown", &invoice.vat_breakdown, |report, vat| {
+        let (Some(taxable), Some(tax)) = (vat.taxable_amount, vat.tax_amount) else {
+            return;
+        };
+        if vat_of(taxable, vat.rate.unwrap_or_default()) != Some(tax) {
+            let message = "BT-117 is not BT-116 × BT-119 ÷ 100, rounded to two decimals";
+            report.add(severity, "BR-CO-17", "tax_amount", message.into());
+        }
+    });
+}
+
+/// The VAT of an amount: rounded to two decimals, halves away from zero. `None` beyond what a decimal holds.
+fn vat_of(taxable: Decimal, rate: Decimal) -> Option<Decimal> {
+    let product = taxable.checked_mul(rate)?.checked_div(Decimal::ONE_HUNDRED)?;
+    Some(product.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+}
+
+/// The sum of what is told; `None` when something is not, or beyond what a decimal holds.
+fn sum(amounts: impl Iterator<Item = Option<Decimal>>) -> Option<Decimal> {
+    amounts.into_iter().try_fold(Decimal::ZERO, |sum, amount| sum.checked_add(amount?))
+}
+
+/// Totals are the sums of the parts that the invoice lists.
+fn parts(invoice: &Invoice, report: &mut Report) {
+    let totals = &invoice.totals;
+    let lines = sum(invoice.lines.iter().map(|line| line.net_amount));
+    let allowances = sum(invoice.allowances.iter().map(|allowance| allowance.amount));
+    let charges = sum(invoice.charges.iter().map(|charge| charge.amount));
+    let vat = sum(invoice.vat_breakdown.iter().map(|vat| vat.tax_amount));
+    let optional = |total: Option<Decimal>| Some(total.unwrap_or_default());
+    // A total VAT is optional; told or not, it is there once some VAT is.
+    let vat_total = if vat.is_some_and(|vat| !vat.is_zero()) { optional(totals.vat_amount) } else { totals.vat_amount };
+    let has_lines = !invoice.lines.is_empty();
+    let rules = [
+        ("BR-CO-10", "line_net_amount", totals.line_net_amount.filter(|_| has_lines), lines, "BT-106 is not Σ BT-131"),
+        ("BR-CO-11", "allowance_amount", optional(totals.allowance_amount), allowances, "BT-107 is not Σ BT-92"),
+        ("BR-CO-12", "charge_amount", optional(totals.charge_amount), charges, "BT-108 is not Σ BT-99"),
+        ("BR-CO-14", "vat_amount", vat_total, vat, "BT-110 is not Σ BT-117"),
+    ];
+    report.within("totals", |report| {
+        for (rule, name, total, parts, message) in rules {
+            if total.zip(parts).is_some_and(|(total, parts)| total != parts) {
+                report.fatal(rule, name, message);
+            }
+        }
+    });
+}
+
+/// Totals agree with each other.
+fn totals(invoice: &Invoice, severity: Severity, report: &mut Report) {
+    let totals = &invoice.totals;
+    let plus = |left: Option<Decimal>, right: Option<Decimal>| left?.checked_add(right.unwrap_or_default());
+    let minus = |left: Option<Decimal>, right: Option<Decimal>| left?.checked_sub(right.unwrap_or_default());
+    let without_vat = plus(minus(totals.line_net_amount, totals.allowance_amount), totals.charge_amount);
+    let with_vat = plus(totals.amount_without_vat, totals.vat_amount);
+    let due = plus(minus(totals.amount_with_vat, totals.paid_amount), totals.rounding_amount);
+    let rules = [
+        (
+            "BR-CO-13",
+            "amount_without_vat",
+            totals.amount_without_vat,
+            without_vat,
+            "BT-109 is not BT-106 − BT-107 + BT-108",
+        ),
+        ("BR-CO-15", "amount_with_vat", totals.amount_with_vat, with_vat, "BT-112 is not BT-109 + BT-110"),
+        ("BR-CO-16", "due_amount", totals.due_amount, due, "BT-115 is not BT-112 − BT-113 + BT-114"),
+    ];
+    report.within("totals", |report| {
+        for (rule, name, told, computed, message) in rules {
+            if told.zip(computed).is_some_and(|(told, computed)| told != computed) {
+                report.add(severity, rule, name, message.into());
+            }
+        }
+    });
+}
