@@ -1,0 +1,21 @@
+//! CSV drops: reads and writes delimited text files.
+//!
+//! What every file connector does (finding, settling, archiving, publishing) is in `files`; here is the grammar of
+//! delimited text: [`settings`] are the published configuration, `splitter` finds records in bytes, `header` finds the
+//! columns, `reader` makes rows and groups of rows, `footer` holds a file against its own control totals,
+//! and `writer` renders changes.
+
+mod connector_port;
+mod dialect;
+mod footer;
+mod group;
+mod header;
+mod reader;
+pub mod settings;
+mod splitter;
+mod writer;
+
+pub use settings::CsvDrop;
+
+#[cfg(test)]
+mod tests;

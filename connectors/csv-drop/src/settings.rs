@@ -1,0 +1,222 @@
+//! The configuration of a CSV connector; its doc comments are the published reference.
+
+use std::collections::BTreeMap;
+
+use canonical::entity::Entity;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Reads and writes delimited text files in folders.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvDrop {
+    /// The streams to read, by name.
+    #[serde(default)]
+    pub streams: BTreeMap<String, CsvStream>,
+    /// The files to write, by entity: `customer`, `invoice`, `payment`, `allocation`, or a declared one.
+    #[serde(default)]
+    pub targets: BTreeMap<String, CsvTarget>,
+    /// How changes are gathered into files.
+    #[serde(default)]
+    pub gather: Gather,
+}
+
+/// How changes are gathered into files: a file closes on count or on age, whichever comes first.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gather {
+    /// At most this many changes go into one batch, and so into one file per entity.
+    pub changes_max: usize,
+    /// A batch closes once its oldest change has waited for this many milliseconds.
+    pub age_ms_max: u64,
+}
+
+impl Default for Gather {
+    fn default() -> Self {
+        Gather { changes_max: 10_000, age_ms_max: 1_000 }
+    }
+}
+
+files::pick_up_settings! {
+    /// A folder of delimited text files to read.
+    pub struct CsvStream {
+        /// The character between two values: one ASCII character, such as `;`, `,`, `|` or a tab (`"\t"`). Default: `,`.
+        #[serde(default = "comma")]
+        pub delimiter: char,
+        /// The character around values that contain delimiters or line ends; doubled inside them. Default: `"`.
+        /// An empty text switches quoting off: quotes are then ordinary characters.
+        #[serde(default = "quotation_mark")]
+        pub quote: String,
+        /// Where the header is. Default: `first`, or `none` when `columns` are given.
+        #[serde(default)]
+        pub header: Option<Header>,
+        /// The names of the columns, for files without a header; with one, these names replace those of the header.
+        #[serde(default)]
+        pub columns: Vec<String>,
+        /// Lines that start with this text are skipped. Default: none are.
+        #[serde(default)]
+        pub comment: Option<String>,
+        /// What the last line of a complete file looks like. A file without it was cut off, and is refused as a whole.
+        #[serde(default)]
+        pub footer: Option<Footer>,
+        /// What happens to rows with more or fewer values than there are columns.
+        #[serde(default)]
+        pub ragged: Ragged,
+        /// A record, with all the lines that its quotes span, has at most this many bytes; a longer one is rejected.
+        #[serde(default = "record_bytes_max")]
+        pub record_bytes_max: usize,
+        /// A group of rows that form one record has at most this many rows; a larger one is rejected.
+        #[serde(default = "group_rows_max")]
+        pub group_rows_max: usize,
+    }
+}
+
+/// Where the header is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Header {
+    /// The first line that is neither blank nor a comment.
+    First,
+    /// There is none; `columns` must be given.
+    None,
+    /// The line with this number, counted from 1.
+    Line(u64),
+    /// The first line whose first values are these; the lines before it are a preamble of at most 200 lines.
+    StartsWith(Vec<String>),
+}
+
+/// What the last line of a complete file looks like, and what it says about the rows before it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Footer {
+    /// The text that the last line starts with, and that no row starts with.
+    pub starts_with: String,
+    /// Which value of the footer, counted from 1, is the number of rows.
+    #[serde(default)]
+    pub count: Option<usize>,
+    /// Which value of the footer is the sum of which column.
+    #[serde(default)]
+    pub sum: Option<ControlTotal>,
+}
+
+/// Which value of the footer is the sum of which column.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ControlTotal {
+    /// Which value of the footer, counted from 1.
+    pub at: usize,
+    /// The name of the column.
+    pub column: String,
+    /// The decimal sign of both. Default: `.`. Spaces and apostrophes between digits are ignored.
+    #[serde(default = "point")]
+    pub decimal: char,
+}
+
+/// What happens to rows with more or fewer values than there are columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ragged {
+    /// They are rejected, each by its line.
+    #[default]
+    Reject,
+    /// Missing values at the end are blank, and surplus values at the end are dropped if they are blank;
+    /// a row with surplus values that are not blank is rejected.
+    Pad,
+}
+
+files::publisher_settings! {
+    /// The files to write for one entity. The name must contain `{batch}`.
+    pub struct CsvTarget {
+        /// The character between two values. Default: `,`.
+        #[serde(default = "comma")]
+        pub delimiter: char,
+        /// The character around values that contain delimiters, quotes or line ends. Default: `"`.
+        #[serde(default = "quotation_mark")]
+        pub quote: String,
+        /// Whether all values are quoted, not only those that need it. Default: no.
+        #[serde(default)]
+        pub quote_all: bool,
+        /// Whether the first line names the columns. Default: yes.
+        #[serde(default = "yes")]
+        pub header: bool,
+        /// The columns, in order. A record with content in another column is refused. Default: all columns of the
+        /// records in the file, in the order of their first appearance.
+        #[serde(default)]
+        pub columns: Vec<String>,
+        /// The end of each line. Default: `crlf`, as RFC 4180 has it.
+        #[serde(default)]
+        pub line_end: LineEnd,
+        /// Whether the file starts with a byte order mark, which Excel needs to recognise UTF-8. Default: no.
+        #[serde(default)]
+        pub byte_order_mark: bool,
+        /// What is written for a record that was removed.
+        #[serde(default)]
+        pub removal: Removal,
+    }
+}
+
+/// The end of each line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LineEnd {
+    /// Carriage return and line feed.
+    #[default]
+    Crlf,
+    /// Line feed.
+    Lf,
+}
+
+/// What is written for a record that was removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Removal {
+    /// The removal is refused, and an operator decides.
+    #[default]
+    Refuse,
+    /// Nothing is written; the system keeps the record.
+    Ignore,
+    /// The row is written with a flag.
+    Column(RemovalColumn),
+}
+
+/// A column that tells removed rows from others.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalColumn {
+    /// The name of the column; it is added where the records do not have it.
+    pub name: String,
+    /// Its value in the row of a removed record.
+    pub value: String,
+    /// Its value in other rows, unless the record has one. Default: blank.
+    #[serde(default)]
+    pub otherwise: String,
+}
+
+fn comma() -> char {
+    ','
+}
+
+fn quotation_mark() -> String {
+    "\"".to_owned()
+}
+
+fn point() -> char {
+    '.'
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn record_bytes_max() -> usize {
+    1 << 20
+}
+
+fn group_rows_max() -> usize {
+    10_000
+}
+
+/// Reads the name of an entity, for a message that names the table.
+pub(crate) fn entity(name: &str) -> Result<Entity, connector::Fault> {
+    name.parse().map_err(|error| connector::Fault::halt(format!("targets.{name}: {error}")))
+}

@@ -1,0 +1,328 @@
+//! Goes through a document event by event: names resolved, entities decoded, DTDs refused, every limit in place.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::Arc;
+
+use canonical::record::{Name, Tree, TreeBuilder};
+use files::Problem;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::name::{Namespace, ResolveResult};
+use quick_xml::reader::NsReader;
+use quick_xml::{Error, XmlVersion};
+
+use crate::context::Context;
+use crate::path::Path;
+use crate::recorder::Recorder;
+
+/// What to look for, and how much to bear.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub records: Vec<Path>,
+    pub context: Context,
+    pub record_bytes_max: usize,
+    pub depth_max: usize,
+}
+
+/// A record that was passed.
+pub(crate) struct Passed {
+    /// Absent when records are only passed over.
+    pub tree: Option<Tree>,
+    pub line: u64,
+}
+
+/// Names that were met, so that each is allocated once.
+#[derive(Default)]
+struct NameCache {
+    by_namespace: HashMap<Arc<str>, HashMap<Box<str>, Name>>,
+}
+
+impl NameCache {
+    fn name(&mut self, namespace: &str, local: &str) -> Name {
+        if let Some(name) = self.by_namespace.get(namespace).and_then(|names| names.get(local)) {
+            return name.clone();
+        }
+        let shared = self
+            .by_namespace
+            .get_key_value(namespace)
+            .map_or_else(|| namespace.into(), |(shared, _)| Arc::clone(shared));
+        let name = Name { namespace: Arc::clone(&shared), local: local.into() };
+        self.by_namespace.entry(shared).or_default().insert(local.into(), name.clone());
+        name
+    }
+}
+
+/// Goes through one document.
+pub(crate) struct Walker<R: Read> {
+    reader: NsReader<Recorder<R>>,
+    buffer: Vec<u8>,
+    plan: Plan,
+    names: NameCache,
+    /// The open elements outside of records; the last one is a record while `inside` is not 0.
+    open: Vec<Name>,
+    /// How many elements of a record are open.
+    inside: usize,
+    builder: TreeBuilder,
+    /// Whether records are built, not only passed over.
+    pub builds: bool,
+    had_root: bool,
+}
+
+impl<R: Read> Walker<R> {
+    pub fn new(content: R, plan: Plan) -> Self {
+        let mut reader = NsReader::from_reader(Recorder::new(content, plan.record_bytes_max));
+        reader.config_mut().expand_empty_elements = true;
+        Walker {
+            reader,
+            buffer: Vec::new(),
+            plan,
+            names: NameCache::default(),
+            open: Vec::new(),
+            inside: 0,
+            builder: TreeBuilder::new(),
+            builds: true,
+            had_root: false,
+        }
+    }
+
+    pub fn recorder(&self) -> &Recorder<R> {
+        self.reader.get_ref()
+    }
+
+    /// Goes on behind the next record; `None` at the end of the document.
+    pub fn next(&mut self) -> Result<Option<Passed>, Problem> {
+        loop {
+            if self.inside == 0 {
+                self.reader.get_mut().mark();
+            }
+            self.buffer.clear();
+            // The buffer is lent to the event, and everything else stays at hand.
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let event = match self.reader.read_event_into(&mut buffer) {
+                Ok(event) => event,
+                Err(error) => return Err(self.problem(error)),
+            };
+            let passed = self.handle(event)?;
+            self.buffer = buffer;
+            match passed {
+                Step::On => {}
+                Step::Record(passed) => return Ok(Some(passed)),
+                Step::End => return Ok(None),
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event<'_>) -> Result<Step, Problem> {
+        match event {
+            Event::Start(start) => self.start(&start)?,
+            Event::End(_) => return Ok(self.end()),
+            Event::Text(text) => self.text(&text.xml10_content())?,
+            Event::CData(text) => self.text(&text.xml10_content())?,
+            Event::GeneralRef(reference) => self.reference(&reference)?,
+            Event::DocType(_) => {
+                return Err(self.refused(
+                    "xml.dtd",
+                    "the file has a DTD, which is refused: it can name other files and blow up memory",
+                ));
+            }
+            // With the option set, empty elements come as a start and an end.
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+            Event::Eof => return self.end_of_file(),
+        }
+        Ok(Step::On)
+    }
+
+    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), Problem> {
+        if self.open.len() + self.inside > self.plan.depth_max {
+            let reason = format!("elements are nested more than depth_max = {} deep", self.plan.depth_max);
+            return Err(self.refused("xml.too-deep", &reason));
+        }
+        let name = {
+            let (namespace, local) = self.reader.resolver().resolve_element(start.name());
+            match namespace {
+                ResolveResult::Bound(Namespace(uri)) => self.names.name(uri, local.into_inner()),
+                ResolveResult::Unbound => self.names.name("", local.into_inner()),
+                ResolveResult::Unknown(prefix) => {
+                    let reason = format!("the prefix \"{prefix}\" is not declared");
+                    return Err(self.refused("xml.prefix", &reason));
+                }
+            }
+        };
+        if self.inside == 0 {
+            return self.start_outside(name, start);
+        }
+        self.inside += 1;
+        if self.builds {
+            self.builder.open(&name);
+        }
+        self.attributes(start, false)
+    }
+
+    /// An element outside of records: it may be one, or hold what records need.
+    fn start_outside(&mut self, name: Name, start: &BytesStart<'_>) -> Result<(), Problem> {
+        if self.open.is_empty() {
+            self.check_root(&name)?;
+        }
+        self.open.push(name);
+        let is_record = self.plan.records.iter().any(|path| path.fits(&self.open));
+        if !is_record {
+            self.plan.context.open(&self.open);
+            return self.attributes(start, true);
+        }
+        self.inside = 1;
+        if self.builds {
+            self.builder.open(&self.open[self.open.len() - 1]);
+        }
+        self.attributes(start, false)?;
+        if self.builds && !self.plan.context.is_empty() {
+            self.plan.context.add_to(&mut self.builder);
+        }
+        Ok(())
+    }
+
+    fn check_root(&mut self, root: &Name) -> Result<(), Problem> {
+        if self.had_root {
+            return Err(
+                self.refused("xml.ill-formed", "a second root element follows the first; a file holds one document")
+            );
+        }
+        self.had_root = true;
+        if self.plan.records.iter().any(|path| path.allows_root(root)) {
+            return Ok(());
+        }
+        let expected: Vec<String> = self.plan.records.iter().map(ToString::to_string).collect();
+        let reason = format!(
+            "the root element is {} in namespace \"{}\", so there cannot be any {}",
+            root.local,
+            root.namespace,
+            expected.join(" or ")
+        );
+        Err(self.refused("xml.root", &reason))
+    }
+
+    /// Checks the attributes of an element, and adds them to the record or to its context.
+    fn attributes(&mut self, start: &BytesStart<'_>, outside: bool) -> Result<(), Problem> {
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|error| self.problem(Error::InvalidAttr(error)))?;
+            if attribute.key.as_namespace_binding().is_some() {
+                continue;
+            }
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| self.problem(error))?;
+            if outside && self.plan.context.is_empty() || !outside && !self.builds {
+                continue;
+            }
+            let (namespace, local) = self.reader.resolver().resolve_attribute(attribute.key);
+            let name = match namespace {
+                ResolveResult::Bound(Namespace(uri)) => self.names.name(uri, local.into_inner()),
+                _ => self.names.name("", local.into_inner()),
+            };
+            if outside {
+                let at = self.plan.context.attributes(&self.open).find(|(_, step)| step.fits(&name)).map(|(at, _)| at);
+                if let Some(at) = at {
+                    self.plan.context.set(at, &value, self.open.len());
+                }
+            } else {
+                self.builder.attribute(&name, &value);
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Problem> {
+        if self.inside > 0 {
+            if self.builds {
+                self.builder.text(text);
+            }
+        } else if self.open.is_empty() {
+            if !text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']).is_empty() {
+                return Err(self.refused(
+                    "xml.ill-formed",
+                    "there is text outside of the root element; this is not an XML document",
+                ));
+            }
+        } else {
+            self.plan.context.text(text, self.open.len());
+        }
+        Ok(())
+    }
+
+    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), Problem> {
+        if reference.is_char_ref() {
+            let character = reference.resolve_char_ref().map_err(|error| self.problem(error))?;
+            return self.text(character.unwrap_or_default().encode_utf8(&mut [0; 4]));
+        }
+        match quick_xml::escape::resolve_xml_entity(reference) {
+            Some(text) => self.text(text),
+            None => Err(self.refused("xml.entity", ENTITY)),
+        }
+    }
+
+    fn end(&mut self) -> Step {
+        if self.inside > 1 {
+            self.inside -= 1;
+            if self.builds {
+                self.builder.close();
+            }
+            return Step::On;
+        }
+        let is_record = self.inside == 1;
+        self.inside = 0;
+        self.open.pop();
+        self.plan.context.close(self.open.len());
+        if !is_record {
+            return Step::On;
+        }
+        let tree = if self.builds { self.builder.close() } else { None };
+        Step::Record(Passed { tree, line: self.recorder().marked_line() })
+    }
+
+    fn end_of_file(&self) -> Result<Step, Problem> {
+        if let Some(name) = self.open.first() {
+            let reason =
+                format!("the file ends before its root element {} does: it was cut off; ask for it again", name.local);
+            return Err(self.refused("xml.cut-off", &reason));
+        }
+        if !self.had_root {
+            return Err(self.refused("xml.ill-formed", "there is no element in the file"));
+        }
+        Ok(Step::End)
+    }
+
+    fn refused(&self, code: &'static str, reason: &str) -> Problem {
+        Problem::refused(code, format!("line {}: {reason}", self.recorder().line()))
+    }
+
+    /// Says what the parser found, without showing content.
+    fn problem(&self, error: Error) -> Problem {
+        match error {
+            Error::Io(_) if self.recorder().exceeded() => {
+                let reason = format!(
+                    "a record, tag or text is larger than record_bytes_max = {}; raise it if that is right",
+                    self.plan.record_bytes_max
+                );
+                self.refused("xml.record-too-large", &reason)
+            }
+            Error::Io(error) => Problem::Io(std::io::Error::new(error.kind(), error.to_string())),
+            Error::Encoding(_) => {
+                self.refused("file.encoding", "the text is not UTF-8; say encoding = \"windows-1252\" if it is that")
+            }
+            Error::Escape(_) => self.refused("xml.entity", ENTITY),
+            Error::Syntax(_) => {
+                self.refused("xml.cut-off", "a tag or comment is not closed: the file was cut off, or is no XML")
+            }
+            Error::IllFormed(error) => {
+                self.refused("xml.ill-formed", &format!("{error}; the file is no well-formed XML"))
+            }
+            Error::InvalidAttr(_) => self.refused("xml.ill-formed", "an element has broken or repeated attributes"),
+            Error::Namespace(error) => self.refused("xml.prefix", &error.to_string()),
+        }
+    }
+}
+
+const ENTITY: &str = "an entity or character reference is unknown; only the five predefined ones and numbers are known";
+
+enum Step {
+    On,
+    Record(Passed),
+    End,
+}

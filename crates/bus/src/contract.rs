@@ -1,0 +1,146 @@
+//! What a bus is, in types.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+/// The way messages travel between the stages of the pipeline.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Makes sure that these queues exist. Declaring a queue again changes nothing and loses nothing.
+    ///
+    /// # Errors
+    /// [`BusError::Unreachable`] when the bus is not there; [`BusError::Topology`] when a queue exists in another form.
+    async fn declare(&self, queues: &[Queue]) -> Result<(), BusError>;
+
+    /// Publishes messages in order. `Ok` means that every message is durable, and that every mandatory one is in its queue.
+    ///
+    /// After an error any part of the messages may have been published: publish all of them again with their own ids;
+    /// consumers recognise the repetition.
+    ///
+    /// # Errors
+    /// [`BusError::Unroutable`] names the first queue that is not declared; a message over the size limit is
+    /// [`BusError::TooLarge`], and then none was published.
+    async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError>;
+
+    /// Starts to consume a queue, with at most `prefetch` messages handed out and not acknowledged.
+    ///
+    /// Messages come in the order in which they were published. Those that an earlier subscription was given and
+    /// did not acknowledge come again, first, in order, marked as redelivered. One queue has one subscription at a time;
+    /// a new one takes over.
+    ///
+    /// # Errors
+    /// [`BusError::Unroutable`] when the queue is not declared.
+    async fn subscribe(&self, queue: &Queue, prefetch: usize) -> Result<Box<dyn Subscription>, BusError>;
+
+    /// Whether messages for the public can reach anybody at all; when not, nobody needs to make them.
+    fn carries_public(&self) -> bool {
+        true
+    }
+
+    /// How many messages of a queue are not acknowledged yet, and the time at which the oldest was published,
+    /// in milliseconds since 1970 where the bus knows it.
+    async fn depth(&self, queue: &Queue) -> Result<(u64, Option<i64>), BusError>;
+}
+
+/// One consumer of one queue.
+#[async_trait]
+pub trait Subscription: Send {
+    /// Waits for messages and returns between 1 and `count_max` of them in order, without waiting for more than the first.
+    ///
+    /// Cancelling the future loses nothing.
+    async fn receive(&mut self, count_max: usize) -> Result<Vec<Delivered>, BusError>;
+
+    /// Acknowledges messages: they never come again. The order of acknowledgement is free.
+    async fn acknowledge(&mut self, receipts: &[Receipt]) -> Result<(), BusError>;
+}
+
+/// A durable queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Queue {
+    /// Observations of one partition, on their way to resolve.
+    Observed(u32),
+    /// Changes on their way to one system.
+    Delivery(Arc<str>),
+}
+
+impl fmt::Display for Queue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Queue::Observed(partition) => write!(formatter, "passerelle.observed.{partition}"),
+            Queue::Delivery(system) => write!(formatter, "passerelle.delivery.{system}"),
+        }
+    }
+}
+
+/// Where a message goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// Straight to one queue; mandatory: publishing fails when the queue does not exist.
+    Queue(Queue),
+    /// To whoever listens to this routing key (`tenant.entity.operation`), and to nobody if nobody does.
+    Public(Arc<str>),
+}
+
+/// A message to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Where it goes.
+    pub route: Route,
+    /// Deterministic, so that a repeated publish is recognised by whoever keeps ids.
+    pub id: String,
+    /// `application/cloudevents+json`, or `application/cloudevents-batch+json` for several events of one partition.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A message that was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// What acknowledges it.
+    pub receipt: Receipt,
+    /// Its id.
+    pub id: String,
+    /// The content type that it was published with.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Whether it may have been handed out before.
+    pub redelivered: bool,
+}
+
+/// What acknowledges one received message, within the subscription that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Receipt(pub u64);
+
+/// What can go wrong with a bus.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The bus is not there now; the same call can succeed later.
+    #[error("the bus is not reachable: {0}")]
+    Unreachable(String),
+    /// A queue that was not declared.
+    #[error("there is no queue {0}; it is declared when the hub starts with the system in its configuration")]
+    Unroutable(String),
+    /// A queue or exchange exists in another form than the one that is needed.
+    #[error("the bus has {0}")]
+    Topology(String),
+    /// A message over the size limit of the bus.
+    #[error("message {id} has {size} bytes; the limit is {limit} (bus.message_bytes_max)")]
+    TooLarge {
+        /// The message's id.
+        id: String,
+        /// Its size in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// This subscription was taken over by a newer one, or the bus was closed.
+    #[error("the subscription has ended: {0}")]
+    Ended(String),
+    /// The embedded log cannot be read or written: a full disk, a damaged file, a newer version.
+    #[error("the embedded bus {0}")]
+    Storage(String),
+}

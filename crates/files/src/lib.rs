@@ -1,0 +1,28 @@
+//! What file connectors share: pick-up, settling, archive, encodings, compression, atomic writing.
+//!
+//! A file connector describes its [`Format`]; [`FileSource`] then turns a folder into a stream of drops:
+//! it waits until a file has settled, looks it over once before anything of it is given out,
+//! reads it in bounded batches from any checkpoint, and puts it away when the hub has everything.
+//! The other way, a [`Publisher`] makes files appear whole and exactly once.
+
+mod archive;
+mod checkpoint;
+mod content;
+mod folder;
+mod pick_up;
+mod problem;
+mod publish;
+#[doc(hidden)]
+pub mod settings;
+mod source;
+mod target;
+mod text;
+
+pub use content::{Compression, Content, FileTaken};
+pub use folder::{Order, Patterns};
+pub use pick_up::{PickUp, PickUpSettings};
+pub use problem::Problem;
+pub use publish::{NewFile, NotPublished, Publisher, PublisherSettings};
+pub use source::{FileSource, Format, Records, Unplaced};
+pub use target::{EntityFiles, Fate, FileTarget, Render, escape_name};
+pub use text::{Text, encode, encoding};

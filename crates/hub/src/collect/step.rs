@@ -1,0 +1,314 @@
+//! One step of collect: a batch of records becomes published observations, remembered hashes and rejects.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use canonical::entity::Operation;
+use canonical::envelope::Covers;
+use canonical::record::Record;
+use connector::{Batch, Item, Reject};
+use jiff::Timestamp;
+use roaring::RoaringBitmap;
+use store::{
+    AbsentRecord, Collected, DropEnd, KnownRecord, NewReject, Outcomes, Position, PublishedRecord, RecordOutcome,
+    StreamKey,
+};
+
+use super::{OpenDrop, is_full, write_bitmap};
+use crate::context::Context;
+use crate::fault::HubError;
+use crate::observation::{self, Observation};
+use crate::reading;
+use crate::settings::{Missing, Stream};
+use crate::stage::Stage;
+
+/// Ordinals of removals that a full export implies start here, so that they never meet those of records.
+const FIRST_REMOVAL: u64 = 1 << 40;
+
+/// How many removals are published in one step.
+const REMOVALS_MAX: usize = 1_000;
+
+pub(super) struct Step<'a> {
+    pub context: &'a Context,
+    pub stream: &'a Stream,
+    pub key: &'a StreamKey,
+    pub reader: &'a mut mapping::Reader,
+    pub covers: &'a Covers,
+    pub mapping_version: &'a Arc<str>,
+}
+
+/// What a batch comes to before anything is published.
+#[derive(Default)]
+struct Sorted {
+    observations: Vec<Observation>,
+    published: Vec<PublishedRecord>,
+    seen: RoaringBitmap,
+    rejects: Vec<NewReject>,
+    nameless_rejects: bool,
+    outcomes: Outcomes,
+}
+
+impl Step<'_> {
+    /// Publishes what is new in the batch, then saves hashes, rejects, accounting and checkpoint in one transaction.
+    pub async fn run(mut self, drop: &mut OpenDrop, batch: &Batch) -> Result<(), HubError> {
+        let at = self.context.now();
+        Stage::CollectRead.ended();
+        let sorted = self.sort(drop, batch, at).await?;
+        drop.nameless_rejects |= sorted.nameless_rejects;
+        drop.seen |= &sorted.seen;
+        self.publish(&sorted.observations).await?;
+        Stage::CollectPublished.ended();
+        let mut total = drop.outcomes.clone();
+        total.merge(&sorted.outcomes);
+        if batch.last && is_full(self.stream) && self.stream.missing == Missing::Remove {
+            self.remove_absent(drop, &total, &sorted.seen, at).await?;
+        }
+        let rows = self
+            .context
+            .store
+            .commit_collected(Collected {
+                stream: self.key.clone(),
+                drop: drop.number,
+                checkpoint: Some(batch.checkpoint.0.clone()),
+                published: sorted.published,
+                seen: if is_full(self.stream) { write_bitmap(&sorted.seen) } else { Vec::new() },
+                removed: Vec::new(),
+                rejects: sorted.rejects,
+                outcomes: sorted.outcomes,
+                end: batch.last.then(|| drop_end(&total)),
+                at,
+            })
+            .await?;
+        Stage::CollectSaved.ended();
+        drop.outcomes = total;
+        if is_full(self.stream) {
+            drop.seen.extend(rows);
+        }
+        Ok(())
+    }
+
+    /// Tells new, changed, unchanged, repeated and unusable records apart.
+    async fn sort(&mut self, drop: &OpenDrop, batch: &Batch, at: Timestamp) -> Result<Sorted, HubError> {
+        let mut sorted = Sorted::default();
+        let mut readable = Vec::with_capacity(batch.items.len());
+        for item in &batch.items {
+            sorted.outcomes.read += 1;
+            match item {
+                Item::Record(record) => {
+                    sorted.outcomes.rows += reading::rows(record);
+                    match self.reader.key(&record.body) {
+                        Ok(key) => readable.push((record, key.into_owned(), self.hash(record))),
+                        Err(error) => {
+                            sorted.nameless_rejects = true;
+                            sorted.refuse(reading::reject(record, None, std::slice::from_ref(&error)));
+                        }
+                    }
+                }
+                Item::Reject(reject) => {
+                    sorted.outcomes.rows += 1;
+                    sorted.nameless_rejects = true;
+                    sorted.refuse(from_connector(reject));
+                }
+            }
+        }
+        let keys: Vec<&str> = readable.iter().map(|(_, key, _)| key.as_str()).collect();
+        let known = self.context.store.known_records(self.key, &keys).await?;
+        let mut in_batch: HashMap<&str, [u8; 16]> = HashMap::new();
+        for ((record, key, hash), known) in readable.iter().zip(known) {
+            let before = in_batch.insert(key, *hash);
+            self.place(drop, record, key, *hash, known, before, &mut sorted, at);
+        }
+        Ok(sorted)
+    }
+
+    /// Decides about one record whose key could be read.
+    #[expect(clippy::too_many_arguments, reason = "all of it is what is known of one record")]
+    fn place(
+        &mut self,
+        drop: &OpenDrop,
+        record: &Record,
+        key: &str,
+        hash: [u8; 16],
+        known: Option<KnownRecord>,
+        before: Option<[u8; 16]>,
+        sorted: &mut Sorted,
+        at: Timestamp,
+    ) {
+        let full = is_full(self.stream);
+        let shown = known.is_some_and(|known| drop.seen.contains(known.row)) || before.is_some();
+        let last = before.or(known.map(|known| known.hash));
+        if let Some(known) = known.filter(|_| full) {
+            // Also a record that turns out unusable is there: it is not gone.
+            sorted.seen.insert(known.row);
+        }
+        if last == Some(hash) {
+            let outcome = if full && shown { RecordOutcome::Duplicate } else { RecordOutcome::Unchanged };
+            sorted.outcomes.add(outcome, 1);
+        } else if full && shown {
+            sorted.refuse(NewReject {
+                reason:
+                    "this key stands twice in one full export with different content; the first one counts, correct \
+                         the export so that every key stands once"
+                        .to_owned(),
+                ..reading::refusal(record, Some(key), "collect.key-twice")
+            });
+        } else {
+            match self.observe(drop, record, key, at) {
+                Ok(observations) => {
+                    let partition = observations.last().map_or(0, |observation| observation.partition);
+                    sorted.observations.extend(observations);
+                    sorted.published.push(PublishedRecord { key: key.to_owned(), hash, partition });
+                    sorted.outcomes.in_flight += 1;
+                }
+                Err(reject) => sorted.refuse(*reject),
+            }
+        }
+    }
+
+    /// Maps a record to its observation, preceded by those of the documents that it embeds.
+    fn observe(
+        &mut self,
+        drop: &OpenDrop,
+        record: &Record,
+        key: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Observation>, Box<NewReject>> {
+        let origin = reading::Origin {
+            key: self.key,
+            position: Position { drop: drop.number, ordinal: record.place.ordinal },
+            line: record.place.line,
+            at,
+            partitions: self.context.settings.limits.partitions,
+            refuse_fatal: self.stream.refuse_fatal,
+            covers: self.covers,
+            mapping_version: self.mapping_version,
+        };
+        reading::observe(&origin, &self.stream.mapping, self.reader, record)
+            .map_err(|error| Box::new(error.into_reject(record, key)))
+    }
+
+    fn hash(&self, record: &Record) -> [u8; 16] {
+        let content = record.body.hash();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&content.0);
+        hasher.update(self.stream.mapping.version().as_bytes());
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        hash
+    }
+
+    async fn publish(&self, observations: &[Observation]) -> Result<(), HubError> {
+        if observations.is_empty() {
+            return Ok(());
+        }
+        Ok(self.context.bus.publish(observation::messages(observations, &self.context.settings.limits)).await?)
+    }
+
+    /// Publishes the removal of every known record that a full export has not shown.
+    ///
+    /// It does so only when the export was read without doubt: every record could be told by its key, and the share of
+    /// removals stays under the brake.
+    async fn remove_absent(
+        &self,
+        drop: &OpenDrop,
+        total: &Outcomes,
+        seen: &RoaringBitmap,
+        at: Timestamp,
+    ) -> Result<(), HubError> {
+        let store = &self.context.store;
+        // What this batch has seen is not in the store yet.
+        let mark = Collected { seen: write_bitmap(seen), ..empty(self.key, drop, at) };
+        store.commit_collected(mark).await?;
+        let (known, absent) = store.absent_count(self.key, drop.number).await?;
+        if absent == 0 || self.brakes(drop, total, known, absent) {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let gone = store.absent_records(self.key, drop.number, after, REMOVALS_MAX).await?;
+            let Some(last) = gone.last() else { return Ok(()) };
+            after = Some(last.row);
+            let observations: Vec<_> = gone.iter().map(|record| self.removal(drop, record, at)).collect();
+            self.publish(&observations).await?;
+            let count = i64::try_from(gone.len()).unwrap_or(i64::MAX);
+            let outcomes = Outcomes { read: count, in_flight: count, ..Outcomes::default() };
+            let removed = gone.iter().map(|record| record.row).collect();
+            store.commit_collected(Collected { removed, outcomes, ..empty(self.key, drop, at) }).await?;
+        }
+    }
+
+    fn brakes(&self, drop: &OpenDrop, total: &Outcomes, known: u64, absent: u64) -> bool {
+        let limit = u64::from(self.stream.removals_percent_max);
+        let (system, stream) = (&self.key.system, &self.key.stream);
+        if drop.nameless_rejects || total.ended.get(&RecordOutcome::Rejected) == Some(&total.read) {
+            tracing::warn!(%system, %stream, drop = drop.number, absent, "nothing is removed: some records of this full export could not be told by their key");
+            return true;
+        }
+        if absent * 100 > known * limit {
+            tracing::warn!(%system, %stream, drop = drop.number, absent, known, limit, "nothing is removed: this full export lacks more records than removals_percent_max allows");
+            return true;
+        }
+        false
+    }
+
+    fn removal(&self, drop: &OpenDrop, record: &AbsentRecord, at: Timestamp) -> Observation {
+        Observation {
+            stream: self.key.clone(),
+            partition: record.partition,
+            entity: self.stream.mapping.entity().clone(),
+            key: record.key.clone(),
+            operation: Operation::Remove,
+            position: Position { drop: drop.number, ordinal: FIRST_REMOVAL + u64::from(record.row) },
+            derived: false,
+            line: None,
+            at,
+            mapping: self.mapping_version.clone(),
+            covers: None,
+            document: None,
+            residue: None,
+        }
+    }
+}
+
+impl Sorted {
+    fn refuse(&mut self, reject: NewReject) {
+        self.outcomes.add(RecordOutcome::Rejected, 1);
+        self.rejects.push(reject);
+    }
+}
+
+fn empty(key: &StreamKey, drop: &OpenDrop, at: Timestamp) -> Collected {
+    Collected {
+        stream: key.clone(),
+        drop: drop.number,
+        checkpoint: None,
+        published: Vec::new(),
+        seen: Vec::new(),
+        removed: Vec::new(),
+        rejects: Vec::new(),
+        outcomes: Outcomes::default(),
+        end: None,
+        at,
+    }
+}
+
+/// A drop none of whose records could be read is refused: later ones are not compared with it.
+fn drop_end(total: &Outcomes) -> DropEnd {
+    if total.read > 0 && total.get(RecordOutcome::Rejected) == total.read {
+        DropEnd::Refused
+    } else {
+        DropEnd::Accepted
+    }
+}
+
+fn from_connector(reject: &Reject) -> NewReject {
+    NewReject {
+        ordinal: reject.place.ordinal,
+        file: reject.place.file.as_deref().map(str::to_owned),
+        line: reject.place.line,
+        key: None,
+        code: reject.code.to_owned(),
+        reason: reject.reason.clone(),
+        raw: reject.raw.clone(),
+    }
+}

@@ -1,0 +1,55 @@
+//! What all tasks of a hub share.
+
+use std::sync::Arc;
+
+use bus::Bus;
+use jiff::Timestamp;
+use store::{Store, StoreError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::settings::Settings;
+
+pub(crate) struct Context {
+    pub settings: Settings,
+    pub store: Arc<dyn Store>,
+    pub bus: Arc<dyn Bus>,
+    pub stop: CancellationToken,
+    /// Counts up whenever an operator changed something that running tasks look at.
+    pub control: watch::Sender<u64>,
+}
+
+impl Context {
+    /// The one place where the hub reads the clock.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// Pauses after a failure; returns whether the hub goes on.
+    pub async fn pause(&self, backoff: &mut Backoff) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(backoff.pause()) => true,
+        }
+    }
+
+    /// Repeats a step of the store until it succeeds; `None` when the hub stops meanwhile.
+    ///
+    /// A store that is busy, full or away makes the hub wait, never lose: what is not stored is not acknowledged.
+    pub async fn persist<T, F>(&self, what: &str, mut step: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut backoff = Backoff::new(&self.settings.limits);
+        loop {
+            match step().await {
+                Ok(value) => return Some(value),
+                Err(error) => tracing::error!(%error, "{what} waits for the store"),
+            }
+            if !self.pause(&mut backoff).await {
+                return None;
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What one system should hold of one master, and what that means: nothing, a call, or waiting. Pure.
+
+use canonical::entity::Operation;
+use canonical::record::{Body, Record};
+use connector::{Reference, Rendered};
+use mapping::{DataError, Mapping};
+use master::MasterId;
+use serde_json::Value;
+use store::{CrosswalkRow, Held, MasterRow, Member, SourceRow};
+
+use crate::references;
+use crate::settings::Subscription;
+
+/// What to do about one master.
+pub(super) enum Plan {
+    /// The system holds what it should, or is not fed this.
+    Nothing,
+    /// Something of the same customer is parked: it lines up behind.
+    Blocked,
+    /// A call for each record that the system has, or one for a new record.
+    Deliver(Vec<Prepared>),
+    /// The mapping cannot write it.
+    Unwritable(Vec<DataError>),
+}
+
+/// One change, ready to be sent.
+pub(super) struct Prepared {
+    pub member: Member,
+    pub rendered: Rendered,
+}
+
+/// A master with its references put in the system's own keys.
+pub(super) struct Localised<'a> {
+    pub held: &'a Held,
+    pub master: &'a MasterRow,
+    pub document: Value,
+}
+
+/// Plans one master.
+pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, system_assigns_keys: bool) -> Plan {
+    let Localised { held, master, document } = localised;
+    if held.blocked {
+        return Plan::Blocked;
+    }
+    let live: Vec<&CrosswalkRow> = held.crosswalk.iter().filter(|row| !row.removed).collect();
+    if master.state != Operation::Upsert {
+        return removals(localised, &live, &subscription.mapping);
+    }
+    if !subscription.filter.passes(document) {
+        return Plan::Nothing;
+    }
+    let projection = subscription.mapping.project(document);
+    let mut prepared = Vec::new();
+    let mut errors = Vec::new();
+    let mut prepare = |key: Option<&str>, row: Option<&CrosswalkRow>| match render(
+        localised,
+        &subscription.mapping,
+        &projection,
+        key,
+        row,
+    ) {
+        Ok(one) => prepared.push(one),
+        Err(more) => errors.extend(more),
+    };
+    if live.is_empty() {
+        let proposed = held.crosswalk.first().map(|row| row.local.key.clone());
+        let proposed = proposed.or_else(|| (!system_assigns_keys).then(|| master.master_id.to_string()));
+        prepare(proposed.as_deref(), None);
+    }
+    for row in live {
+        if shadow(held, row, &subscription.mapping).as_ref() != Some(&projection) {
+            prepare(Some(&row.local.key), Some(row));
+        }
+    }
+    match (errors.is_empty(), prepared.is_empty()) {
+        (false, _) => Plan::Unwritable(errors),
+        (true, true) => Plan::Nothing,
+        (true, false) => Plan::Deliver(prepared),
+    }
+}
+
+/// What the system holds under a key, over the fields that the mapping writes; `None` when nobody knows.
+fn shadow(held: &Held, row: &CrosswalkRow, mapping: &Mapping) -> Option<Value> {
+    let text = match &row.holds {
+        Some(holds) => holds,
+        None => &shown(held, row)?.document,
+    };
+    let mut document: Value = serde_json::from_str(text).ok()?;
+    for field in references::fields(mapping.entity()) {
+        let own =
+            ["system", "key"].map(|name| (name, references::member(&document, field.name, name).map(str::to_owned)));
+        let own: Vec<_> = own.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+        references::replace(&mut document, field.name, &own);
+    }
+    Some(mapping.restrict(&document))
+}
+
+/// The newest source row in which the system shows this record itself.
+fn shown<'a>(held: &'a Held, row: &CrosswalkRow) -> Option<&'a SourceRow> {
+    held.sources
+        .iter()
+        .filter(|source| source.local == row.local && !source.removed)
+        .max_by_key(|source| source.position)
+}
+
+fn removals(localised: &Localised<'_>, live: &[&CrosswalkRow], mapping: &Mapping) -> Plan {
+    let prepared: Vec<Prepared> = live
+        .iter()
+        .filter_map(|row| {
+            let body = base(localised.held, row)
+                .or_else(|| mapping.write(&localised.document, Some(&row.local.key), None).ok())?;
+            Some(prepared(localised, Operation::Remove, Some(row.local.key.clone()), body, None, "{}".to_owned(), None))
+        })
+        .collect();
+    if prepared.is_empty() { Plan::Nothing } else { Plan::Deliver(prepared) }
+}
+
+fn render(
+    localised: &Localised<'_>,
+    mapping: &Mapping,
+    projection: &Value,
+    key: Option<&str>,
+    row: Option<&CrosswalkRow>,
+) -> Result<Prepared, Vec<DataError>> {
+    let base = row.and_then(|row| base(localised.held, row));
+    let body = mapping.write(&localised.document, key, base.as_ref())?;
+    let previous = row.and_then(|row| {
+        let holds = shadow(localised.held, row, mapping)?;
+        mapping.write(&holds, key, base.as_ref()).ok()
+    });
+    let residue = base.as_ref().and_then(|base| serde_json::to_string(base).ok());
+    Ok(prepared(localised, Operation::Upsert, key.map(str::to_owned), body, previous, projection.to_string(), residue))
+}
+
+fn prepared(
+    localised: &Localised<'_>,
+    operation: Operation,
+    local_key: Option<String>,
+    body: Body,
+    previous: Option<Body>,
+    projection: String,
+    residue: Option<String>,
+) -> Prepared {
+    let master = localised.master;
+    let reference = Reference {
+        entity: master.entity.clone(),
+        master_id: master.master_id.to_string(),
+        version: master.version,
+        local_key: local_key.clone(),
+    };
+    let member = Member {
+        master_id: master.master_id,
+        root: master.root,
+        entity: master.entity.clone(),
+        version: master.version,
+        operation,
+        local_key,
+        projection,
+        residue,
+    };
+    let (record, previous) = (Record::from_body(body), previous.map(Record::from_body));
+    Prepared { member, rendered: Rendered { reference, operation, record, previous } }
+}
+
+/// What of the system's record no mapping carries: writing starts from it, so that it survives.
+fn base(held: &Held, row: &CrosswalkRow) -> Option<Body> {
+    let residue = row.residue.as_deref().or_else(|| shown(held, row)?.residue.as_deref())?;
+    serde_json::from_str(residue).ok()
+}
+
+/// The masters that a document refers to by a field that the mapping writes.
+pub(super) fn needed(document: &Value, mapping: &Mapping) -> Vec<(&'static str, MasterId)> {
+    references::fields(mapping.entity())
+        .iter()
+        .filter(|field| writes(mapping, field.name))
+        .filter_map(|field| Some((field.name, references::member(document, field.name, "master_id")?.parse().ok()?)))
+        .collect()
+}
+
+fn writes(mapping: &Mapping, field: &str) -> bool {
+    mapping.writes().iter().any(|path| path.split('.').next() == Some(field))
+}

@@ -1,0 +1,40 @@
+//! The pipeline: collect, map, resolve, relay, deliver; schedules and supervision.
+//!
+//! [`Hub::start`] is given everything that the binary read from the user's directory, a store and a bus.
+//! Each stage is a task of its own that takes from one place and gives to the next; what stands between them is durable,
+//! so that any of them can be killed at any time:
+//!
+//! - a checkpoint moves only after the bus confirmed (`collect`);
+//! - an observation is acknowledged only after the transaction that resolved it (`resolve`);
+//! - an outbox row is forgotten only after the bus confirmed its messages (`relay`);
+//! - a call to a system is durable before it is made, and looked up when its outcome is not known (`deliver`).
+
+mod backoff;
+mod change;
+mod collect;
+mod command;
+mod context;
+mod deliver;
+mod fault;
+mod filter;
+mod observation;
+mod open;
+mod quiet;
+mod reading;
+mod references;
+mod relay;
+mod resolve;
+mod schedule;
+mod settings;
+mod stage;
+mod supervise;
+mod timetable;
+
+pub use collect::Progress;
+pub use fault::HubError;
+pub use filter::Filter;
+pub use quiet::Pending;
+pub use schedule::{Schedule, ScheduleError};
+pub use settings::{Limits, Missing, Settings, Stream, Subscription, System};
+pub use supervise::{Hub, Mode, NextRuns};
+pub use timetable::StreamName;

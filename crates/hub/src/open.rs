@@ -1,0 +1,27 @@
+//! Opening a system's connector.
+
+use std::collections::BTreeMap;
+
+use connector::{OpenContext, Ports, StreamContext};
+
+use crate::context::Context;
+use crate::fault::HubError;
+use crate::settings::System;
+
+/// Opens the connector of a system, telling it what the mappings know about each stream.
+pub(crate) async fn ports(context: &Context, system: &System) -> Result<Ports, HubError> {
+    let streams: BTreeMap<String, StreamContext> =
+        system.streams.iter().map(|(name, stream)| (name.to_string(), stream_context(&stream.mapping))).collect();
+    let open = OpenContext { system: system.name.to_string(), directory: context.settings.directory.clone(), streams };
+    let configured = context.settings.registry.configure(&system.kind, system.connector.clone())?;
+    Ok(configured.open(&open).await?)
+}
+
+fn stream_context(mapping: &mapping::Mapping) -> StreamContext {
+    let needs = mapping.stream_needs();
+    StreamContext {
+        group_by: needs.group_by.clone(),
+        record_paths: needs.record_paths.clone(),
+        namespaces: needs.namespaces.clone(),
+    }
+}

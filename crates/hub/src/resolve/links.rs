@@ -1,0 +1,86 @@
+//! What an observation refers to: its own record, the documents that it names, the keys that it may be matched by.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use canonical::entity::Entity;
+use serde_json::Value;
+use store::{LocalKey, SourceRow};
+
+use crate::observation::Observation;
+use crate::references;
+
+use super::working::SourceKey;
+
+/// A field that names another document.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub field: &'static str,
+    pub to: LocalKey,
+}
+
+/// An observation with everything that can be told without the store.
+pub(super) struct Prepared {
+    pub observation: Observation,
+    pub local: LocalKey,
+    /// In normal form; `None` when there is none, or none that can be read.
+    pub document: Option<Value>,
+    pub references: Vec<Link>,
+    /// Without those of allocations, which depend on what they refer to.
+    pub match_keys: Vec<String>,
+    /// Whether it comes from the bus; what waited does not.
+    pub from_flight: bool,
+}
+
+impl Prepared {
+    pub fn source_key(&self) -> SourceKey {
+        (self.local.clone(), self.observation.stream.stream.clone())
+    }
+
+    /// What blocks when something of this record is parked before resolve.
+    pub fn partition_key(&self) -> (Arc<str>, String) {
+        (self.local.system.clone(), format!("{}/{}", self.local.entity, self.local.key))
+    }
+}
+
+pub(super) fn prepare(tenant: &str, observation: Observation, from_flight: bool) -> Prepared {
+    let entity = observation.entity.clone();
+    let system = observation.stream.system.clone();
+    let document = observation.document.as_ref().and_then(|json| serde_json::from_str(json.get()).ok());
+    let document = document.map(|mut document: Value| {
+        master::normal(&entity, &mut document);
+        document
+    });
+    let references = document.as_ref().map_or_else(Vec::new, |document| links(document, &entity, &system));
+    let match_keys = match (&document, &entity) {
+        (None, _) | (_, Entity::Allocation) => Vec::new(),
+        (Some(document), entity) => match_keys(tenant, entity, document, 0),
+    };
+    let local = LocalKey { system, entity, key: observation.key.clone() };
+    Prepared { observation, local, document, references, match_keys, from_flight }
+}
+
+/// The keys that lead to a document's master; none for one whose types are wrong.
+pub(super) fn match_keys(tenant: &str, entity: &Entity, document: &Value, occurrence: u32) -> Vec<String> {
+    master::match_keys(tenant, entity, document, occurrence).unwrap_or_default()
+}
+
+/// The documents that a document names by a key of a system.
+fn links(document: &Value, entity: &Entity, own: &Arc<str>) -> Vec<Link> {
+    let link = |field: &references::ReferenceField| {
+        let key = references::member(document, field.name, "key")?.to_owned();
+        let system = references::member(document, field.name, "system").map_or_else(|| own.clone(), Arc::from);
+        Some(Link { field: field.name, to: LocalKey { system, entity: field.entity.clone(), key } })
+    };
+    references::fields(entity).iter().filter_map(link).collect()
+}
+
+/// The match keys that a customer has by its sources. Other documents are matched when they are created only.
+pub(super) fn customer_keys(tenant: &str, sources: &[SourceRow]) -> BTreeSet<String> {
+    let live = sources.iter().filter(|source| !source.removed && source.local.entity == Entity::Customer);
+    let keys = live.flat_map(|source| {
+        let document = serde_json::from_str(&source.document).unwrap_or(Value::Null);
+        match_keys(tenant, &Entity::Customer, &document, 0)
+    });
+    keys.collect()
+}

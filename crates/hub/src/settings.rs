@@ -1,0 +1,122 @@
+//! What a hub is told: limits, systems, streams, subscriptions. Made by the binary from the user's directory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::entity::Entity;
+use connector::{BatchId, Registry};
+use mapping::Mapping;
+use master::Trust;
+use store::Export;
+
+use crate::filter::Filter;
+use crate::schedule::Schedule;
+
+/// The limits of a hub. Every one is configurable and has a default that suits one machine.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Partitions of the observed bus: how many observations of different customers are resolved side by side.
+    pub partitions: u32,
+    /// Events in one message of the bus.
+    pub message_events_max: usize,
+    /// Bytes in one message of the bus, unless a single event is larger.
+    pub message_bytes_max: usize,
+    /// Observations in one transaction of resolve.
+    pub resolve_events_max: usize,
+    /// Changes that the relay publishes in one go.
+    pub relay_changes_max: usize,
+    /// Messages that one consumer holds without acknowledging them.
+    pub prefetch: usize,
+    /// First pause after a failure; it doubles with every further one, with jitter.
+    pub retry_delay_min: Duration,
+    /// Longest pause between two tries.
+    pub retry_delay_max: Duration,
+    /// A document that waits longer than this for its customer raises an alarm.
+    pub waiting_alarm: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            partitions: 4,
+            message_events_max: 500,
+            message_bytes_max: 1 << 20,
+            resolve_events_max: 2_000,
+            relay_changes_max: 2_000,
+            prefetch: 16,
+            retry_delay_min: Duration::from_millis(200),
+            retry_delay_max: Duration::from_secs(60),
+            waiting_alarm: Duration::from_secs(3_600),
+        }
+    }
+}
+
+/// Everything that a hub is told.
+pub struct Settings {
+    /// The user's directory.
+    pub directory: PathBuf,
+    /// The limits.
+    pub limits: Limits,
+    /// The systems by name.
+    pub systems: BTreeMap<Arc<str>, Arc<System>>,
+    /// Which system's value wins, by tenant.
+    pub trust: BTreeMap<Arc<str>, Trust>,
+    /// The connectors that can be opened.
+    pub registry: Registry,
+}
+
+/// One application of a client or a provider.
+pub struct System {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The organisation that its records belong to.
+    pub tenant: Arc<str>,
+    /// The kind of its connector.
+    pub kind: String,
+    /// The configuration of its connector.
+    pub connector: serde_json::Value,
+    /// Its streams.
+    pub streams: BTreeMap<Arc<str>, Arc<Stream>>,
+    /// What it is fed.
+    pub subscriptions: BTreeMap<Entity, Subscription>,
+}
+
+/// What the hub does with one stream.
+pub struct Stream {
+    /// The mapping of its records.
+    pub mapping: Arc<Mapping>,
+    /// Whether a drop is everything.
+    pub export: Export,
+    /// When it is read.
+    pub schedule: Schedule,
+    /// What a record means that a full export no longer shows.
+    pub missing: Missing,
+    /// A full export that would remove more than this share of the known records, in percent, removes none and makes an alarm.
+    pub removals_percent_max: u8,
+    /// Whether a document that breaks a fatal rule is refused; if not, it goes on and the findings are only told.
+    pub refuse_fatal: bool,
+}
+
+/// What a record means that a full export no longer shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// Nothing: the last state stays.
+    #[default]
+    Keep,
+    /// The system no longer has it.
+    Remove,
+}
+
+/// What one system is fed of one entity.
+pub struct Subscription {
+    /// The mapping that writes its records.
+    pub mapping: Arc<Mapping>,
+    /// Which documents it is fed.
+    pub filter: Filter,
+}
+
+/// A batch id is text; see [`BatchId`].
+pub(crate) type OwnedBatchId = <BatchId as ToOwned>::Owned;

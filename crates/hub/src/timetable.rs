@@ -1,0 +1,178 @@
+//! One runner per stream: it reads when the stream is due or on command, and never overlaps itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use connector::Fault;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::backoff::Backoff;
+use crate::collect::{Collector, Progress};
+use crate::context::Context;
+use crate::fault::HubError;
+use crate::open;
+use crate::settings::{Stream, System};
+
+/// The name of a stream within the hub: system and stream.
+pub type StreamName = (Arc<str>, Arc<str>);
+
+/// The longest sleep until the next run; a changed clock is noticed by then.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// A demand to read a stream now.
+pub(crate) struct Demand {
+    pub again: bool,
+    pub progress: Option<Box<dyn FnMut(Progress) + Send>>,
+    pub done: oneshot::Sender<Result<(), HubError>>,
+}
+
+/// When each stream is read next, and the way to its runner.
+#[derive(Clone, Default)]
+pub(crate) struct Timetable {
+    next: Arc<Mutex<BTreeMap<StreamName, Timestamp>>>,
+    runners: BTreeMap<StreamName, mpsc::Sender<Demand>>,
+}
+
+impl Timetable {
+    /// Adds a stream; the receiver is for its runner.
+    pub fn add(&mut self, name: StreamName) -> mpsc::Receiver<Demand> {
+        let (sender, receiver) = mpsc::channel(4);
+        self.runners.insert(name, sender);
+        receiver
+    }
+
+    pub fn next(&self, name: &StreamName) -> Option<Timestamp> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
+    fn set_next(&self, name: &StreamName, next: Option<Timestamp>) {
+        let mut table = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        match next {
+            Some(next) => table.insert(name.clone(), next),
+            None => table.remove(name),
+        };
+    }
+
+    /// The streams of a system, or one of them.
+    pub fn streams(&self, system: &str, stream: Option<&str>) -> Vec<StreamName> {
+        let wanted = |name: &&StreamName| &*name.0 == system && stream.is_none_or(|stream| &*name.1 == stream);
+        self.runners.keys().filter(wanted).cloned().collect()
+    }
+
+    /// Reads a stream now and waits for the end of it.
+    pub async fn collect(
+        &self,
+        name: &StreamName,
+        again: bool,
+        progress: Option<Box<dyn FnMut(Progress) + Send>>,
+    ) -> Result<(), HubError> {
+        let stopping = || HubError::Unknown("the hub is stopping".to_owned());
+        let runner = self.runners.get(name);
+        let runner = runner.ok_or_else(|| HubError::Unknown(format!("there is no stream {}/{}", name.0, name.1)))?;
+        let (done, ended) = oneshot::channel();
+        runner.send(Demand { again, progress, done }).await.map_err(|_| stopping())?;
+        ended.await.map_err(|_| stopping())?
+    }
+}
+
+/// Reads one stream for as long as the hub runs.
+pub(crate) struct Runner {
+    pub context: Arc<Context>,
+    pub system: Arc<System>,
+    pub name: StreamName,
+    pub stream: Arc<Stream>,
+    pub timetable: Timetable,
+    pub demands: mpsc::Receiver<Demand>,
+    /// Whether the schedule counts; without it the stream is read on demand only.
+    pub scheduled: bool,
+}
+
+impl Runner {
+    pub async fn run(mut self) {
+        let started = self.context.now();
+        let mut backoff = Backoff::new(&self.context.settings.limits);
+        let mut collector: Option<Collector> = None;
+        let mut failed = false;
+        while !self.context.stop.is_cancelled() {
+            let demand = if failed {
+                failed = false;
+                let pause = backoff.pause();
+                tokio::select! {
+                    () = self.context.stop.cancelled() => return,
+                    demand = self.demands.recv() => demand,
+                    () = tokio::time::sleep(pause) => if self.scheduled { None } else { continue },
+                }
+            } else {
+                match self.wait(started).await {
+                    Some(demand) => demand,
+                    None => return,
+                }
+            };
+            let result = self.collect(&mut collector, demand.as_ref().is_some_and(|demand| demand.again), demand).await;
+            match result {
+                Ok(()) => backoff.reset(),
+                Err(()) => {
+                    collector = None;
+                    failed = true;
+                }
+            }
+        }
+    }
+
+    /// Waits until the stream is due or demanded; `None` when the hub stops.
+    async fn wait(&mut self, started: Timestamp) -> Option<Option<Demand>> {
+        loop {
+            let context = self.context.clone();
+            let key = crate::collect::stream_key(&self.system, &self.name.1);
+            let state = context.persist("a schedule", || context.store.stream_state(&key)).await?;
+            let next = if self.scheduled { self.stream.schedule.next(state.last_run, started) } else { None };
+            self.timetable.set_next(&self.name, next);
+            let now = self.context.now();
+            let sleep = match next {
+                Some(next) if next <= now => return Some(None),
+                Some(next) => Duration::try_from(next.duration_since(now)).unwrap_or(SLEEP_MAX).min(SLEEP_MAX),
+                None => SLEEP_MAX,
+            };
+            tokio::select! {
+                () = self.context.stop.cancelled() => return None,
+                demand = self.demands.recv() => return demand.map(Some),
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+    }
+
+    async fn collect(&self, collector: &mut Option<Collector>, again: bool, demand: Option<Demand>) -> Result<(), ()> {
+        let (progress, done) = demand.map_or((None, None), |demand| (demand.progress, Some(demand.done)));
+        let result = match self.collector(collector).await {
+            Ok(collector) => collector.run(again, progress).await,
+            Err(error) => Err(error),
+        };
+        let ended = result.as_ref().map_or(Err(()), |()| Ok(()));
+        if let Err(error) = &result {
+            tracing::warn!(system = %self.name.0, stream = %self.name.1, %error, "reading waits");
+            let fault = Fault::retry(error.to_string());
+            let key = crate::collect::stream_key(&self.system, &self.name.1);
+            // A store that is away is met again at the next run.
+            let _ = self.context.store.note_run(&key, self.context.now(), Some(&fault.to_string())).await;
+        }
+        if let Some(done) = done {
+            // Whoever asked may have gone.
+            let _ = done.send(result);
+        }
+        ended
+    }
+
+    async fn collector<'a>(&self, collector: &'a mut Option<Collector>) -> Result<&'a mut Collector, HubError> {
+        if collector.is_none() {
+            let mut ports = open::ports(&self.context, &self.system).await?;
+            let source = ports.sources.remove(&*self.name.1).ok_or_else(|| {
+                Fault::halt(format!("{}: the connector has no stream \"{}\"", self.name.0, self.name.1))
+            })?;
+            *collector =
+                Some(Collector::new(self.context.clone(), &self.system, &self.name.1, self.stream.clone(), source));
+        }
+        collector.as_mut().ok_or_else(|| HubError::Unknown("a stream that was just opened".to_owned()))
+    }
+}

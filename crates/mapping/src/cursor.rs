@@ -1,0 +1,260 @@
+//! Positions in a record while it is read, and finding places from them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use canonical::record::{Body, Columns, Element, NameId, Names, Rows};
+use serde_json::Value;
+
+use crate::error::{DataError, Problem};
+use crate::place::{Operand, Path, Place, Predicate, Step};
+use crate::program::Program;
+
+/// A position in a record.
+#[derive(Clone, Copy)]
+pub(crate) enum Cursor<'a> {
+    Row(&'a Rows, usize),
+    Element(Element<'a>),
+    Json(&'a Value),
+}
+
+impl<'a> Cursor<'a> {
+    /// The start of a record.
+    pub(crate) fn start(body: &'a Body) -> Self {
+        match body {
+            Body::Rows(rows) => Cursor::Row(rows, 0),
+            Body::Element(tree) => Cursor::Element(tree.root()),
+            Body::Json(value) => Cursor::Json(value),
+        }
+    }
+}
+
+/// Where a program's columns and names are in the records of one stream.
+///
+/// It is looked up once for as long as records share their columns or names.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    columns: Option<Arc<Columns>>,
+    positions: Vec<Option<usize>>,
+    missing: Vec<DataError>,
+    names: Option<Arc<Names>>,
+    ids: Vec<Vec<NameId>>,
+}
+
+impl Resolved {
+    /// Looks columns and names up for a record, unless the last record had the same.
+    pub(crate) fn resolve(&mut self, program: &Program, body: &Body) {
+        match body {
+            Body::Rows(rows) if !self.columns.as_ref().is_some_and(|known| Arc::ptr_eq(known, rows.columns())) => {
+                self.resolve_columns(program, rows.columns());
+            }
+            Body::Element(tree) if !self.names.as_ref().is_some_and(|known| Arc::ptr_eq(known, tree.names())) => {
+                let names = tree.names();
+                self.ids.clear();
+                let known = |alternatives: &Vec<_>| alternatives.iter().filter_map(|name| names.id(name)).collect();
+                self.ids.extend(program.names.names.iter().map(known));
+                self.names = Some(Arc::clone(names));
+            }
+            _ => {}
+        }
+    }
+
+    fn resolve_columns(&mut self, program: &Program, columns: &Arc<Columns>) {
+        self.positions.clear();
+        self.positions.extend(program.columns.names.iter().map(|name| columns.position(name)));
+        self.missing.clear();
+        for needed in &program.needed {
+            if needed.slots.iter().any(|slot| self.positions.get(*slot).copied().flatten().is_some()) {
+                continue;
+            }
+            let names: Vec<&str> =
+                needed.slots.iter().filter_map(|slot| program.columns.names.get(*slot)).map(|name| &**name).collect();
+            self.missing.push(missing_column(&needed.field, &names, columns));
+        }
+        self.columns = Some(Arc::clone(columns));
+    }
+
+    /// The columns that the mapping needs and the table does not have.
+    pub(crate) fn missing(&self) -> &[DataError] {
+        &self.missing
+    }
+
+    pub(crate) fn position(&self, slot: usize) -> Option<usize> {
+        self.positions.get(slot).copied().flatten()
+    }
+
+    fn is_named(&self, slots: &[usize], id: NameId) -> bool {
+        slots.iter().any(|slot| self.ids.get(*slot).is_some_and(|ids| ids.contains(&id)))
+    }
+
+    fn attribute<'a>(&self, element: Element<'a>, slot: usize) -> Option<&'a str> {
+        self.ids.get(slot)?.iter().find_map(|id| element.attribute(*id))
+    }
+}
+
+/// At most so many columns of the table are named in the message about a missing one.
+const NEAREST_MAX: usize = 3;
+
+fn missing_column(field: &Arc<str>, names: &[&str], columns: &Columns) -> DataError {
+    let wanted = names.join("\" or \"");
+    let first = names.first().copied().unwrap_or_default().to_lowercase();
+    let mut nearest: Vec<(usize, &str)> = columns
+        .names()
+        .filter(|name| !name.is_empty())
+        .map(|name| (strsim::damerau_levenshtein(&first, &name.to_lowercase()), name))
+        .collect();
+    nearest.sort_by_key(|(distance, _)| *distance);
+    nearest.truncate(NEAREST_MAX);
+    let nearest = nearest.iter().map(|(_, name)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    DataError {
+        field: Arc::clone(field),
+        place: format!("column \"{wanted}\"").into(),
+        value_class: "missing",
+        reason: format!("the table has no such column; the nearest are {nearest}; correct the line or say optional = true"),
+        code: "mapping.missing-column",
+    }
+}
+
+/// What finding a place depends on.
+pub(crate) struct Context<'a> {
+    pub program: &'a Program,
+    pub resolved: &'a Resolved,
+    /// The values of the fields that predicates compare with.
+    pub variables: Vec<Option<String>>,
+}
+
+impl Context<'_> {
+    /// The text at a place, as it stands; `None` when there is no such place in this record.
+    pub(crate) fn raw<'a>(&self, place: &Place, cursor: Cursor<'a>) -> Result<Option<Cow<'a, str>>, Problem> {
+        match (place, cursor) {
+            (Place::Column(slot), Cursor::Row(rows, row)) => {
+                Ok(self.resolved.position(*slot).and_then(|column| rows.value(row, column)).map(Cow::Borrowed))
+            }
+            (Place::Path(path), Cursor::Element(element)) => Ok(self.element_text(element, path).map(Cow::Borrowed)),
+            (Place::Path(path), Cursor::Json(value)) => match self.first_json(value, &path.steps) {
+                Some(found) => json_text(found),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    fn element_text<'a>(&self, element: Element<'a>, path: &Path) -> Option<&'a str> {
+        let found = self.first_element(element, &path.steps)?;
+        match path.attribute {
+            Some(slot) => self.resolved.attribute(found, slot),
+            None => Some(found.text()),
+        }
+    }
+
+    /// The first element at a path.
+    pub(crate) fn first_element<'a>(&self, element: Element<'a>, steps: &[Step]) -> Option<Element<'a>> {
+        let Some((step, rest)) = steps.split_first() else { return Some(element) };
+        let mut fitting = element.children().filter(|child| self.fits(*child, step));
+        match step.position {
+            Some(position) => self.first_element(fitting.nth(position)?, rest),
+            None => fitting.find_map(|child| self.first_element(child, rest)),
+        }
+    }
+
+    /// Whether an element has the name of a step and meets its conditions.
+    pub(crate) fn fits(&self, element: Element<'_>, step: &Step) -> bool {
+        self.resolved.is_named(&step.names, element.name_id())
+            && step.predicates.iter().all(|predicate| {
+                let text = self.element_text(element, &predicate.path).map(str::trim);
+                self.meets(predicate, text)
+            })
+    }
+
+    /// Whether an attribute is the one that a path ends with.
+    pub(crate) fn is_attribute(&self, slot: usize, name: &canonical::record::Name) -> bool {
+        self.program.names.names.get(slot).is_some_and(|names| names.contains(name))
+    }
+
+    pub(crate) fn meets(&self, predicate: &Predicate, text: Option<&str>) -> bool {
+        match &predicate.value {
+            Operand::Literal(value) => text == Some(&**value),
+            Operand::Variable(variable) => {
+                let wanted = self.variables.get(*variable).and_then(Option::as_deref);
+                wanted.is_some() && text == wanted
+            }
+        }
+    }
+
+    fn first_json<'a>(&self, value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
+        let Some((step, rest)) = steps.split_first() else { return Some(value) };
+        let mut fitting = self.json_children(value, step);
+        match step.position {
+            Some(position) => self.first_json(fitting.nth(position)?, rest),
+            None => fitting.find_map(|child| self.first_json(child, rest)),
+        }
+    }
+
+    /// The values below a member that meet a step's conditions: the items of an array, else the value itself.
+    pub(crate) fn json_children<'a>(&self, value: &'a Value, step: &Step) -> impl Iterator<Item = &'a Value> {
+        let name = step.names.first().map_or("", |slot| self.program.names.local(*slot));
+        let items: &[Value] = match value.get(name) {
+            Some(Value::Array(items)) => items,
+            Some(other) => std::slice::from_ref(other),
+            None => &[],
+        };
+        items.iter().filter(move |item| self.fits_json(item, step))
+    }
+
+    pub(crate) fn fits_json(&self, item: &Value, step: &Step) -> bool {
+        step.predicates.iter().all(|predicate| {
+            let text = self.first_json(item, &predicate.path.steps).and_then(|found| json_text(found).ok().flatten());
+            self.meets(predicate, text.as_deref())
+        })
+    }
+
+    /// Every position at a path, in the order of the record.
+    pub(crate) fn every<'a>(&self, cursor: Cursor<'a>, path: &Path) -> Vec<Cursor<'a>> {
+        let mut found = Vec::new();
+        match cursor {
+            Cursor::Element(element) => self.every_element(element, &path.steps, &mut found),
+            Cursor::Json(value) => self.every_json(value, &path.steps, &mut found),
+            Cursor::Row(..) => {}
+        }
+        found
+    }
+
+    fn every_element<'a>(&self, element: Element<'a>, steps: &[Step], found: &mut Vec<Cursor<'a>>) {
+        let Some((step, rest)) = steps.split_first() else {
+            found.push(Cursor::Element(element));
+            return;
+        };
+        let fitting = element.children().filter(|child| self.fits(*child, step)).enumerate();
+        for (_, child) in fitting.filter(|(index, _)| step.position.is_none_or(|position| position == *index)) {
+            self.every_element(child, rest, found);
+        }
+    }
+
+    fn every_json<'a>(&self, value: &'a Value, steps: &[Step], found: &mut Vec<Cursor<'a>>) {
+        let Some((step, rest)) = steps.split_first() else {
+            match value {
+                Value::Array(items) => found.extend(items.iter().map(Cursor::Json)),
+                other => found.push(Cursor::Json(other)),
+            }
+            return;
+        };
+        let fitting = self.json_children(value, step).enumerate();
+        for (_, child) in fitting.filter(|(index, _)| step.position.is_none_or(|position| position == *index)) {
+            self.every_json(child, rest, found);
+        }
+    }
+}
+
+/// The text of a JSON scalar; nothing for null.
+pub(crate) fn json_text(value: &Value) -> Result<Option<Cow<'_, str>>, Problem> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(Cow::Borrowed(text))),
+        Value::Bool(true) => Ok(Some(Cow::Borrowed("true"))),
+        Value::Bool(false) => Ok(Some(Cow::Borrowed("false"))),
+        Value::Number(number) => Ok(Some(Cow::Owned(number.to_string()))),
+        Value::Array(_) | Value::Object(_) => {
+            Err(Problem::new("mapping.structure", "a list or object stands where a single value is wanted; correct the path"))
+        }
+    }
+}

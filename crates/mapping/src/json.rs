@@ -1,0 +1,138 @@
+//! JSON records while they are written.
+
+use serde_json::{Map, Value};
+
+use crate::cursor::Context;
+use crate::place::{Operand, Step};
+
+/// Changes values at the paths of a mapping.
+pub(crate) struct JsonWriter<'w> {
+    pub context: &'w Context<'w>,
+}
+
+/// A JSON array that grows to a position of the mapping holds at most so many items.
+const POSITION_MAX: usize = 10_000;
+
+impl JsonWriter<'_> {
+    fn name(&self, step: &Step) -> &str {
+        step.names.first().map_or("", |slot| self.context.program.names.local(*slot))
+    }
+
+    fn is_list_step(step: &Step) -> bool {
+        step.position.is_some() || !step.predicates.is_empty()
+    }
+
+    /// The value that a step leads to, made when it is not there.
+    fn find_or_make<'v>(&self, value: &'v mut Value, step: &Step) -> &'v mut Value {
+        if !value.is_object() {
+            *value = Value::Object(Map::new());
+        }
+        let Value::Object(members) = value else { return value };
+        let member = members.entry(self.name(step)).or_insert(Value::Null);
+        if !member.is_array() {
+            if !Self::is_list_step(step) {
+                return member;
+            }
+            let single = std::mem::take(member);
+            *member = Value::Array(if single.is_null() { Vec::new() } else { vec![single] });
+        }
+        let Value::Array(items) = member else { return member };
+        let mut fitting = (0..items.len()).filter(|index| self.context.fits_json(&items[*index], step));
+        let wanted = step.position.unwrap_or(0).min(POSITION_MAX);
+        let index = match fitting.nth(wanted) {
+            Some(index) => index,
+            None => {
+                let missing = wanted + 1 - items.iter().filter(|item| self.context.fits_json(item, step)).count();
+                items.extend((0..missing).map(|_| self.make(step)));
+                items.len() - 1
+            }
+        };
+        &mut items[index]
+    }
+
+    /// A new item for a step, meeting its conditions.
+    pub(crate) fn make(&self, step: &Step) -> Value {
+        let mut item = Value::Null;
+        for predicate in &step.predicates {
+            let wanted = match &predicate.value {
+                Operand::Literal(value) => Some(&**value),
+                Operand::Variable(variable) => self.context.variables.get(*variable).and_then(Option::as_deref),
+            };
+            if let Some(wanted) = wanted {
+                self.set(&mut item, &predicate.path.steps, Value::from(wanted));
+            }
+        }
+        item
+    }
+
+    /// Puts a value at a path, making what is on the way.
+    pub(crate) fn set(&self, value: &mut Value, steps: &[Step], text: Value) {
+        match steps.split_first() {
+            Some((step, rest)) => self.set(self.find_or_make(value, step), rest, text),
+            None => *value = text,
+        }
+    }
+
+    /// Empties the value at a path: what was there becomes null, so that a system that merges is told.
+    pub(crate) fn clear(&self, value: &mut Value, steps: &[Step]) {
+        let Some((step, rest)) = steps.split_first() else {
+            *value = Value::Null;
+            return;
+        };
+        let Some(member) = value.get_mut(self.name(step)) else { return };
+        match member {
+            Value::Array(items) => {
+                let wanted = step.position.unwrap_or(0);
+                let found = (0..items.len()).filter(|index| self.context.fits_json(&items[*index], step)).nth(wanted);
+                if let Some(index) = found {
+                    self.clear(&mut items[index], rest);
+                }
+            }
+            single => self.clear(single, rest),
+        }
+    }
+
+    /// Takes the items at a path out, in their order. Items that do not meet the last step's conditions stay.
+    pub(crate) fn take(&self, value: &mut Value, steps: &[Step]) -> Vec<Value> {
+        let Some((step, rest)) = steps.split_first() else {
+            return match std::mem::take(value) {
+                Value::Array(items) => items,
+                Value::Null => Vec::new(),
+                single => vec![single],
+            };
+        };
+        let Some(member) = value.get_mut(self.name(step)) else { return Vec::new() };
+        if rest.is_empty() && Self::is_list_step(step) {
+            let Value::Array(items) = member else { return Vec::new() };
+            let (fitting, others) = std::mem::take(items).into_iter().partition(|item| self.context.fits_json(item, step));
+            *items = others;
+            return fitting;
+        }
+        match member {
+            Value::Array(items) if !rest.is_empty() => items.iter_mut().flat_map(|item| self.take(item, rest)).collect(),
+            other => self.take(other, rest),
+        }
+    }
+
+    /// Puts items at a path, behind what stays there.
+    pub(crate) fn put(&self, value: &mut Value, steps: &[Step], new: Vec<Value>) {
+        let Some((step, rest)) = steps.split_first() else {
+            match value {
+                Value::Array(items) => items.extend(new),
+                other => *other = Value::Array(new),
+            }
+            return;
+        };
+        if !rest.is_empty() {
+            self.put(self.find_or_make(value, step), rest, new);
+            return;
+        }
+        if !value.is_object() {
+            *value = Value::Object(Map::new());
+        }
+        if let Value::Object(members) = value {
+            let member = members.entry(self.name(step)).or_insert_with(|| Value::Array(Vec::new()));
+            self.put(member, rest, new);
+        }
+    }
+}

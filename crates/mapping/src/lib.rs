@@ -1,0 +1,39 @@
+//! Mapping files compiled to two-way programs between records and documents; pure.
+//!
+//! A [`Mapping`] is compiled once from a TOML file and says, line by line, where a field of a canonical document
+//! stands in a system's record and how it is converted. The same line reads and writes.
+//! The language is described in `docs/mapping.md`.
+//!
+//! - [`Reader`] builds documents straight from records.
+//! - [`Mapping::write`] puts a document into a record, keeping what the mapping does not know.
+//! - [`Mapping::project`] tells what the system would show afterwards, so that equality decides whether to deliver.
+//! - [`laws`] holds the two laws that every mapping obeys.
+
+mod compile;
+mod cursor;
+mod diagnostic;
+mod error;
+pub mod laws;
+mod json;
+mod leaf;
+mod mapping;
+mod place;
+mod program;
+mod project;
+mod read;
+mod reader;
+mod residue;
+mod rows;
+mod table;
+mod verbs;
+mod write;
+mod xml;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use error::DataError;
+pub use mapping::{Embedded, Format, Mapping, StreamNeeds};
+pub use reader::{EmbeddedReading, Reader, Reading, ReferenceKey};
+pub use table::{Table, Tables};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! A compiled mapping and what it tells about itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use canonical::entity::Entity;
+use canonical::record::Body;
+use serde_json::Value;
+
+use crate::compile;
+use crate::diagnostic::Diagnostic;
+use crate::error::DataError;
+use crate::program::{Leaf, Program, Source};
+use crate::reader::Reader;
+use crate::table::Tables;
+use crate::xml::XmlOutline;
+
+/// The shape of the records that a mapping is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Rows under named columns.
+    Csv,
+    /// XML elements.
+    Xml,
+    /// JSON values.
+    Json,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Format::Csv => "csv",
+            Format::Xml => "xml",
+            Format::Json => "json",
+        })
+    }
+}
+
+/// What a connector must know to cut a stream into the records of a mapping.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamNeeds {
+    /// Consecutive rows with equal values in these columns form one record; empty when every row is one.
+    pub group_by: Vec<String>,
+    /// The paths of the element or value that is one record, as the mapping writes them; any of them starts a record.
+    pub record_paths: Vec<String>,
+    /// Namespace prefixes used by the paths, each with the URIs that it stands for.
+    /// The empty prefix stands for names without one.
+    pub namespaces: BTreeMap<String, Vec<String>>,
+}
+
+/// A document inside the record that is observed on its own, ahead of the record's document.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// The reference field of the record's document that it fills, such as `customer`.
+    pub field: Arc<str>,
+    /// How it is read. It is never written: the record's own lines write the same places.
+    pub mapping: Arc<Mapping>,
+}
+
+/// A mapping file, compiled. It never changes, so one in an `Arc` serves all threads.
+#[derive(Debug)]
+pub struct Mapping {
+    name: String,
+    entity: Entity,
+    format: Format,
+    version: String,
+    covers: Arc<[String]>,
+    writes: Arc<[String]>,
+    lossy: Vec<String>,
+    stream: StreamNeeds,
+    embedded: Vec<Embedded>,
+    warnings: Vec<Diagnostic>,
+    pub(crate) program: Program,
+    pub(crate) outline: XmlOutline,
+}
+
+impl Mapping {
+    /// Compiles a mapping file. `file_name` is only used in messages and as the mapping's name.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the file, each with line, column and a suggestion. Files are limited to 1 MiB.
+    pub fn compile(file_name: &str, text: &str, tables: &dyn Tables) -> Result<Self, Vec<Diagnostic>> {
+        compile::compile(file_name, text, tables)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the one place where a compiled mapping is put together")]
+    pub(crate) fn new(
+        name: &str,
+        entity: Entity,
+        format: Format,
+        version: String,
+        program: Program,
+        outline: XmlOutline,
+        stream: StreamNeeds,
+        embedded: Vec<Embedded>,
+    ) -> Self {
+        let paths = |wanted: fn(&Leaf) -> bool| -> Vec<String> {
+            let mut paths = BTreeSet::new();
+            program.leaves(&mut |leaf| {
+                if wanted(leaf) && !matches!(leaf.source, Source::Selector(_)) {
+                    paths.insert(leaf.path.to_string());
+                }
+            });
+            paths.into_iter().collect()
+        };
+        Mapping {
+            name: name.to_owned(),
+            entity,
+            format,
+            version,
+            covers: paths(|leaf| leaf.direction.reads()).into(),
+            writes: paths(Leaf::is_two_way).into(),
+            lossy: paths(|leaf| leaf.lossy && leaf.is_two_way()),
+            stream,
+            embedded,
+            warnings: Vec::new(),
+            program,
+            outline,
+        }
+    }
+
+    pub(crate) fn with_warnings(mut self, findings: Vec<Diagnostic>) -> Self {
+        self.warnings = compile::warnings(findings);
+        self
+    }
+
+    /// The file's name, as it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its documents are.
+    pub fn entity(&self) -> &Entity {
+        &self.entity
+    }
+
+    /// The shape of its records.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// A hash of the file and of the named tables that it uses, 16 hexadecimal digits.
+    /// Equal versions read and write the same.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The canonical paths that it reads, sorted: down to the last field, with selectors (`addresses.main.line1`,
+    /// `identifiers.siret.value`, `credit_limit.amount`) and without positions in repeating groups (`lines.net_amount`).
+    pub fn covers(&self) -> &Arc<[String]> {
+        &self.covers
+    }
+
+    /// The canonical paths that it writes and reads back, sorted.
+    pub fn writes(&self) -> &Arc<[String]> {
+        &self.writes
+    }
+
+    /// The paths of its two-way lines that may change a value, so that it does not come back as it was, sorted.
+    pub fn lossy(&self) -> &[String] {
+        &self.lossy
+    }
+
+    /// The system whose key a reference field holds (`buyer = { at = "CustomerID", system = "erp" }`);
+    /// `None` when it is the record's own system, or when no line maps the field.
+    pub fn reference_system(&self, field: &str) -> Option<&str> {
+        let path = format!("{field}.system");
+        let mut system = None;
+        self.program.leaves(&mut |leaf| {
+            if let (Source::Fixed(text), true) = (&leaf.source, *leaf.path == *path) {
+                system = Some(&**text);
+            }
+        });
+        system
+    }
+
+    /// What a connector must know to cut a stream into its records.
+    pub fn stream_needs(&self) -> &StreamNeeds {
+        &self.stream
+    }
+
+    /// The documents inside its records that are observed on their own.
+    pub fn embedded(&self) -> &[Embedded] {
+        &self.embedded
+    }
+
+    /// What deserves a look and does not stop the mapping from being used.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// A reader. It remembers where columns and names are, so keep it for as long as the stream is read.
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        Reader::new(Arc::clone(self))
+    }
+
+    /// Puts a document into a record: into a copy of `base`, so that everything the mapping does not know survives,
+    /// or into a new record. A value that the base record already shows is left as it is written there.
+    /// A field that the document does not have is cleared. `key` is the system's own key;
+    /// without one the base record keeps its own.
+    ///
+    /// # Errors
+    /// Every value that the record cannot take, at once.
+    pub fn write(&self, document: &Value, key: Option<&str>, base: Option<&Body>) -> Result<Body, Vec<DataError>> {
+        crate::write::write(self, document, key, base)
+    }
+
+    /// What the system would show of a document after it was written: only the fields in [`writes`](Self::writes),
+    /// each as it would read back. A value that cannot be written stays as it is, so that the difference is seen.
+    ///
+    /// The form is normal: equal meaning is equal JSON, so `==` decides, also against [`restrict`](Self::restrict).
+    pub fn project(&self, document: &Value) -> Value {
+        crate::project::project(self, document)
+    }
+
+    /// Only the fields in [`writes`](Self::writes), in the same normal form as [`project`](Self::project).
+    pub fn restrict(&self, document: &Value) -> Value {
+        crate::project::restrict(self, document)
+    }
+
+    /// What of a record the mapping does not write: enough of it that [`write`](Self::write), with it as base,
+    /// gives a record that means the same. `None` when the mapping carries everything that has content.
+    pub fn residue(&self, body: &Body) -> Option<Body> {
+        crate::residue::residue(self, body)
+    }
+}

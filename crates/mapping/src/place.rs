@@ -1,0 +1,261 @@
+//! Places in a record: a column, or a path of a small and writable subset of XPath.
+//!
+//! The same grammar serves XML (steps parted by `/`) and JSON (members parted by `.`).
+
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::str::Chars;
+use std::sync::Arc;
+
+use canonical::record::Name;
+
+use crate::program::NameTable;
+
+/// A place in a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A column, by its number in the program's table of columns.
+    Column(usize),
+    /// A path from the record, or from the item of the repeating group.
+    Path(Path),
+}
+
+/// A path into an XML element or a JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Path {
+    pub text: Arc<str>,
+    pub steps: Vec<Step>,
+    /// The attribute at the end, by its number in the program's table of names.
+    pub attribute: Option<usize>,
+}
+
+/// One step down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The name; or one for each alternative of the record's own element.
+    pub names: Vec<usize>,
+    pub predicates: Vec<Predicate>,
+    /// The position among the fitting ones, counted from 0.
+    pub position: Option<usize>,
+}
+
+/// A demand on an element: the text at a relative path equals a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Predicate {
+    pub path: Path,
+    pub value: Operand,
+}
+
+/// What a predicate compares with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Operand {
+    Literal(Box<str>),
+    /// A field of the document, by its number in the program's table of variables.
+    Variable(usize),
+}
+
+/// Which language a path is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Xml,
+    Json,
+}
+
+/// What a path is parsed against.
+pub(crate) struct PathScope<'s> {
+    pub syntax: Syntax,
+    /// Namespace URIs by prefix; the empty prefix stands for names without one.
+    pub namespaces: &'s BTreeMap<String, Vec<Arc<str>>>,
+    pub names: &'s mut NameTable,
+    /// The document's fields that predicates speak of, in the order in which they were met.
+    pub variables: &'s mut Vec<Box<str>>,
+}
+
+/// Why a text is no path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PathError {
+    /// The grammar is broken.
+    Syntax(&'static str),
+    /// A prefix is not declared.
+    Prefix(String),
+}
+
+impl Path {
+    /// Parses a path. The leading `/` of an XML path is optional: paths start at the record.
+    pub(crate) fn parse(text: &str, scope: &mut PathScope<'_>) -> Result<Self, PathError> {
+        let text = text.trim();
+        let relative = match scope.syntax {
+            Syntax::Xml => text.strip_prefix('/').unwrap_or(text),
+            Syntax::Json => text,
+        };
+        if relative.is_empty() {
+            return Err(PathError::Syntax("the path is empty; \".\" stands for the record itself"));
+        }
+        let mut parser = Parser { rest: relative.chars().peekable(), scope };
+        let path = parser.path(text)?;
+        match parser.rest.next() {
+            None => Ok(path),
+            Some(_) => Err(PathError::Syntax("something follows the end of the path")),
+        }
+    }
+
+    /// This path below another one.
+    pub(crate) fn below(&self, base: &Path) -> Path {
+        let text = format!("{}/{}", base.text, self.text).into();
+        let steps = base.steps.iter().chain(&self.steps).cloned().collect();
+        Path { text, steps, attribute: self.attribute }
+    }
+}
+
+struct Parser<'p, 's, 'n> {
+    rest: Peekable<Chars<'p>>,
+    scope: &'n mut PathScope<'s>,
+}
+
+impl Parser<'_, '_, '_> {
+    fn separator(&self) -> char {
+        match self.scope.syntax {
+            Syntax::Xml => '/',
+            Syntax::Json => '.',
+        }
+    }
+
+    fn path(&mut self, text: &str) -> Result<Path, PathError> {
+        let mut path = Path { text: text.into(), steps: Vec::new(), attribute: None };
+        if text == "." {
+            self.rest.next();
+            return Ok(path);
+        }
+        loop {
+            if self.scope.syntax == Syntax::Xml && self.rest.next_if_eq(&'@').is_some() {
+                path.attribute = Some(self.name(true)?);
+                return Ok(path);
+            }
+            let step = self.step()?;
+            path.steps.push(step);
+            let separator = self.separator();
+            if self.rest.next_if_eq(&separator).is_none() {
+                return Ok(path);
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, PathError> {
+        let mut step = Step { names: Vec::new(), predicates: Vec::new(), position: None };
+        if self.scope.syntax == Syntax::Xml && self.rest.next_if_eq(&'(').is_some() {
+            loop {
+                step.names.push(self.name(false)?);
+                match self.rest.next() {
+                    Some('|') => {}
+                    Some(')') => break,
+                    _ => return Err(PathError::Syntax("alternatives are written (a|b)")),
+                }
+            }
+        } else {
+            step.names.push(self.name(false)?);
+        }
+        while self.rest.next_if_eq(&'[').is_some() {
+            self.bracket(&mut step)?;
+        }
+        Ok(step)
+    }
+
+    fn bracket(&mut self, step: &mut Step) -> Result<(), PathError> {
+        if self.rest.peek().is_some_and(char::is_ascii_digit) {
+            let digits = self.take_while(|character| character.is_ascii_digit());
+            let position: usize = digits.parse().unwrap_or(0);
+            step.position =
+                Some(position.checked_sub(1).ok_or(PathError::Syntax("positions are counted from 1"))?);
+        } else {
+            let inside = self.take_until_equals()?;
+            let path = Path::parse(&inside, self.scope)?;
+            let value = self.operand()?;
+            step.predicates.push(Predicate { path, value });
+        }
+        match self.rest.next() {
+            Some(']') => Ok(()),
+            _ => Err(PathError::Syntax("a ] is missing")),
+        }
+    }
+
+    fn take_until_equals(&mut self) -> Result<String, PathError> {
+        let inside = self.take_while(|character| !matches!(character, '=' | ']' | '['));
+        match self.rest.next() {
+            Some('=') => Ok(inside),
+            _ => Err(PathError::Syntax("a condition is written [child='value'], [@attribute='value'] or [2]")),
+        }
+    }
+
+    fn operand(&mut self) -> Result<Operand, PathError> {
+        match self.rest.next() {
+            Some(quote @ ('\'' | '"')) => {
+                let value = self.take_while(|character| character != quote);
+                match self.rest.next() {
+                    Some(_) => Ok(Operand::Literal(value.into())),
+                    None => Err(PathError::Syntax("a quote is not closed")),
+                }
+            }
+            Some('$') => {
+                let field = self.take_while(|character| character != ']');
+                let known = self.scope.variables.iter().position(|known| **known == *field);
+                Ok(Operand::Variable(known.unwrap_or_else(|| {
+                    self.scope.variables.push(field.into());
+                    self.scope.variables.len() - 1
+                })))
+            }
+            _ => Err(PathError::Syntax("a condition compares with 'text' or with $field")),
+        }
+    }
+
+    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> String {
+        let mut taken = String::new();
+        while let Some(character) = self.rest.next_if(|character| wanted(*character)) {
+            taken.push(character);
+        }
+        taken
+    }
+
+    fn name(&mut self, attribute: bool) -> Result<usize, PathError> {
+        match self.scope.syntax {
+            Syntax::Json => self.member(),
+            Syntax::Xml => self.qualified(attribute),
+        }
+    }
+
+    /// A JSON member; quotes keep a point or bracket inside its name.
+    fn member(&mut self) -> Result<usize, PathError> {
+        let name = match self.rest.next_if(|character| *character == '\'') {
+            Some(_) => {
+                let name = self.take_while(|character| character != '\'');
+                self.rest.next().ok_or(PathError::Syntax("a quote is not closed"))?;
+                name
+            }
+            None => self.take_while(|character| !matches!(character, '.' | '[' | ']' | '=')),
+        };
+        if name.is_empty() {
+            return Err(PathError::Syntax("a member's name is missing between two points"));
+        }
+        Ok(self.scope.names.intern(vec![Name::new("", &name)]))
+    }
+
+    fn qualified(&mut self, attribute: bool) -> Result<usize, PathError> {
+        let is_name = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
+        let first = self.take_while(is_name);
+        if first.is_empty() {
+            return Err(PathError::Syntax("a name is missing; only names, conditions and @attributes can be written"));
+        }
+        let (prefix, local) = match self.rest.next_if_eq(&':') {
+            Some(_) => (first, self.take_while(is_name)),
+            None => (String::new(), first),
+        };
+        // An attribute without prefix is in no namespace, whatever the default is.
+        let uris: Vec<Arc<str>> = match (prefix.is_empty(), attribute, self.scope.namespaces.get(&prefix)) {
+            (true, true, _) | (true, false, None) => vec!["".into()],
+            (_, _, Some(uris)) => uris.clone(),
+            (_, _, None) => return Err(PathError::Prefix(prefix)),
+        };
+        let local: Arc<str> = local.into();
+        let names = uris.into_iter().map(|namespace| Name { namespace, local: Arc::clone(&local) }).collect();
+        Ok(self.scope.names.intern(names))
+    }
+}

@@ -1,0 +1,370 @@
+//! The compiled form of a mapping: a tree in the shape of the document, with a place in the record at every leaf.
+
+use std::sync::Arc;
+
+use canonical::record::Name;
+
+use crate::place::{Path, Place};
+use crate::verbs::Verb;
+use crate::verbs::number::NumberStyle;
+use crate::verbs::text::TextVerb;
+
+/// Which way a line goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Both,
+    Read,
+    Write,
+}
+
+impl Direction {
+    pub(crate) fn reads(self) -> bool {
+        self != Direction::Write
+    }
+
+    pub(crate) fn writes(self) -> bool {
+        self != Direction::Read
+    }
+}
+
+/// How a leaf appears in the document's JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    /// Text of exactly so many upper-case letters.
+    Letters(usize),
+    Decimal,
+    Integer,
+    Boolean,
+    Date,
+    Timestamp,
+}
+
+/// A node of the program.
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
+    Object(Object),
+    List(List),
+    Leaf(Box<Leaf>),
+}
+
+/// A group of named fields.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Object {
+    pub members: Vec<Member>,
+    /// The group exists only where a line of it has content; constants and defaults alone do not make it.
+    pub needs_content: bool,
+    /// The group exists only with all its members: an amount needs its currency.
+    pub whole: bool,
+}
+
+/// A named field of a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub name: Box<str>,
+    pub node: Node,
+}
+
+impl Object {
+    pub(crate) fn member(&self, name: &str) -> Option<&Node> {
+        self.members.iter().find(|member| *member.name == *name).map(|member| &member.node)
+    }
+}
+
+/// A list: chosen items first, in the order of their lines, then the repeating group's.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct List {
+    /// The field that tells items apart, if the list has one.
+    pub selector: Option<&'static str>,
+    pub chosen: Vec<Chosen>,
+    pub each: Option<Box<Each>>,
+    pub values: Option<Box<Values>>,
+}
+
+/// One item of a list that lines name by its selector's value, or by its position.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    pub choice: Choice,
+    /// An object with the selector's own leaf inside, or a leaf in a list of texts.
+    pub node: Node,
+}
+
+/// What names an item of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// The value of the list's selector.
+    Selector(Box<str>),
+    /// The position, counted from 0.
+    Position(usize),
+}
+
+/// A repeating group.
+#[derive(Debug, Clone)]
+pub(crate) struct Each {
+    pub at: EachAt,
+    /// The field by which items of the document and of the base record are matched when writing; else by position.
+    pub key: Option<Box<str>>,
+    pub node: Node,
+}
+
+/// Where a repeating group repeats.
+#[derive(Debug, Clone)]
+pub(crate) enum EachAt {
+    /// Every row of the group of rows.
+    Rows,
+    /// Every element or JSON value at the path.
+    Path(Path),
+}
+
+/// A list of plain values.
+#[derive(Debug, Clone)]
+pub(crate) struct Values {
+    pub source: ValuesSource,
+    /// How one value is converted; its own source is not used.
+    pub leaf: Leaf,
+}
+
+/// Where a list of plain values stands.
+#[derive(Debug, Clone)]
+pub(crate) enum ValuesSource {
+    /// One text with a separator.
+    Split(Place, Box<str>),
+    /// One value for each place.
+    Places(Vec<Place>),
+    /// Every element, or every item of the JSON array, at the path.
+    Repeated(Path),
+}
+
+/// One line: a scalar of the document, and where and how it stands in the record.
+#[derive(Debug, Clone)]
+pub(crate) struct Leaf {
+    /// The canonical path, with selectors and without positions in repeating groups.
+    pub path: Arc<str>,
+    /// The places in words, for messages.
+    pub place: Arc<str>,
+    pub direction: Direction,
+    pub source: Source,
+    pub verb: Verb,
+    pub text: Vec<TextVerb>,
+    /// Values that count as empty.
+    pub blank: Vec<Box<str>>,
+    /// Canonical text where the record has nothing.
+    pub default: Option<Box<str>>,
+    /// An empty value is an error when reading.
+    pub required: bool,
+    pub kind: Kind,
+    /// Values that the document allows, where it allows no others.
+    pub closed: Option<&'static [&'static str]>,
+    /// Written to JSON as a number.
+    pub number: bool,
+    /// The attribute that gets the currency when this amount is written.
+    pub currency_attribute: Option<CurrencyAttribute>,
+    /// The document's field that carries the sign: `credit` for positive, `debit` for negative.
+    pub sign: Option<Sign>,
+    /// A value can come back changed after it was written and read again.
+    pub lossy: bool,
+}
+
+/// What a number's sign has to do with the document's field of direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// This amount is without sign; the field at the path holds its direction.
+    Amount(Box<str>),
+    /// This is the direction of the number at the same place.
+    Direction,
+}
+
+/// An attribute for the currency of an amount.
+#[derive(Debug, Clone)]
+pub(crate) struct CurrencyAttribute {
+    pub path: Path,
+    /// The document's field that holds the currency.
+    pub field: Box<str>,
+}
+
+/// Where a leaf's text comes from and goes to.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// The same for every record; a value with a place is written there too.
+    Constant(Box<str>, Option<Place>),
+    /// The value of a list's selector.
+    Selector(Box<str>),
+    /// The same for every record; the system cannot hold another, so writing another is an error.
+    Fixed(Box<str>),
+    /// The first place that has content; all are written.
+    First(Vec<Place>),
+    /// All places that have content, joined; writing splits.
+    Join(Vec<Place>, Box<str>),
+    /// One part of a text with a separator.
+    Part(Part),
+    /// Two columns for the two directions of money.
+    DebitCredit(DebitCredit),
+    /// A number whose sign stands elsewhere.
+    Signed(Signed),
+}
+
+/// One part of a text.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub place: Place,
+    pub separator: Box<str>,
+    /// Counted from 0.
+    pub index: usize,
+    /// Whether everything after it belongs to it.
+    pub rest: bool,
+}
+
+/// Two columns, of which one has the amount.
+#[derive(Debug, Clone)]
+pub(crate) struct DebitCredit {
+    pub debit: Place,
+    pub credit: Place,
+    /// Debit counts as positive.
+    pub debit_is_positive: bool,
+    pub style: NumberStyle,
+}
+
+/// A number without sign and the place of its sign.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed {
+    pub number: Place,
+    pub sign: Place,
+    pub minus: Vec<Box<str>>,
+    pub plus: Vec<Box<str>>,
+    pub style: NumberStyle,
+}
+
+impl Source {
+    /// The places that the source reads or writes.
+    pub(crate) fn places(&self) -> Vec<&Place> {
+        match self {
+            Source::Constant(_, place) => place.iter().collect(),
+            Source::Selector(_) | Source::Fixed(_) => Vec::new(),
+            Source::First(places) | Source::Join(places, _) => places.iter().collect(),
+            Source::Part(part) => vec![&part.place],
+            Source::DebitCredit(columns) => vec![&columns.debit, &columns.credit],
+            Source::Signed(signed) => vec![&signed.number, &signed.sign],
+        }
+    }
+
+    /// Whether the record decides over the value.
+    pub(crate) fn is_content(&self) -> bool {
+        !matches!(self, Source::Constant(..) | Source::Selector(_) | Source::Fixed(_))
+    }
+}
+
+impl Leaf {
+    /// Whether the document's value is written and read back.
+    pub(crate) fn is_two_way(&self) -> bool {
+        self.direction == Direction::Both && !matches!(self.source, Source::Constant(..))
+    }
+}
+
+/// The columns that a program names, by number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ColumnTable {
+    pub names: Vec<Box<str>>,
+}
+
+impl ColumnTable {
+    pub(crate) fn intern(&mut self, name: &str) -> usize {
+        match self.names.iter().position(|known| **known == *name) {
+            Some(slot) => slot,
+            None => {
+                self.names.push(name.into());
+                self.names.len() - 1
+            }
+        }
+    }
+}
+
+/// The names of elements, attributes and JSON members that a program uses, by number.
+/// One number stands for several names where a prefix stands for several namespaces.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NameTable {
+    pub names: Vec<Vec<Name>>,
+}
+
+impl NameTable {
+    pub(crate) fn intern(&mut self, names: Vec<Name>) -> usize {
+        match self.names.iter().position(|known| *known == names) {
+            Some(slot) => slot,
+            None => {
+                self.names.push(names);
+                self.names.len() - 1
+            }
+        }
+    }
+
+    pub(crate) fn local(&self, slot: usize) -> &str {
+        self.names.get(slot).and_then(|names| names.first()).map_or("", |name| &name.local)
+    }
+}
+
+/// A column group of which at least one must be in the table for the line to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct NeededColumns {
+    pub field: Arc<str>,
+    pub slots: Vec<usize>,
+}
+
+/// A field of the document that predicates compare with.
+#[derive(Debug, Clone)]
+pub(crate) struct Variable {
+    pub field: Box<str>,
+    /// The line of that field.
+    pub leaf: Option<Leaf>,
+}
+
+/// Everything that reading and writing need.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Program {
+    pub root: Object,
+    pub columns: ColumnTable,
+    pub needed: Vec<NeededColumns>,
+    pub names: NameTable,
+    pub variables: Vec<Variable>,
+    pub key: Vec<Key>,
+    pub key_separator: Box<str>,
+    /// What is written whatever the document says.
+    pub constants: Vec<(Place, Box<str>)>,
+    /// Lines share places, so that one cannot be written without regard to the other.
+    pub entangled: bool,
+}
+
+/// One part of the record's key.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub place: Place,
+    /// The place in words.
+    pub text: Arc<str>,
+    /// Written to JSON as a number.
+    pub number: bool,
+}
+
+impl Program {
+    /// Calls `visit` with every leaf, lists of values included.
+    pub(crate) fn leaves<'p>(&'p self, visit: &mut impl FnMut(&'p Leaf)) {
+        object_leaves(&self.root, visit);
+    }
+}
+
+fn object_leaves<'p>(object: &'p Object, visit: &mut impl FnMut(&'p Leaf)) {
+    object.members.iter().for_each(|member| node_leaves(&member.node, visit));
+}
+
+fn node_leaves<'p>(node: &'p Node, visit: &mut impl FnMut(&'p Leaf)) {
+    match node {
+        Node::Leaf(leaf) => visit(leaf),
+        Node::Object(object) => object_leaves(object, visit),
+        Node::List(list) => {
+            list.chosen.iter().for_each(|chosen| node_leaves(&chosen.node, visit));
+            if let Some(each) = &list.each {
+                node_leaves(&each.node, visit);
+            }
+            if let Some(values) = &list.values {
+                visit(&values.leaf);
+            }
+        }
+    }
+}

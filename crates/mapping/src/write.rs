@@ -1,0 +1,417 @@
+//! Putting a document into a record.
+
+mod lists;
+mod value;
+
+use std::borrow::Cow;
+
+use canonical::record::{Body, Name};
+use serde_json::Value;
+
+use crate::cursor::{Context, Cursor, Resolved, json_text};
+use crate::error::{DataError, Problem, class_of};
+use crate::json::JsonWriter;
+use crate::leaf::part_range;
+use crate::mapping::{Format, Mapping};
+use crate::place::Place;
+use crate::program::{EachAt, Key, Kind, Leaf, List, Node, Object, Program, Sign, Source};
+use crate::reader;
+use crate::rows::RowsWriter;
+use crate::verbs::Verb;
+use crate::xml::{XmlNode, XmlWriter};
+pub(crate) use lists::{choose, items, unclaimed};
+
+/// A position in the record that is written.
+pub(crate) enum Slot<'s> {
+    /// One row, or all of them.
+    Rows(&'s mut RowsWriter, Option<usize>),
+    /// An element, and the names from the record to it.
+    Element(&'s mut XmlNode, &'s mut Vec<Name>),
+    Json(&'s mut Value),
+}
+
+/// The state of writing one record.
+pub(crate) struct Writer<'a> {
+    pub context: Context<'a>,
+    pub mapping: &'a Mapping,
+    pub variables: &'a [Option<String>],
+    pub variant: usize,
+    pub document: &'a Value,
+    pub errors: Vec<DataError>,
+}
+
+/// Puts a document into a copy of `base`, or into a new record.
+pub(crate) fn write(
+    mapping: &Mapping,
+    document: &Value,
+    key: Option<&str>,
+    base: Option<&Body>,
+) -> Result<Body, Vec<DataError>> {
+    let program = &mapping.program;
+    let mut resolved = Resolved::default();
+    if let Some(base) = base {
+        resolved.resolve(program, base);
+    }
+    let variables: Vec<_> = program.variables.iter().map(|variable| text_at(document, &variable.field)).collect();
+    let context = Context { program, resolved: &resolved, variables: variables.clone() };
+    let variant = variant(mapping, document, base);
+    let mut writer = Writer { context, mapping, variables: &variables, variant, document, errors: Vec::new() };
+    let body = match mapping.format() {
+        Format::Csv => writer.rows(key, base),
+        Format::Xml => writer.element(key, base),
+        Format::Json => writer.json(key, base),
+    };
+    if writer.errors.is_empty() { Ok(body) } else { Err(writer.errors) }
+}
+
+/// The text of a scalar at a dotted path of a document.
+fn text_at(document: &Value, path: &str) -> Option<String> {
+    let found = path.split('.').try_fold(document, |value, name| value.get(name))?;
+    json_text(found).ok().flatten().map(Cow::into_owned)
+}
+
+/// Which of the mapping's record elements this record is: the base's own, else what the document says.
+fn variant(mapping: &Mapping, document: &Value, base: Option<&Body>) -> usize {
+    let outline = &mapping.outline;
+    if let Some(Body::Element(tree)) = base {
+        let name = tree.root().name();
+        let names = &mapping.program.names.names;
+        let is_root = |slot: &usize| names.get(*slot).is_some_and(|names| names.contains(name));
+        if let Some(index) = outline.roots.iter().position(is_root) {
+            return index;
+        }
+    }
+    let Some(choice) = &outline.choice else { return 0 };
+    let value = text_at(document, &choice.field);
+    let chosen = choice.values.iter().find(|(known, _)| Some(&**known) == value.as_deref());
+    chosen.map_or(0, |(_, index)| *index)
+}
+
+impl<'a> Writer<'a> {
+    fn program(&self) -> &'a Program {
+        self.context.program
+    }
+
+    fn rows(&mut self, key: Option<&str>, base: Option<&'a Body>) -> Body {
+        let base = match base {
+            Some(Body::Rows(rows)) => Some(rows),
+            _ => None,
+        };
+        let from = self.row_sources(base);
+        let mut rows = RowsWriter::new(&self.program().columns, base, &from, self.context.resolved.missing().is_empty());
+        let cursor = base.map(|rows| Cursor::Row(rows, 0));
+        self.record(key, cursor, &mut Slot::Rows(&mut rows, None));
+        match rows.finish() {
+            Some(rows) => Body::Rows(rows),
+            None => {
+                self.errors.push(record_error("mapping.size", "the rows are larger than a record can be"));
+                Body::Json(Value::Null)
+            }
+        }
+    }
+
+    fn element(&mut self, key: Option<&str>, base: Option<&'a Body>) -> Body {
+        let root = match base {
+            Some(Body::Element(tree)) => Some(tree.root()),
+            _ => None,
+        };
+        let mut node = root.map_or_else(|| XmlNode::new(self.root_name()), XmlNode::of);
+        let mut trail = vec![node.name.clone()];
+        self.record(key, root.map(Cursor::Element), &mut Slot::Element(&mut node, &mut trail));
+        match node.build() {
+            Some(tree) => Body::Element(tree),
+            None => Body::Json(Value::Null),
+        }
+    }
+
+    fn root_name(&self) -> Name {
+        let outline = &self.mapping.outline;
+        let slot = outline.roots.get(self.variant).or_else(|| outline.roots.first());
+        let names = slot.and_then(|slot| self.program().names.names.get(*slot));
+        names.and_then(|names| names.first()).cloned().unwrap_or_else(|| Name::new("", "record"))
+    }
+
+    fn json(&mut self, key: Option<&str>, base: Option<&'a Body>) -> Body {
+        let base = match base {
+            Some(Body::Json(value)) => Some(value),
+            _ => None,
+        };
+        let mut value = base.cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        self.record(key, base.map(Cursor::Json), &mut Slot::Json(&mut value));
+        Body::Json(value)
+    }
+
+    /// Key, constants, then the document's fields.
+    fn record(&mut self, key: Option<&str>, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
+        let program = self.program();
+        if let Some(key) = key {
+            self.key(key, base, slot);
+        } else if let Slot::Rows(rows, _) = slot {
+            program.key.iter().for_each(|key| spread(rows, &key.place));
+        }
+        for (place, text) in &program.constants {
+            self.put(place, Some(Value::from(&**text)), slot);
+        }
+        self.object(&program.root, Some(self.document), base, slot);
+    }
+
+    fn key(&mut self, key: &str, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
+        let program = self.program();
+        let parts = reader::split_key(key, &program.key_separator, program.key.len());
+        if parts.len() != program.key.len() {
+            let reason = "the key does not have as many parts as the mapping names";
+            self.errors.push(DataError { field: "key".into(), ..record_error("mapping.key", reason) });
+            return;
+        }
+        for (Key { place, number, .. }, part) in program.key.iter().zip(parts) {
+            let held = base.and_then(|base| self.context.raw(place, base).ok().flatten());
+            if held.is_some_and(|held| held.trim() == part) {
+                if let Slot::Rows(rows, _) = slot {
+                    spread(rows, place);
+                }
+                continue;
+            }
+            let value = if *number { value::number(&part) } else { None };
+            self.put(place, Some(value.unwrap_or_else(|| Value::from(part))), slot);
+        }
+    }
+
+    fn object(&mut self, object: &'a Object, value: Option<&'a Value>, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
+        for member in &object.members {
+            let value = value.and_then(|value| value.get(&*member.name)).filter(|value| !value.is_null());
+            self.node(&member.node, value, base, slot);
+        }
+    }
+
+    fn node(&mut self, node: &'a Node, value: Option<&'a Value>, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
+        match node {
+            Node::Leaf(leaf) => self.leaf(leaf, value, base, slot),
+            Node::Object(object) => self.object(object, value, base, slot),
+            Node::List(list) => self.list(list, value, base, slot),
+        }
+    }
+
+    fn leaf(&mut self, leaf: &'a Leaf, value: Option<&Value>, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
+        if !leaf.direction.writes() || leaf.sign == Some(Sign::Direction) {
+            return;
+        }
+        let text = match value.map(json_text).transpose() {
+            Ok(text) => text.flatten(),
+            Err(problem) => {
+                self.errors.push(leaf.structure_error(problem));
+                return;
+            }
+        };
+        if let Err((problem, shown)) = self.scalar(leaf, text.as_deref(), base, slot) {
+            self.errors.push(DataError { value_class: shown, ..leaf.error(problem, "") });
+        }
+    }
+
+    /// Writes one value, unless the base record shows it already.
+    fn scalar(
+        &mut self,
+        leaf: &'a Leaf,
+        text: Option<&str>,
+        base: Option<Cursor<'a>>,
+        slot: &mut Slot<'_>,
+    ) -> Result<(), (Problem, &'static str)> {
+        let class = text.map_or("empty", class_of);
+        let text = text.map(str::trim).filter(|text| !text.is_empty());
+        match &leaf.source {
+            Source::Constant(constant, place) => {
+                if let Some(place) = place {
+                    self.put(place, Some(Value::from(&**constant)), slot);
+                }
+                return Ok(());
+            }
+            Source::Selector(_) => return Ok(()),
+            Source::Fixed(fixed) => {
+                return match text {
+                    Some(text) if *text != **fixed => {
+                        let reason = format!("the system holds only \"{fixed}\" here, and the document has another value");
+                        Err((Problem::new("mapping.fixed", reason), class))
+                    }
+                    _ => Ok(()),
+                };
+            }
+            _ => {}
+        }
+        if leaf.sign.is_none() && self.shows(leaf, text, base) {
+            if let Slot::Rows(rows, None) = slot {
+                leaf.source.places().into_iter().for_each(|place| spread(rows, place));
+            }
+        } else {
+            self.change(leaf, text, slot).map_err(|problem| (problem, class))?;
+        }
+        self.currency_attribute(leaf, text.is_some(), slot);
+        Ok(())
+    }
+
+    /// Whether the base record shows this value already, however it is written there.
+    fn shows(&self, leaf: &'a Leaf, text: Option<&str>, base: Option<Cursor<'a>>) -> bool {
+        let Some(base) = base else { return false };
+        match leaf.read(&self.context, base) {
+            Ok(held) => held.as_ref().map(|held| leaf.normal(held)) == text.map(|text| leaf.normal(text)),
+            // A required value that is missing is no reason to leave a place as it is.
+            Err(_) => false,
+        }
+    }
+
+    fn change(&mut self, leaf: &'a Leaf, text: Option<&str>, slot: &mut Slot<'_>) -> Result<(), Problem> {
+        let Some(text) = text else {
+            self.clear(leaf, slot);
+            return Ok(());
+        };
+        match &leaf.source {
+            Source::DebitCredit(columns) => {
+                let amount = self.with_sign(leaf, text)?;
+                let (is_debit, written) = value::sides(columns, amount)?;
+                let (filled, empty) =
+                    if is_debit { (&columns.debit, &columns.credit) } else { (&columns.credit, &columns.debit) };
+                self.put(filled, Some(Value::from(written)), slot);
+                self.put(empty, None, slot);
+            }
+            Source::Signed(signed) => {
+                let amount = self.with_sign(leaf, text)?;
+                let sign = if amount.is_sign_negative() && !amount.is_zero() { &signed.minus } else { &signed.plus };
+                let written = signed.style.write(&amount.abs().to_string())?.into_owned();
+                self.put(&signed.number, Some(Value::from(written)), slot);
+                self.put(&signed.sign, sign.first().map(|word| Value::from(&**word)), slot);
+            }
+            source => {
+                let signed = match leaf.sign {
+                    Some(_) => Cow::Owned(self.with_sign(leaf, text)?.to_string()),
+                    None => Cow::Borrowed(text),
+                };
+                let written = leaf.written(&signed)?.into_owned();
+                self.spread_text(leaf, source, &written, slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The amount with the sign that the document's field of direction gives it.
+    fn with_sign(&self, leaf: &Leaf, text: &str) -> Result<rust_decimal::Decimal, Problem> {
+        let amount = crate::verbs::number::parse(text)?;
+        Ok(match &leaf.sign {
+            Some(Sign::Amount(field)) if text_at(self.document, field).as_deref() == Some("debit") => -amount,
+            _ => amount,
+        })
+    }
+
+    /// Puts written text into the places of a source that has one text.
+    fn spread_text(&mut self, leaf: &Leaf, source: &Source, written: &str, slot: &mut Slot<'_>) -> Result<(), Problem> {
+        match source {
+            Source::Join(places, separator) => {
+                let mut parts = written.splitn(places.len().max(1), &**separator).map(str::trim);
+                for place in places {
+                    let part = parts.next().filter(|part| !part.is_empty());
+                    self.put(place, part.map(Value::from), slot);
+                }
+            }
+            Source::Part(part) => {
+                let mut whole = value::held(&self.context, &part.place, slot).unwrap_or_default();
+                while part_range(&whole, part).is_none() {
+                    whole.push_str(&part.separator);
+                }
+                let range = part_range(&whole, part).unwrap_or(whole.len()..whole.len());
+                whole.replace_range(range, written);
+                self.put(&part.place, Some(Value::from(whole)), slot);
+            }
+            source => {
+                for place in source.places() {
+                    let value = if written.is_empty() { None } else { Some(value::typed(leaf, written)?) };
+                    self.put(place, value, slot);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self, leaf: &Leaf, slot: &mut Slot<'_>) {
+        if let Source::Part(part) = &leaf.source {
+            let Some(mut whole) = value::held(&self.context, &part.place, slot) else { return };
+            if let Some(range) = part_range(&whole, part) {
+                whole.replace_range(range, "");
+            }
+            let rest = whole.trim_end().trim_end_matches(&*part.separator).trim_end();
+            self.put(&part.place, (!rest.is_empty()).then(|| Value::from(rest)), slot);
+            return;
+        }
+        for place in leaf.source.places() {
+            self.put(place, None, slot);
+        }
+    }
+
+    /// Puts a value at a place, or clears the place.
+    pub(crate) fn put(&self, place: &Place, value: Option<Value>, slot: &mut Slot<'_>) {
+        match (place, slot) {
+            (Place::Column(column), Slot::Rows(rows, row)) => {
+                let text = value.as_ref().map(value::plain);
+                rows.set(*row, *column, &self.program().columns, text.as_deref().unwrap_or_default());
+            }
+            (Place::Path(path), Slot::Element(node, trail)) => match value {
+                Some(value) => self.xml().set(node, trail, path, &value::plain(&value)),
+                None => self.xml().clear(node, path),
+            },
+            (Place::Path(path), Slot::Json(root)) => match value {
+                Some(value) => self.json_writer().set(root, &path.steps, value),
+                None => self.json_writer().clear(root, &path.steps),
+            },
+            _ => {}
+        }
+    }
+
+    pub(crate) fn xml(&self) -> XmlWriter<'a> {
+        XmlWriter {
+            names: &self.program().names,
+            outline: &self.mapping.outline,
+            variant: self.variant,
+            variables: self.variables,
+        }
+    }
+
+    pub(crate) fn json_writer(&self) -> JsonWriter<'_> {
+        JsonWriter { context: &self.context }
+    }
+
+    fn currency_attribute(&self, leaf: &Leaf, present: bool, slot: &mut Slot<'_>) {
+        let (Some(attribute), Source::First(places)) = (&leaf.currency_attribute, &leaf.source) else { return };
+        let Some(Place::Path(amount)) = places.first() else { return };
+        let currency = text_at(self.document, &attribute.field).filter(|_| present);
+        self.put(&Place::Path(attribute.path.below(amount)), currency.map(Value::from), slot);
+    }
+}
+
+fn spread(rows: &mut RowsWriter, place: &Place) {
+    if let Place::Column(column) = place {
+        rows.spread(*column);
+    }
+}
+
+fn record_error(code: &'static str, reason: &str) -> DataError {
+    DataError { field: "".into(), place: "record".into(), value_class: "document", reason: reason.to_owned(), code }
+}
+
+/// Where a program repeats rows, with the path of member names to it.
+pub(crate) fn repeated_rows(object: &Object) -> Option<(Vec<&str>, &List)> {
+    object.members.iter().find_map(|member| match &member.node {
+        Node::List(list) if list.each.as_ref().is_some_and(|each| matches!(each.at, EachAt::Rows)) => {
+            Some((vec![&*member.name], list))
+        }
+        Node::Object(inner) => repeated_rows(inner).map(|(mut path, list)| {
+            path.insert(0, &member.name);
+            (path, list)
+        }),
+        _ => None,
+    })
+}
+
+/// Whether a leaf's text is a JSON number or boolean by nature.
+pub(crate) fn is_plain_json(leaf: &Leaf) -> bool {
+    match (&leaf.verb, leaf.kind) {
+        (Verb::Number(style), _) => leaf.number || style.integer,
+        (Verb::Boolean(style), Kind::Boolean) => style.is_json(),
+        _ => leaf.number,
+    }
+}

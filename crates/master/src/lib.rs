@@ -1,0 +1,35 @@
+//! Who is who, and which value wins: pure decisions over given candidates.
+//!
+//! No IO and no clock: times are given, and the same inputs give the same answer.
+//!
+//! - [`match_keys`] and [`choose`] say which master a record belongs to.
+//! - [`assert()`] says since when a system claims each value, and which values are only echoes of what we delivered.
+//! - [`golden`] makes one document of the documents of all sources; [`explain`] says why each value won.
+//! - [`normal`] gives documents of equal meaning equal JSON text; [`same`] compares two of them.
+//!
+//! Documents are JSON as [`canonical::Document::to_json`] writes it, in the form that [`normal`] gives.
+//! How values win is told in `docs/master.md`.
+
+mod asserted;
+mod choose;
+mod covers;
+mod golden;
+mod id;
+mod match_key;
+mod normal;
+mod path;
+mod search;
+#[cfg(test)]
+mod simulation;
+mod trust;
+mod walk;
+
+pub use asserted::{Asserted, Holds, assert};
+pub use choose::{Because, Candidates, Decision, choose};
+pub use golden::{Candidate, Explanation, SourceView, Standing, explain, golden};
+pub use id::{MasterId, NotAMasterId};
+pub use match_key::match_keys;
+pub use normal::{normal, same};
+pub use search::{SEARCH_BYTES_MAX, search_text};
+pub use trust::Trust;
+pub use walk::{unit_of, units};

@@ -1,0 +1,140 @@
+//! What deliver keeps: shadows, attempts, parked deliveries, the state of systems.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use canonical::entity::{Entity, Operation};
+use jiff::Timestamp;
+use master::MasterId;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::resolve::{CrosswalkRow, JournalEntry, MasterRow, NewParked, SourceRow};
+
+/// What is known of one master and one system.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// The master's current state; `None` when there is no such master.
+    pub master: Option<MasterRow>,
+    /// The system's records of it. Normally none or one.
+    pub crosswalk: Vec<CrosswalkRow>,
+    /// What the system shows of it.
+    pub sources: Vec<SourceRow>,
+    /// Whether something of the same root master is parked before this system.
+    pub blocked: bool,
+}
+
+/// A call to a target that was made durable before it was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The batch id that the target sees.
+    pub batch: String,
+    /// The tenant.
+    pub tenant: Arc<str>,
+    /// The system.
+    pub system: Arc<str>,
+    /// What the call contains, in order.
+    pub members: Vec<Member>,
+    /// When it began.
+    pub at: Timestamp,
+}
+
+/// One change within an attempt, with everything that is needed to finish it after a crash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// The master.
+    pub master_id: MasterId,
+    /// The customer whose story it belongs to.
+    pub root: MasterId,
+    /// The kind of the document.
+    pub entity: Entity,
+    /// The version.
+    pub version: u64,
+    /// What is done.
+    pub operation: Operation,
+    /// The system's key, known or proposed.
+    pub local_key: Option<String>,
+    /// The projection that the system holds afterwards, as JSON.
+    pub projection: String,
+    /// What of the record the mapping does not carry, as JSON of a record body.
+    pub residue: Option<String>,
+}
+
+/// How an attempt ended, all or nothing; the attempt is forgotten with it.
+#[derive(Clone, Debug, Default)]
+pub struct Delivered {
+    /// Shadows after the call.
+    pub crosswalk: Vec<CrosswalkRow>,
+    /// Lines of the journal.
+    pub journal: Vec<JournalEntry>,
+    /// What is set aside.
+    pub parked: Vec<NewParked>,
+    /// Numbers of parked deliveries that are done.
+    pub unparked: Vec<u64>,
+    /// Questions for an operator.
+    pub tasks: Vec<NewTask>,
+}
+
+/// A question for a steward or an operator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTask {
+    /// Equal questions have equal subjects and are asked once.
+    pub subject: String,
+    /// A stable code, such as `delivery.unknown`.
+    pub code: String,
+    /// One sentence for people.
+    pub question: String,
+    /// The system concerned.
+    pub system: Arc<str>,
+    /// The master concerned.
+    pub master_id: Option<MasterId>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Whether a system can be written to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetState {
+    /// It takes deliveries.
+    #[default]
+    Up,
+    /// It does not answer; the queue waits and the hub probes.
+    Down,
+    /// Somebody must act.
+    Halted,
+    /// Somebody paused it.
+    Paused,
+}
+
+/// What deliver needs.
+#[async_trait]
+pub trait DeliverStore: Send + Sync {
+    /// What a system holds of these masters, in order.
+    async fn held(&self, tenant: &str, system: &str, ids: &[MasterId]) -> Result<Vec<Held>, StoreError>;
+
+    /// The system's own keys of these masters, in order; `None` when it has none, or holds it no more.
+    async fn local_keys(&self, tenant: &str, system: &str, ids: &[MasterId]) -> Result<Vec<Option<String>>, StoreError>;
+
+    /// Makes an attempt durable. Repeating it with the same batch id changes nothing.
+    async fn begin_attempt(&self, attempt: &Attempt) -> Result<(), StoreError>;
+
+    /// Attempts of a system that have not ended, oldest first.
+    async fn open_attempts(&self, tenant: &str, system: &str) -> Result<Vec<Attempt>, StoreError>;
+
+    /// Ends an attempt (`None`: there was no call, only parking or a shadow to note) in one transaction.
+    async fn finish_attempt(&self, tenant: &str, system: &str, batch: Option<&str>, end: Delivered) -> Result<(), StoreError>;
+
+    /// Remembers the state of a target, with the reason and since when.
+    async fn set_target_state(
+        &self,
+        tenant: &str,
+        system: &str,
+        state: TargetState,
+        reason: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The state of a target.
+    async fn target_state(&self, tenant: &str, system: &str) -> Result<TargetState, StoreError>;
+}

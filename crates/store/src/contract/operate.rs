@@ -1,0 +1,330 @@
+//! What operators, stewards, the console and the command line ask, and the commands that they leave for the hub.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use canonical::entity::{Entity, Operation};
+use jiff::Timestamp;
+use master::MasterId;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::collect::{DropEnd, DropNumber, Export, Outcomes, StreamKey};
+use super::deliver::TargetState;
+use super::resolve::{CrosswalkRow, JournalEntry, MasterRow, ParkedStage, SourceRow};
+
+/// A stream as operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StreamStatus {
+    /// Which stream.
+    #[serde(flatten)]
+    pub stream: StreamKey,
+    /// When it was last read to its end.
+    pub last_run: Option<Timestamp>,
+    /// Why the last run could not read, if it could not.
+    pub fault: Option<String>,
+    /// The sum over all drops.
+    pub total: Outcomes,
+    /// The latest drop.
+    pub last_drop: Option<DropStatus>,
+}
+
+/// A drop as operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DropStatus {
+    /// Its number.
+    pub number: DropNumber,
+    /// Its stream.
+    #[serde(flatten)]
+    pub stream: StreamKey,
+    /// What people call it.
+    pub name: String,
+    /// Whether it is a full export.
+    pub export: Export,
+    /// When it was begun.
+    pub begun_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub end: Option<DropEnd>,
+    /// The drop that it repeats.
+    pub duplicate_of: Option<DropNumber>,
+    /// Its accounting.
+    pub outcomes: Outcomes,
+}
+
+/// A target as operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TargetStatus {
+    /// The tenant.
+    pub tenant: Arc<str>,
+    /// The system.
+    pub system: Arc<str>,
+    /// Whether it can be written to.
+    pub state: TargetState,
+    /// Why not.
+    pub reason: Option<String>,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// How many changes it took.
+    pub delivered: u64,
+    /// How many changes it refused.
+    pub refused: u64,
+    /// When it last took one.
+    pub last_delivery: Option<Timestamp>,
+}
+
+/// A reject as operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RejectStatus {
+    /// Its number, for `show`.
+    pub number: u64,
+    /// Its stream.
+    #[serde(flatten)]
+    pub stream: StreamKey,
+    /// Its drop.
+    pub drop: DropNumber,
+    /// The file.
+    pub file: Option<String>,
+    /// The line.
+    pub line: Option<u64>,
+    /// The system's own key, when it could be read.
+    pub key: Option<String>,
+    /// The code.
+    pub code: String,
+    /// The reason.
+    pub reason: String,
+    /// The bytes as they came.
+    #[serde(skip)]
+    pub raw: Vec<u8>,
+}
+
+/// A parked message as operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ParkedStatus {
+    /// Its number: also the order behind one key.
+    pub number: u64,
+    /// The tenant.
+    pub tenant: Arc<str>,
+    /// Before resolve or before a system.
+    pub stage: ParkedStage,
+    /// The system.
+    pub system: Arc<str>,
+    /// What blocks.
+    pub key: String,
+    /// The kind of the document.
+    pub entity: Entity,
+    /// The master, where known.
+    pub master_id: Option<MasterId>,
+    /// The version, for a delivery.
+    pub version: Option<u64>,
+    /// A stable code.
+    pub code: String,
+    /// Why; `None` when it only stands behind another.
+    pub reason: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The message.
+    #[serde(skip)]
+    pub event: Vec<u8>,
+}
+
+/// A waiting document as operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WaitingStatus {
+    /// Its number.
+    pub number: u64,
+    /// The system that shows it.
+    pub system: Arc<str>,
+    /// The kind of the document.
+    pub entity: Entity,
+    /// The system's own key of it.
+    pub key: String,
+    /// The customer key that it waits for, and the system of that key.
+    pub needs_system: Arc<str>,
+    /// The customer key that it waits for.
+    pub needs_key: String,
+    /// Its drop.
+    pub drop: DropNumber,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A question as stewards and operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskStatus {
+    /// Its number.
+    pub number: u64,
+    /// A stable code.
+    pub code: String,
+    /// The question.
+    pub question: String,
+    /// The system concerned.
+    pub system: Arc<str>,
+    /// The master concerned.
+    pub master_id: Option<MasterId>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A master in a listing.
+#[derive(Clone, Debug, Serialize)]
+pub struct MasterSummary {
+    /// The master.
+    pub master_id: MasterId,
+    /// The kind of the document.
+    pub entity: Entity,
+    /// The version.
+    pub version: u64,
+    /// Whether it is there, removed, or redirected.
+    pub state: Operation,
+    /// The customer whose story it belongs to.
+    pub root: MasterId,
+    /// The document.
+    pub document: Box<serde_json::value::RawValue>,
+    /// Which systems know it, with their keys.
+    pub systems: Vec<(Arc<str>, String)>,
+}
+
+/// Everything about one master.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MasterStory {
+    /// Its current state.
+    pub master: MasterRow,
+    /// What every system shows of it.
+    pub sources: Vec<SourceRow>,
+    /// What every system holds of it.
+    pub crosswalk: Vec<CrosswalkRow>,
+    /// What happened to it, oldest first, at most the newest 500 entries.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Hit {
+    /// A customer, invoice, payment or allocation.
+    Master(MasterSummary),
+    /// A pick-up, by number or file name.
+    Drop(DropStatus),
+    /// A reject, by key.
+    Reject(RejectStatus),
+    /// A waiting document, by key.
+    Waiting(WaitingStatus),
+}
+
+/// What a listing is narrowed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only this tenant.
+    pub tenant: Option<String>,
+    /// Only this system.
+    pub system: Option<String>,
+    /// Only this kind of document.
+    pub entity: Option<Entity>,
+    /// Only what contains this text, where a listing can be searched.
+    pub text: Option<String>,
+    /// Only what comes after this number in the order of the listing: smaller ones where the newest come first.
+    /// Of the journal of a drop, only records after this position in the drop.
+    pub after: Option<u64>,
+    /// At most this many; 0 means 100.
+    pub count_max: usize,
+}
+
+/// A command left for the running hub: an action with its arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "action")]
+pub enum Command {
+    /// Read a stream now.
+    Collect {
+        /// The system.
+        system: String,
+        /// The stream; all streams when absent.
+        stream: Option<String>,
+    },
+    /// Try a parked message again, and those behind it.
+    RetryParked {
+        /// Its number.
+        number: u64,
+    },
+    /// Give a parked message up; those behind it go on.
+    DiscardParked {
+        /// Its number.
+        number: u64,
+    },
+    /// Stop delivering to a system.
+    Pause {
+        /// The system.
+        system: String,
+    },
+    /// Go on delivering to a system.
+    Resume {
+        /// The system.
+        system: String,
+    },
+}
+
+/// What operators and stewards need. Listings are bounded by [`Filter::count_max`].
+#[async_trait]
+pub trait OperateStore: Send + Sync {
+    /// Where every stream stands.
+    async fn streams(&self, filter: &Filter) -> Result<Vec<StreamStatus>, StoreError>;
+    /// Drops, newest first.
+    async fn drops(&self, filter: &Filter) -> Result<Vec<DropStatus>, StoreError>;
+    /// Where every target stands.
+    async fn targets(&self, filter: &Filter) -> Result<Vec<TargetStatus>, StoreError>;
+    /// Rejects, newest first.
+    async fn rejects(&self, filter: &Filter) -> Result<Vec<RejectStatus>, StoreError>;
+    /// Parked messages, oldest first.
+    async fn parked(&self, filter: &Filter) -> Result<Vec<ParkedStatus>, StoreError>;
+    /// One parked message with everything behind its key, oldest first; empty when there is none.
+    async fn parked_behind(&self, number: u64) -> Result<Vec<ParkedStatus>, StoreError>;
+    /// Takes parked messages away, in one transaction. With `requeue`, deliveries get an outbox row for their system, and
+    /// observations count as in flight again (the hub has published them before); without, observations count as rejected.
+    async fn unpark(&self, numbers: &[u64], requeue: bool, at: Timestamp) -> Result<(), StoreError>;
+    /// Waiting documents, oldest first.
+    async fn waiting(&self, filter: &Filter) -> Result<Vec<WaitingStatus>, StoreError>;
+    /// Open tasks, oldest first.
+    async fn tasks(&self, filter: &Filter) -> Result<Vec<TaskStatus>, StoreError>;
+    /// Masters, by id; `text` searches names, numbers and keys.
+    async fn masters(&self, filter: &Filter) -> Result<Vec<MasterSummary>, StoreError>;
+    /// Everything about one master.
+    async fn story(&self, tenant: Option<&str>, master_id: MasterId) -> Result<Option<MasterStory>, StoreError>;
+    /// What carries this name, number, key, file name, drop number, master id or message id; at most 50.
+    async fn find(&self, tenant: Option<&str>, text: &str) -> Result<Vec<Hit>, StoreError>;
+    /// The journal entries of one drop, oldest first.
+    async fn drop_journal(&self, number: DropNumber, filter: &Filter) -> Result<Vec<JournalEntry>, StoreError>;
+    /// How many rejects, parked, waiting and open tasks there are, how many changes the outbox has, and the time of its oldest.
+    async fn counts(&self, filter: &Filter) -> Result<Counts, StoreError>;
+    /// Leaves a command for the running hub; returns its number.
+    async fn submit(&self, command: &Command, at: Timestamp) -> Result<u64, StoreError>;
+    /// Commands that nobody has carried out, oldest first.
+    async fn pending(&self) -> Result<Vec<(u64, Command)>, StoreError>;
+    /// Notes how a command ended.
+    async fn answer(&self, number: u64, answer: Result<&str, &str>) -> Result<(), StoreError>;
+    /// How a command ended; `None` while it has not.
+    async fn answer_of(&self, number: u64) -> Result<Option<Result<String, String>>, StoreError>;
+}
+
+/// What needs somebody, and what is on its way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Rejects.
+    pub rejects: u64,
+    /// Parked messages.
+    pub parked: u64,
+    /// Waiting documents.
+    pub waiting: u64,
+    /// Open tasks.
+    pub tasks: u64,
+    /// Changes that are not on the bus yet.
+    pub outbox: u64,
+    /// When the oldest of those was made.
+    pub outbox_oldest: Option<Timestamp>,
+    /// Attempts that have not ended.
+    pub attempts: u64,
+    /// Customers.
+    pub customers: u64,
+    /// Other documents.
+    pub documents: u64,
+}

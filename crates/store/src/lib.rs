@@ -1,0 +1,15 @@
+//! Everything that lasts, behind one contract: SQLite on one machine; PostgreSQL takes the same place later.
+//!
+//! The contract is cut by the stages of the pipeline, and each call that changes something is one transaction:
+//! [`CollectStore`], [`ResolveStore`], [`DeliverStore`], [`OperateStore`]; [`Store`] is all of them.
+//! No caller sees SQL, and every row belongs to a tenant.
+
+mod contract;
+pub mod sqlite;
+pub mod testkit;
+
+pub use contract::collect::*;
+pub use contract::deliver::*;
+pub use contract::operate::*;
+pub use contract::resolve::*;
+pub use contract::{Store, StoreError};

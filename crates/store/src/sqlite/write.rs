@@ -1,0 +1,160 @@
+//! Writes that more than one stage makes.
+
+use master::MasterId;
+use rusqlite::params;
+
+use super::dictionary::Session;
+use super::failure::Failure;
+use super::rows::OUTCOMES_ENDED;
+use super::value::{Coded, MasterKey, nanoseconds};
+use crate::{CrosswalkRow, DropNumber, JournalEntry, NewParked, NewTask, Outcomes};
+
+pub(super) fn crosswalk(session: &Session<'_>, tenant: i64, rows: &[CrosswalkRow]) -> Result<(), Failure> {
+    let mut write = session.prepare(
+        "INSERT INTO crosswalk (tenant, system, entity, key, master, version, removed, residue, holds)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (key, system, entity, tenant) DO UPDATE SET
+             master = excluded.master, version = excluded.version, removed = excluded.removed,
+             residue = excluded.residue, holds = excluded.holds",
+    )?;
+    for row in rows {
+        write.execute(params![
+            tenant,
+            session.intern(&row.local.system)?,
+            session.intern_entity(&row.local.entity)?,
+            row.local.key,
+            MasterKey::to_write(tenant, row.master_id)?.0,
+            row.version.cast_signed(),
+            row.removed,
+            row.residue,
+            row.holds,
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn journal(session: &Session<'_>, tenant: i64, entries: &[JournalEntry]) -> Result<(), Failure> {
+    let mut write = session.prepare(
+        "INSERT INTO journal (tenant, at, kind, system, entity, key, master, version, drop_number, ordinal, line, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    for entry in entries {
+        write.execute(params![
+            tenant,
+            nanoseconds(entry.at),
+            entry.kind.code(),
+            session.intern(&entry.system)?,
+            session.intern_entity(&entry.entity)?,
+            entry.key,
+            optional_master(tenant, entry.master_id)?,
+            entry.version.map(u64::cast_signed),
+            entry.position.map(|position| position.drop.cast_signed()),
+            entry.position.map(|position| position.ordinal.cast_signed()),
+            entry.line.map(u64::cast_signed),
+            entry.detail,
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn parked(session: &Session<'_>, tenant: i64, rows: &[NewParked]) -> Result<(), Failure> {
+    let mut write = session.prepare(
+        "INSERT INTO parked (tenant, stage, system, key, entity, master, version, drop_number, ordinal, code, reason,
+                             since, event)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    for row in rows {
+        write.execute(params![
+            tenant,
+            row.stage.code(),
+            session.intern(&row.system)?,
+            row.key,
+            session.intern_entity(&row.entity)?,
+            optional_master(tenant, row.master_id)?,
+            row.version.map(u64::cast_signed),
+            row.position.map(|position| position.drop.cast_signed()),
+            row.position.map(|position| position.ordinal.cast_signed()),
+            row.code,
+            row.reason,
+            nanoseconds(row.at),
+            row.event,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Forgets numbered rows of a tenant; those that are gone already are passed over.
+pub(super) fn forget(session: &Session<'_>, tenant: i64, sql: &str, numbers: &[u64]) -> Result<(), Failure> {
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let mut delete = session.prepare(sql)?;
+    for number in numbers {
+        delete.execute([number.cast_signed(), tenant])?;
+    }
+    Ok(())
+}
+
+/// The statement for [`forget`].
+pub(super) const FORGET_PARKED: &str = "DELETE FROM parked WHERE number = ?1 AND tenant = ?2";
+/// The statement for [`forget`].
+pub(super) const FORGET_WAITING: &str = "DELETE FROM waiting WHERE number = ?1 AND tenant = ?2";
+
+pub(super) fn tasks(session: &Session<'_>, tenant: i64, tasks: &[NewTask]) -> Result<(), Failure> {
+    let mut write = session.prepare(
+        "INSERT INTO tasks (tenant, subject, code, question, system, master, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (tenant, subject) DO NOTHING",
+    )?;
+    for task in tasks {
+        write.execute(params![
+            tenant,
+            task.subject,
+            task.code,
+            task.question,
+            session.intern(&task.system)?,
+            optional_master(tenant, task.master_id)?,
+            nanoseconds(task.at),
+        ])?;
+    }
+    Ok(())
+}
+
+/// Adds a difference to the accounting of a drop; whether the tenant has the drop.
+pub(super) fn outcomes(
+    session: &Session<'_>,
+    tenant: i64,
+    drop: DropNumber,
+    difference: &Outcomes,
+) -> Result<bool, Failure> {
+    let mut write = session.prepare(
+        "UPDATE drops SET
+             records_read = records_read + ?3, rows_read = rows_read + ?4, in_flight = in_flight + ?5,
+             created = created + ?6, updated = updated + ?7, unchanged = unchanged + ?8, removed = removed + ?9,
+             duplicate = duplicate + ?10, rejected = rejected + ?11, parked = parked + ?12, waiting = waiting + ?13,
+             withheld = withheld + ?14
+         WHERE number = ?1 AND tenant = ?2",
+    )?;
+    let [created, updated, unchanged, removed, duplicate, rejected, parked, waiting, withheld] =
+        OUTCOMES_ENDED.map(|outcome| difference.get(outcome));
+    let changed = write.execute(params![
+        drop.cast_signed(),
+        tenant,
+        difference.read,
+        difference.rows,
+        difference.in_flight,
+        created,
+        updated,
+        unchanged,
+        removed,
+        duplicate,
+        rejected,
+        parked,
+        waiting,
+        withheld,
+    ])?;
+    Ok(changed > 0)
+}
+
+fn optional_master(tenant: i64, id: Option<MasterId>) -> Result<Option<i64>, Failure> {
+    id.map(|id| MasterKey::to_write(tenant, id).map(|key| key.0)).transpose()
+}

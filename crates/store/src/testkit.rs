@@ -1,0 +1,144 @@
+//! The conformance suite of the store: what every backend must do, as named cases.
+//!
+//! A backend passes when [`run`] returns no failure. The cases know nothing of SQL and check the guarantees that the
+//! contract's doc comments give, one by one.
+
+mod build;
+mod collect;
+mod deliver;
+mod find;
+mod operate;
+mod resolve;
+mod tenants;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{Store, StoreError};
+
+/// A backend under test.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// A store with nothing in it.
+    async fn open(&mut self) -> Result<Arc<dyn Store>, StoreError>;
+
+    /// Opens again what [`open`](Self::open) made. The suite has dropped the store before.
+    async fn reopen(&mut self) -> Result<Arc<dyn Store>, StoreError>;
+}
+
+/// One fact that holds for every backend.
+pub struct Case {
+    /// What holds.
+    pub name: &'static str,
+    run: for<'a> fn(&'a mut Context) -> Checking<'a>,
+}
+
+type Checking<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
+
+/// A case that did not hold.
+#[derive(Debug)]
+pub struct Failed {
+    /// The case.
+    pub name: &'static str,
+    /// What was seen.
+    pub reason: String,
+}
+
+/// What a case works on.
+pub(crate) struct Context {
+    /// Present but for the moment of a restart.
+    open: Option<Arc<dyn Store>>,
+    backend: Box<dyn Backend>,
+}
+
+impl Context {
+    /// The store, for the case and for tasks that it starts.
+    pub fn store(&self) -> Arc<dyn Store> {
+        match &self.open {
+            Some(store) => Arc::clone(store),
+            None => panic!("the case goes on after a restart that failed"),
+        }
+    }
+
+    /// Closes the store and opens it again, as a restart would. The case must have let go of its own handle.
+    pub async fn reopen(&mut self) -> Result<(), StoreError> {
+        drop(self.open.take());
+        self.open = Some(self.backend.reopen().await?);
+        Ok(())
+    }
+}
+
+macro_rules! cases {
+    ($($module:ident: $($case:ident),+ $(,)?;)+) => {
+        vec![$($(Case {
+            name: concat!(stringify!($module), "::", stringify!($case)),
+            run: |context| Box::pin($module::$case(context)),
+        }),+),+]
+    };
+}
+
+/// All cases.
+pub fn cases() -> Vec<Case> {
+    cases! {
+        collect: a_stream_that_was_never_read_has_the_default_state, a_checkpoint_and_a_run_survive_a_restart,
+            drop_numbers_increase_and_are_never_reused, an_open_drop_goes_on_with_its_number,
+            another_drop_ends_the_open_one_as_refused, a_full_export_repeats_the_last_accepted_only,
+            a_delta_repeats_any_earlier_one, another_mapping_is_news, again_reads_a_repeated_drop,
+            a_refused_drop_is_not_compared_with, a_duplicate_counts_what_the_first_had,
+            known_records_are_told_in_order, rows_are_dense_and_stay, a_forgotten_record_is_new,
+            a_full_export_tells_what_it_has_not_shown, what_was_seen_survives_a_restart,
+            rejects_are_stored_once, a_step_of_an_unknown_drop_changes_nothing, mapping_versions_are_remembered;
+        resolve: what_was_committed_is_read_back, a_second_write_replaces_the_first,
+            dropping_a_resolution_changes_nothing, resolutions_come_one_after_another,
+            numbers_begin_at_one_and_never_repeat, keys_that_nobody_has_lead_nowhere,
+            match_keys_come_and_go, sources_of_a_master_are_complete, waiting_documents_keep_their_order,
+            parked_keys_block, outcomes_of_several_drops_are_added, outcomes_may_come_before_the_step,
+            the_outbox_is_in_order_and_coalesced, a_confirmation_of_an_older_change_keeps_the_newer,
+            changes_for_one_system_are_united, the_outbox_wakes_the_relay, declared_entities_are_kept;
+        deliver: held_tells_all_of_one_system, local_keys_leave_out_what_is_gone, attempts_survive_a_restart,
+            an_attempt_is_begun_once, finishing_is_one_step, a_parked_delivery_blocks_its_root,
+            equal_questions_are_asked_once, targets_have_a_state, deliveries_are_counted;
+        operate: streams_show_their_sum_and_last_drop, listings_are_narrowed_and_bounded,
+            parked_messages_line_up, parked_deliveries_are_tried_again, parked_observations_are_accounted_for,
+            masters_are_listed_by_id, a_story_is_complete, a_drop_tells_its_journal,
+            everything_is_counted, commands_are_answered_once;
+        find: a_master_is_found_by_what_people_know, drops_are_found_by_number_and_name,
+            rejects_and_waiting_are_found_by_key, messages_are_found_by_id, hits_are_bounded;
+        tenants: nobody_sees_the_rows_of_another;
+    }
+}
+
+/// Runs every case on a store of its own; returns those that do not hold.
+pub async fn run<F>(backend: F) -> Vec<Failed>
+where
+    F: Fn() -> Box<dyn Backend>,
+{
+    let mut failed = Vec::new();
+    for Case { name, run } in cases() {
+        let mut backend = backend();
+        // A task of its own, so that a panic is one case's failure.
+        let outcome = tokio::spawn(async move {
+            let open = Some(backend.open().await?);
+            let mut context = Context { open, backend };
+            run(&mut context).await
+        });
+        let reason = match outcome.await {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => match panic.try_into_panic() {
+                Ok(payload) => panic_text(payload.as_ref()),
+                Err(stopped) => stopped.to_string(),
+            },
+        };
+        failed.push(Failed { name, reason });
+    }
+    failed
+}
+
+fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message").to_owned()
+}

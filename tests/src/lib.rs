@@ -1,0 +1,26 @@
+//! What the whole-hub tests share.
+
+pub mod house;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+/// A folder of real files that is not part of the product; `None`, said in one loud line, when it is missing.
+pub fn samples(folder: &str) -> Option<PathBuf> {
+    let root =
+        std::env::var_os("PASSERELLE_SAMPLES").map_or_else(|| workspace().join("../shared/samples"), PathBuf::from);
+    let path = root.join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    #[expect(clippy::print_stderr, reason = "a test that cannot run must be heard")]
+    {
+        eprintln!("NOT RUN: the samples in {} are missing; set PASSERELLE_SAMPLES", path.display());
+    }
+    None
+}
