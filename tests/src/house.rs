@@ -121,6 +121,11 @@ impl House {
 
     /// Runs the hub until everything that was dropped is read and delivered; returns the store.
     pub async fn settle(&self) -> Arc<SqliteStore> {
+        self.settle_within(Duration::from_secs(60)).await
+    }
+
+    /// The same with more patience, for large loads.
+    pub async fn settle_within(&self, patience: Duration) -> Arc<SqliteStore> {
         let store = self.store();
         let bus = EmbeddedBus::open(self.path().join("bus"), EmbeddedOptions::default()).expect("a bus");
         let hub = Hub::start(self.settings(), store.clone(), Arc::new(bus), Mode::OnDemand).await.expect("a hub");
@@ -129,20 +134,20 @@ impl House {
                 hub.collect(&name, false, None).await.expect("a readable stream");
             }
         }
-        wait_until_quiet(&hub).await;
+        wait_until_quiet(&hub, patience).await;
         hub.stop().await;
         store
     }
 }
 
-/// Waits until nothing is on its way; panics after a minute.
-pub async fn wait_until_quiet(hub: &Hub) {
+/// Waits until nothing is on its way; panics when that takes longer than it should.
+pub async fn wait_until_quiet(hub: &Hub, patience: Duration) {
     let begun = Instant::now();
     let mut quiet = 0;
     while quiet < 2 {
         let pending = hub.pending().await.expect("an answer");
         quiet = if pending.is_quiet() { quiet + 1 } else { 0 };
-        assert!(begun.elapsed() < Duration::from_secs(60), "not quiet after a minute: {pending:?}");
+        assert!(begun.elapsed() < patience, "not quiet after {patience:?}: {pending:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -196,7 +201,7 @@ fn configure(system: &CsvSystem) -> System {
         let settings = json!({"folder": format!("{}/out", system.name), "file": format!("{entity}-{{batch}}.csv")});
         targets.insert(entity.name().to_owned(), settings);
     }
-    let gather = json!({"changes_max": 1000, "age_ms_max": 20});
+    let gather = json!({"changes_max": 5000, "age_ms_max": 20});
     System {
         name: Arc::from(system.name),
         tenant: Arc::from("acme"),

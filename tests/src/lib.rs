@@ -1,6 +1,7 @@
 //! What the whole-hub tests share.
 
 pub mod house;
+pub mod process;
 
 use std::path::{Path, PathBuf};
 

@@ -197,6 +197,8 @@ fn markdown_has_one_sentence_per_line() {
                 in_code = !in_code;
             }
             let prose = !in_code && !line.starts_with(['|', ' ', '#', '<']);
+            let line = line.trim_start_matches(|first: char| first.is_ascii_digit() || first == '-');
+            let line = line.strip_prefix(". ").unwrap_or(line);
             if prose && line.split(". ").skip(1).any(|next| next.starts_with(char::is_uppercase)) && !line.contains('`')
             {
                 wrong.push(format!("{}:{}", path.display(), index + 1));

@@ -6,22 +6,14 @@ mod grammar;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
 
-use async_trait::async_trait;
 use canonical::entity::{Entity, Operation};
 use canonical::record::{Body, Columns, Record, Rows};
-use connector::testkit::{SourceHarness, TargetHarness, assert_conforms, check_source, check_target};
-use connector::{
-    Batch, Connector, Fault, Item, OpenContext, Outcome, Reference, Registry, Rendered, Source, StreamContext, Target,
-};
-use files::{FileTarget, Publisher};
+use connector::{Batch, Connector, Fault, Item, OpenContext, Reference, Rendered, Source, StreamContext};
 use serde_json::{Value, json};
 
 use crate::CsvDrop;
-use crate::connector_port::open_files;
 
 fn open_context(directory: &Path, group_by: &[&str]) -> OpenContext {
     let group_by = group_by.iter().map(|name| (*name).to_owned()).collect();

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use connector::{Batching, Connector, Fault, OpenContext, Ports, Source, StreamContext};
 use files::{EntityFiles, FileSource, FileTarget, PickUp, Publisher};
 
-use crate::context::Context;
+use crate::context::{Context, Wish};
 use crate::path::{Namespaces, Path};
 use crate::reader::XmlFormat;
 use crate::settings::{XmlExport, XmlStream, XmlTarget, entity};
@@ -68,11 +68,14 @@ fn open_stream(
         return Err(Fault::halt("say which element is a record: record = \"/Root/Element\", here or in the mapping"));
     }
     let records = paths.iter().map(|path| Path::parse(path, &namespaces)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(path) = records.iter().find(|path| path.attribute.is_some()) {
-        return Err(Fault::halt(format!("record = \"{path}\" must be an element, not an attribute")));
+    if let Some(path) = records.iter().find(|path| path.attribute.is_some() || path.names) {
+        return Err(Fault::halt(format!("record = \"{path}\" must be an element, not an attribute or a name")));
     }
-    let wanted = stream.context.into_iter().map(|(name, path)| Ok((name, Path::parse(&path, &namespaces)?)));
-    let context = Context::new(wanted.collect::<Result<Vec<_>, Fault>>()?, &records);
+    let mut wanted = context.context.clone();
+    wanted.extend(stream.context.iter().map(|(name, paths)| (name.clone(), paths.list())));
+    let wishes = wanted.iter().flat_map(|(name, paths)| paths.iter().map(move |path| (name, path)));
+    let wishes = wishes.map(|(name, path)| Ok((name.clone(), Wish::parse(path, &namespaces)?)));
+    let context = Context::new(wishes.collect::<Result<Vec<_>, Fault>>()?, &records);
     let (record_bytes_max, depth_max) = (stream.record_bytes_max, stream.depth_max);
     let plan = Plan { records, context, record_bytes_max, depth_max };
     let format = XmlFormat { plan, encoding: pick_up.encoding, verify: stream.verify };

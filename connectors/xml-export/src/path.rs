@@ -16,6 +16,8 @@ pub(crate) struct Path {
     from_root: bool,
     steps: Vec<Step>,
     pub attribute: Option<Step>,
+    /// The name of the element is meant, not its text.
+    pub names: bool,
 }
 
 /// A name in any of some namespaces, or in any namespace at all.
@@ -55,7 +57,7 @@ impl Step {
 }
 
 impl Path {
-    /// Parses `/a/b/c`, `//b/c`, and either with a last `/@attribute`. A path without a leading slash starts at the root.
+    /// Parses `/a/b/c`, `//b/c`, and either with a last `/@attribute` or `/name()`. A path without a leading slash starts at the root.
     pub fn parse(text: &str, namespaces: &Namespaces) -> Result<Self, Fault> {
         let text = text.trim();
         let (from_root, rest) = match text.strip_prefix("//") {
@@ -63,6 +65,7 @@ impl Path {
             None => (true, text.strip_prefix('/').unwrap_or(text)),
         };
         let mut parts: Vec<&str> = rest.split('/').collect();
+        let names = parts.pop_if(|last| *last == "name()").is_some();
         let attribute = match parts.last().and_then(|last| last.strip_prefix('@')) {
             Some(name) => {
                 parts.pop();
@@ -71,7 +74,7 @@ impl Path {
             None => None,
         };
         let steps = parts.iter().map(|part| Step::parse(part, false, namespaces)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Path { text: text.to_owned(), from_root, steps, attribute })
+        Ok(Path { text: text.to_owned(), from_root, steps, attribute, names })
     }
 
     /// Whether the innermost of these open elements, the outermost first, is meant.

@@ -69,10 +69,13 @@ files::pick_up_settings! {
         #[serde(default)]
         pub namespaces: BTreeMap<String, Texts>,
         /// What a record needs from the elements around it, by a name of your choice: a path to an element or attribute
-        /// that stands before the record, such as `account = "//Stmt/Acct/Id/IBAN"`. Its text becomes the first child of
-        /// the record, with that name in the namespace `urn:passerelle:context`.
+        /// that stands before the record, such as `account = "//Stmt/Acct/Id/IBAN"`, or a list of paths of which the first
+        /// that is there counts. Its text becomes the first child of the record, with that name in the namespace
+        /// `urn:passerelle:context`. A last step `name()` gives the element's name instead of its text; `position()` alone
+        /// gives the record's number, from 1, among those in the element around it.
+        /// Default: what the stream's mapping says; a name given here goes before it.
         #[serde(default)]
-        pub context: BTreeMap<String, String>,
+        pub context: BTreeMap<String, Texts>,
         /// Whether a file is read through before anything of it is given out, so that nothing of a broken one is applied.
         /// Default: yes. Without it, the records in front of the break are given out.
         #[serde(default = "yes")]

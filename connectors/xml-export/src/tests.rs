@@ -197,6 +197,34 @@ async fn records_carry_what_stands_around_them() {
     let settings = json!({ "record": "/d/s/e", "context": { "currency": "/d/s/acct/@cur" } });
     check(content, settings, &[&format!("1: e(1 {n}currency(EUR))"), &format!("1: e(2 {n}currency(EUR))"), "1: e(3)"])
         .await;
+    let context = json!({ "kind": ["//t/name()", "//s/name()"], "id": ["//s/no", "//s/id"], "n": "position()" });
+    let settings = json!({ "record": "/d/s/e", "context": context });
+    let expected = [
+        format!("1: e(1 {n}id(S1) {n}kind(s) {n}n(1))"),
+        format!("1: e(2 {n}id(S1) {n}kind(s) {n}n(2))"),
+        format!("1: e(3 {n}id(S2) {n}kind(s) {n}n(1))"),
+    ];
+    check(content, settings, &expected.each_ref().map(String::as_str)).await;
+}
+
+#[tokio::test]
+async fn the_mapping_tells_what_records_need() {
+    let directory = tempfile::tempdir().unwrap();
+    drop_file(directory.path(), "a.xml", "<d><id>D1</id><no>7</no><e>1</e></d>");
+    let told = StreamContext {
+        record_paths: vec!["/d/e".to_owned()],
+        context: BTreeMap::from([("id", "//d/id"), ("no", "//d/none")].map(|(name, path)| (name.into(), vec![path.into()]))),
+        ..StreamContext::default()
+    };
+    let streams = BTreeMap::from([("s".to_owned(), told)]);
+    let context = OpenContext { system: "bank".to_owned(), directory: directory.path().to_owned(), streams };
+    let stream = json!({ "folder": "in", "settle_ms": 0, "context": { "no": "//d/no" } });
+    let connector: XmlExport = serde_json::from_value(json!({ "streams": { "s": stream } })).unwrap();
+    let mut source = connector.open(&context).await.unwrap().sources.remove("s").unwrap();
+    let batches = drain(&mut *source).await;
+    let Item::Record(record) = &batches[0].items[0] else { panic!("a reject") };
+    let n = "{urn:passerelle:context}";
+    assert_eq!(outline(tree(record)), format!("e(1 {n}id(D1) {n}no(7))"));
 }
 
 #[tokio::test]

@@ -31,24 +31,45 @@ pub(crate) struct Passed {
     pub line: u64,
 }
 
+/// More different names of elements and attributes than any format has; they are kept for the whole file.
+const NAMES_MAX: usize = 65_536;
+
 /// Names that were met, so that each is allocated once.
+///
+/// Records of one stream repeat the same names in the same order: the name that followed the last one before is tried
+/// first, which spares most of the look-ups.
 #[derive(Default)]
 struct NameCache {
-    by_namespace: HashMap<Arc<str>, HashMap<Box<str>, Name>>,
+    names: Vec<Name>,
+    /// What followed each name the last time, by number.
+    followers: Vec<usize>,
+    last: usize,
+    numbers: HashMap<Arc<str>, HashMap<Arc<str>, usize>>,
 }
 
 impl NameCache {
-    fn name(&mut self, namespace: &str, local: &str) -> Name {
-        if let Some(name) = self.by_namespace.get(namespace).and_then(|names| names.get(local)) {
-            return name.clone();
+    fn name(&mut self, namespace: &str, local: &str) -> &Name {
+        let guess = self.followers.get(self.last).copied().unwrap_or(0);
+        let guessed = self.names.get(guess).is_some_and(|name| &*name.local == local && &*name.namespace == namespace);
+        let number = if guessed { guess } else { self.look_up(namespace, local) };
+        if let Some(follower) = self.followers.get_mut(self.last) {
+            *follower = number;
         }
-        let shared = self
-            .by_namespace
-            .get_key_value(namespace)
-            .map_or_else(|| namespace.into(), |(shared, _)| Arc::clone(shared));
-        let name = Name { namespace: Arc::clone(&shared), local: local.into() };
-        self.by_namespace.entry(shared).or_default().insert(local.into(), name.clone());
-        name
+        self.last = number;
+        &self.names[number]
+    }
+
+    fn look_up(&mut self, namespace: &str, local: &str) -> usize {
+        if let Some(number) = self.numbers.get(namespace).and_then(|numbers| numbers.get(local)) {
+            return *number;
+        }
+        let known = self.numbers.get_key_value(namespace).map(|(shared, _)| Arc::clone(shared));
+        let name = Name { namespace: known.unwrap_or_else(|| namespace.into()), local: local.into() };
+        let number = self.names.len();
+        self.numbers.entry(Arc::clone(&name.namespace)).or_default().insert(Arc::clone(&name.local), number);
+        self.names.push(name);
+        self.followers.push(0);
+        number
     }
 }
 
@@ -137,23 +158,26 @@ impl<R: Read> Walker<R> {
             let reason = format!("elements are nested more than depth_max = {} deep", self.plan.depth_max);
             return Err(self.refused("xml.too-deep", &reason));
         }
-        let name = {
-            let (namespace, local) = self.reader.resolver().resolve_element(start.name());
-            match namespace {
-                ResolveResult::Bound(Namespace(uri)) => self.names.name(uri, local.into_inner()),
-                ResolveResult::Unbound => self.names.name("", local.into_inner()),
-                ResolveResult::Unknown(prefix) => {
-                    let reason = format!("the prefix \"{prefix}\" is not declared");
-                    return Err(self.refused("xml.prefix", &reason));
-                }
+        if self.names.names.len() > NAMES_MAX {
+            let reason = format!("there are more than {NAMES_MAX} different names; this is no export of records");
+            return Err(self.refused("xml.too-many-names", &reason));
+        }
+        let (namespace, local) = self.reader.resolver().resolve_element(start.name());
+        let uri = match namespace {
+            ResolveResult::Bound(Namespace(uri)) => uri,
+            ResolveResult::Unbound => "",
+            ResolveResult::Unknown(prefix) => {
+                let reason = format!("the prefix \"{prefix}\" is not declared");
+                return Err(self.refused("xml.prefix", &reason));
             }
         };
         if self.inside == 0 {
+            let name = self.names.name(uri, local.into_inner()).clone();
             return self.start_outside(name, start);
         }
         self.inside += 1;
         if self.builds {
-            self.builder.open(&name);
+            self.builder.open(self.names.name(uri, local.into_inner()));
         }
         self.attributes(start, false)
     }
@@ -170,6 +194,7 @@ impl<R: Read> Walker<R> {
             return self.attributes(start, true);
         }
         self.inside = 1;
+        self.plan.context.record(self.open.len());
         if self.builds {
             self.builder.open(&self.open[self.open.len() - 1]);
         }
@@ -212,17 +237,15 @@ impl<R: Read> Walker<R> {
                 continue;
             }
             let (namespace, local) = self.reader.resolver().resolve_attribute(attribute.key);
-            let name = match namespace {
-                ResolveResult::Bound(Namespace(uri)) => self.names.name(uri, local.into_inner()),
-                _ => self.names.name("", local.into_inner()),
-            };
+            let uri = if let ResolveResult::Bound(Namespace(uri)) = namespace { uri } else { "" };
+            let name = self.names.name(uri, local.into_inner());
             if outside {
-                let at = self.plan.context.attributes(&self.open).find(|(_, step)| step.fits(&name)).map(|(at, _)| at);
+                let at = self.plan.context.attributes(&self.open).find(|(_, step)| step.fits(name)).map(|(at, _)| at);
                 if let Some(at) = at {
                     self.plan.context.set(at, &value, self.open.len());
                 }
             } else {
-                self.builder.attribute(&name, &value);
+                self.builder.attribute(name, &value);
             }
         }
         Ok(())

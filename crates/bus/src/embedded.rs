@@ -17,7 +17,10 @@
 //! **Space.** Deleted messages leave free pages, which the next messages use first: a log that is consumed as fast as it
 //! is filled does not grow. When the writer is idle, free pages above
 //! [`free_bytes_max`](EmbeddedOptions::free_bytes_max) are given back to the file system in small steps.
-//! The write-ahead log keeps its space, so that acknowledging works even when the disk is full.
+//!
+//! **A full disk** loses nothing: publishing fails with [`Storage`](BusError::Storage) and none of its messages is there,
+//! acknowledgements wait in memory, and both go on by themselves when there is space again.
+//! Acknowledgements that could not be written until the end are lost, and their messages come again.
 //!
 //! **Public routes** have no listeners here, because no other process can read the log: those messages are checked
 //! for their size and dropped.

@@ -54,8 +54,12 @@ pub struct StreamContext {
     /// The XML elements (or JSON values) that are one record each, as the mapping names them: any of these paths starts
     /// a record. A connector's own setting goes before them.
     pub record_paths: Vec<String>,
-    /// Namespace prefixes used by `record_paths`, each with the URIs that it stands for (versions of one format).
+    /// Namespace prefixes used by `record_paths` and `context`, each with the URIs that it stands for
+    /// (versions of one format).
     pub namespaces: BTreeMap<String, Vec<String>>,
+    /// What an XML record needs from the elements around it, as the mapping names it: by name the paths of which the
+    /// first that is there counts. A connector's own setting of a name goes before it.
+    pub context: BTreeMap<String, Vec<String>>,
 }
 
 /// The open streams and the target of a system.

@@ -84,7 +84,8 @@ async fn search_form(
     ApiAsk(ask): ApiAsk,
     search: Result<Form<Search>, FormRejection>,
 ) -> Answer {
-    let Form(search) = search.map_err(|_| Problem::unclear("The search cannot be read.", "Send a form with a field q."))?;
+    let Form(search) =
+        search.map_err(|_| Problem::unclear("The search cannot be read.", "Send a form with a field q."))?;
     found(&shared, &ask.scope, &search).await
 }
 

@@ -99,8 +99,7 @@ pub(crate) async fn events(State(shared): State<Arc<Shared>>, ask: Ask) -> Resul
     if !fragments.borrow().is_empty() {
         fragments.mark_changed();
     }
-    let watcher =
-        Watcher { fragments, shown: HashMap::new(), shared: Arc::clone(&shared), _permit: permit };
+    let watcher = Watcher { fragments, shown: HashMap::new(), shared: Arc::clone(&shared), _permit: permit };
     let events = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok::<Event, Infallible>(event), watcher))

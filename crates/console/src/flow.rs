@@ -7,8 +7,8 @@ use canonical::Entity;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{
-    Counts, DropStatus, Export, OperateStore, Outcomes, ParkedStatus, RecordOutcome, RejectStatus, StoreError, StreamKey,
-    StreamStatus, TargetStatus, TaskStatus, WaitingStatus,
+    Counts, DropStatus, Export, OperateStore, Outcomes, ParkedStatus, RecordOutcome, RejectStatus, StoreError,
+    StreamKey, StreamStatus, TargetStatus, TaskStatus, WaitingStatus,
 };
 
 use crate::inputs::{Console, QueueDepth};
@@ -159,7 +159,10 @@ impl Flow {
 
 /// Records that made or changed a source.
 fn changed(outcomes: &Outcomes) -> i64 {
-    [RecordOutcome::Created, RecordOutcome::Updated, RecordOutcome::Removed].map(|outcome| outcomes.get(outcome)).iter().sum()
+    [RecordOutcome::Created, RecordOutcome::Updated, RecordOutcome::Removed]
+        .map(|outcome| outcomes.get(outcome))
+        .iter()
+        .sum()
 }
 
 fn by_stream(streams: Vec<StreamStatus>) -> HashMap<StreamKey, StreamStatus> {

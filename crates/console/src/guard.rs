@@ -94,9 +94,16 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:65535"] {
             check(&[host], true);
         }
-        for host in
-            ["", "example.org", "localhost.example.org", "127.0.0.1.example.org:80", "::1", "localhost:", "0.0.0.0", "localhost:80x"]
-        {
+        for host in [
+            "",
+            "example.org",
+            "localhost.example.org",
+            "127.0.0.1.example.org:80",
+            "::1",
+            "localhost:",
+            "0.0.0.0",
+            "localhost:80x",
+        ] {
             check(&[host], false);
         }
         check(&[], false);

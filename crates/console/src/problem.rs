@@ -81,7 +81,10 @@ impl From<StoreError> for Problem {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "This is a bug. The hub goes on; please report the sentence above with the version at the foot of the page.",
             ),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "The hub's log says the same with its time; follow the sentence above."),
+            _ => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The hub's log says the same with its time; follow the sentence above.",
+            ),
         };
         Problem::new(status, error.to_string(), remedy)
     }

@@ -61,8 +61,10 @@ impl Counter {
                 _ => self.steps.push_back((step, rise)),
             }
         }
+        // The first sample is what rises are counted from, so it is never replaced.
+        let counting = self.samples.len() > 1;
         match self.samples.back_mut() {
-            Some((newest, known)) if *newest == second => *known = value,
+            Some((newest, known)) if counting && *newest == second => *known = value,
             _ => self.samples.push_back((second, value)),
         }
         while self.samples.get(1).is_some_and(|(at, _)| *at <= second - WINDOW_SECONDS) {
@@ -107,6 +109,7 @@ mod tests {
     fn a_rate_is_the_rise_of_the_last_minute() {
         check(&[(1000, 500)], 0, false);
         check(&[(1000, 500), (1001, 530)], 30, true);
+        check(&[(1000, 500), (1000, 520), (1000, 530)], 30, true);
         check(&[(1000, 500), (1001, 530), (1004, 530)], 30, false);
         check(&[(1000, 500), (1001, 530), (1060, 540)], 40, true);
         check(&[(1000, 500), (1001, 530), (1061, 540)], 10, true);

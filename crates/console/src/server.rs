@@ -29,7 +29,8 @@ const BODY_BYTES_MAX: usize = 16 * 1024;
 /// What the listener says when it cannot accept any more.
 pub async fn serve(listener: TcpListener, console: Console, shutdown: CancellationToken) -> io::Result<()> {
     let shared = Arc::new(Shared::new(console, shutdown.clone()));
-    let served = axum::serve(listener, router(Arc::clone(&shared))).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let served =
+        axum::serve(listener, router(Arc::clone(&shared))).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let grace_ends = async {
         shutdown.cancelled().await;
         tokio::time::sleep(shared.console.limits.shutdown_max).await;

@@ -111,7 +111,8 @@ async fn every_link_of_every_page_leads_somewhere() {
             next.extend(links(&answer.body));
         }
     }
-    for path in ["/masters/m12", "/masters/m42", "/drops/42", "/parked/12", "/waiting", "/rejects", "/tasks", "/search"] {
+    for path in ["/masters/m12", "/masters/m42", "/drops/42", "/parked/12", "/waiting", "/rejects", "/tasks", "/search"]
+    {
         assert!(known.contains(path), "nothing leads to {path}");
     }
 }
@@ -150,13 +151,22 @@ async fn a_story_shows_every_side() {
     let page = get(hub.port, "/masters/m12").await.body;
     // Escaped, and in a cell of its own because it differs from the master.
     assert!(page.contains("DUPONT &amp; FILS &lt;Verrerie&gt;</td>"));
-    for wanted in ["C-1030", "a-77", "411DUPON", "clients-2026-11-21.csv", "line 1031", "version 8700 of 9001", "by siren"] {
+    for wanted in
+        ["C-1030", "a-77", "411DUPON", "clients-2026-11-21.csv", "line 1031", "version 8700 of 9001", "by siren"]
+    {
         assert!(page.contains(wanted), "{wanted}");
     }
     let invoice = get(hub.port, "/masters/m42").await.body;
     assert!(invoice.contains("the period 2026-10 is closed for postings"));
     assert!(links(&invoice).contains(&"/parked/12".to_owned()), "what is parked of it is a link away");
-    for (path, status) in [("/masters/m999", 404), ("/masters/12", 400), ("/drops/x", 400), ("/drops/7", 404), ("/parked/99", 404), ("/nowhere", 404)] {
+    for (path, status) in [
+        ("/masters/m999", 404),
+        ("/masters/12", 400),
+        ("/drops/x", 400),
+        ("/drops/7", 404),
+        ("/parked/99", 404),
+        ("/nowhere", 404),
+    ] {
         let answer = get(hub.port, path).await;
         assert_eq!(answer.status, status, "{path}");
         assert_well_formed(&answer.body, path);
@@ -170,7 +180,10 @@ async fn addresses_hold_no_personal_data() {
         let page = get(hub.port, path).await.body;
         for link in links(&page) {
             let lower = link.to_lowercase();
-            assert!(!lower.contains("dupont") && !lower.contains('@') && !lower.contains("7328"), "{path} links to {link}");
+            assert!(
+                !lower.contains("dupont") && !lower.contains('@') && !lower.contains("7328"),
+                "{path} links to {link}"
+            );
         }
         assert!(!page.contains("method=\"get\""), "{path}: a search must not end up in an address");
     }
@@ -197,7 +210,13 @@ async fn the_api_tells_the_same_as_json() {
     check("/api/parked/12", "/1/number", 13.into()).await;
     check("/api/waiting", "/0/needs_key", "C-9921".into()).await;
     check("/api/tasks", "/0/code", "delivery.unknown".into()).await;
-    for (path, status) in [("/api/masters/x", 400), ("/api/masters/m9", 404), ("/api/nowhere", 404), ("/api/flow?tenant=other", 404), ("/api/masters?entity=No", 400)] {
+    for (path, status) in [
+        ("/api/masters/x", 400),
+        ("/api/masters/m9", 404),
+        ("/api/nowhere", 404),
+        ("/api/flow?tenant=other", 404),
+        ("/api/masters?entity=No", 400),
+    ] {
         let answer = get(hub.port, path).await;
         assert_eq!(answer.status, status, "{path}");
         let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();

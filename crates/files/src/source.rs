@@ -447,6 +447,3 @@ impl<F: Format> OpenFile<F> {
         Item::Reject(Reject { place, code, reason, raw: Vec::new() })
     }
 }
-
-#[cfg(test)]
-mod tests;

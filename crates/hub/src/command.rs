@@ -49,7 +49,7 @@ async fn carry_out_all(context: &Context, timetable: &Timetable) -> Result<(), H
 
 async fn carry_out(context: &Context, timetable: &Timetable, command: &Command) -> Result<String, HubError> {
     match command {
-        Command::Collect { system, stream } => {
+        Command::Collect { system, stream, again } => {
             let streams = timetable.streams(system, stream.as_deref());
             if streams.is_empty() {
                 return Err(HubError::Unknown(format!(
@@ -58,7 +58,7 @@ async fn carry_out(context: &Context, timetable: &Timetable, command: &Command) 
                 )));
             }
             for name in &streams {
-                timetable.collect(name, false, None).await?;
+                timetable.collect(name, *again, None).await?;
             }
             Ok(format!("{} streams read", streams.len()))
         }

@@ -9,6 +9,7 @@
 //! - an outbox row is forgotten only after the bus confirmed its messages (`relay`);
 //! - a call to a system is durable before it is made, and looked up when its outcome is not known (`deliver`).
 
+mod alarm;
 mod backoff;
 mod change;
 mod collect;

@@ -23,5 +23,6 @@ fn stream_context(mapping: &mapping::Mapping) -> StreamContext {
         group_by: needs.group_by.clone(),
         record_paths: needs.record_paths.clone(),
         namespaces: needs.namespaces.clone(),
+        context: needs.context.clone(),
     }
 }

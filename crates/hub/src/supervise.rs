@@ -15,7 +15,7 @@ use crate::deliver::Courier;
 use crate::fault::HubError;
 use crate::settings::Settings;
 use crate::timetable::{Runner, StreamName, Timetable};
-use crate::{command, quiet, relay, resolve};
+use crate::{alarm, command, quiet, relay, resolve};
 
 /// Whether streams are read by their schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ impl Hub {
             tasks.spawn(Courier::new(context.clone(), system.clone()).run());
         }
         tasks.spawn(command::run(context.clone(), timetable.clone()));
+        tasks.spawn(alarm::run(context.clone()));
         Ok(Hub { context, timetable, tasks })
     }
 
@@ -87,7 +88,7 @@ impl Hub {
         self.timetable.streams(system, stream)
     }
 
-    /// When each stream is read next.
+    /// When each stream is read next, and which are read now.
     pub fn next_runs(&self) -> NextRuns {
         NextRuns(self.timetable.clone())
     }
@@ -124,7 +125,7 @@ impl Hub {
     }
 }
 
-/// Tells when each stream is read next.
+/// Tells when each stream is read next, and which are read now.
 #[derive(Clone)]
 pub struct NextRuns(Timetable);
 
@@ -132,6 +133,11 @@ impl NextRuns {
     /// When a stream is read next; `None` when only on command, or not known yet.
     pub fn of(&self, system: &str, stream: &str) -> Option<Timestamp> {
         self.0.next(&(system.into(), stream.into()))
+    }
+
+    /// Whether a stream is being read now.
+    pub fn is_collecting(&self, system: &str, stream: &str) -> bool {
+        self.0.is_collecting(&(system.into(), stream.into()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! One runner per stream: it reads when the stream is due or on command, and never overlaps itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ pub(crate) struct Demand {
 #[derive(Clone, Default)]
 pub(crate) struct Timetable {
     next: Arc<Mutex<BTreeMap<StreamName, Timestamp>>>,
+    collecting: Arc<Mutex<BTreeSet<StreamName>>>,
     runners: BTreeMap<StreamName, mpsc::Sender<Demand>>,
 }
 
@@ -53,6 +54,20 @@ impl Timetable {
             Some(next) => table.insert(name.clone(), next),
             None => table.remove(name),
         };
+    }
+
+    /// Whether a stream is being read now.
+    pub fn is_collecting(&self, name: &StreamName) -> bool {
+        self.collecting.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
+    fn set_collecting(&self, name: &StreamName, collecting: bool) {
+        let mut streams = self.collecting.lock().unwrap_or_else(PoisonError::into_inner);
+        if collecting {
+            streams.insert(name.clone());
+        } else {
+            streams.remove(name);
+        }
     }
 
     /// The streams of a system, or one of them.
@@ -145,10 +160,12 @@ impl Runner {
 
     async fn collect(&self, collector: &mut Option<Collector>, again: bool, demand: Option<Demand>) -> Result<(), ()> {
         let (progress, done) = demand.map_or((None, None), |demand| (demand.progress, Some(demand.done)));
+        self.timetable.set_collecting(&self.name, true);
         let result = match self.collector(collector).await {
             Ok(collector) => collector.run(again, progress).await,
             Err(error) => Err(error),
         };
+        self.timetable.set_collecting(&self.name, false);
         let ended = result.as_ref().map_or(Err(()), |()| Ok(()));
         if let Err(error) = &result {
             tracing::warn!(system = %self.name.0, stream = %self.name.1, %error, "reading waits");

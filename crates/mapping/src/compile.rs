@@ -43,6 +43,8 @@ pub(crate) struct Compiler<'t> {
     /// Where an embedded document starts; every path outside repeating groups is below it.
     pub base: Option<Path>,
     pub in_each: bool,
+    /// How many kinds of record there are.
+    pub records: usize,
 }
 
 /// Compiles a mapping file.
@@ -74,6 +76,7 @@ pub(crate) fn compile(file_name: &str, text: &str, tables: &dyn Tables) -> Resul
         directions: Vec::new(),
         base: None,
         in_each: false,
+        records: 0,
     };
     let mapping = compiler.mapping(file_name, parsed.get_ref());
     let failed = compiler.reporter.errors() > 0;
@@ -89,6 +92,7 @@ impl Compiler<'_> {
         let mut options = Options::new(table, 0..0);
         self.head(&mut options);
         let mut stream = self.stream_needs(&mut options);
+        self.records = stream.record_paths.len();
         self.key(&mut options, true);
         let outline = self.outline(&mut options, &stream);
         self.constants(&mut options);
@@ -140,7 +144,19 @@ impl Compiler<'_> {
             // Listed columns come first, in their order, when a record is written from nothing.
             self.program.columns.intern(&column.text);
         }
+        let context = match options.table("context", &mut self.reporter) {
+            Some((_, span)) if self.format != Format::Xml => {
+                self.reporter.error(span, "only XML records have elements around them; remove context");
+                BTreeMap::new()
+            }
+            Some((table, _)) => table
+                .iter()
+                .map(|(name, paths)| (name.get_ref().to_string(), texts(words(paths, "a path", &mut self.reporter))))
+                .collect(),
+            None => BTreeMap::new(),
+        };
         StreamNeeds {
+            context,
             group_by: texts(options.texts("group_by", &mut self.reporter)),
             record_paths: texts(options.texts("record", &mut self.reporter)),
             namespaces: self

@@ -7,7 +7,7 @@ use canonical::record::{Body, Columns, Element, NameId, Names, Rows};
 use serde_json::Value;
 
 use crate::error::{DataError, Problem};
-use crate::place::{Operand, Path, Place, Predicate, Step};
+use crate::place::{Path, Place, Predicate, Step};
 use crate::program::Program;
 
 /// A position in a record.
@@ -151,6 +151,9 @@ impl Context<'_> {
     pub(crate) fn first_element<'a>(&self, element: Element<'a>, steps: &[Step]) -> Option<Element<'a>> {
         let Some((step, rest)) = steps.split_first() else { return Some(element) };
         let mut fitting = element.children().filter(|child| self.fits(*child, step));
+        if step.alone && fitting.clone().count() != 1 {
+            return None;
+        }
         match step.position {
             Some(position) => self.first_element(fitting.nth(position)?, rest),
             None => fitting.find_map(|child| self.first_element(child, rest)),
@@ -172,17 +175,14 @@ impl Context<'_> {
     }
 
     pub(crate) fn meets(&self, predicate: &Predicate, text: Option<&str>) -> bool {
-        match &predicate.value {
-            Operand::Literal(value) => text == Some(&**value),
-            Operand::Variable(variable) => {
-                let wanted = self.variables.get(*variable).and_then(Option::as_deref);
-                wanted.is_some() && text == wanted
-            }
-        }
+        predicate.is_met(text, |variable| self.variables.get(variable)?.as_deref())
     }
 
     fn first_json<'a>(&self, value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
         let Some((step, rest)) = steps.split_first() else { return Some(value) };
+        if step.alone && self.json_children(value, step).count() != 1 {
+            return None;
+        }
         let mut fitting = self.json_children(value, step);
         match step.position {
             Some(position) => self.first_json(fitting.nth(position)?, rest),
@@ -225,6 +225,9 @@ impl Context<'_> {
             return;
         };
         let fitting = element.children().filter(|child| self.fits(*child, step)).enumerate();
+        if step.alone && fitting.clone().count() != 1 {
+            return;
+        }
         for (_, child) in fitting.filter(|(index, _)| step.position.is_none_or(|position| position == *index)) {
             self.every_element(child, rest, found);
         }
@@ -238,6 +241,9 @@ impl Context<'_> {
             }
             return;
         };
+        if step.alone && self.json_children(value, step).count() != 1 {
+            return;
+        }
         let fitting = self.json_children(value, step).enumerate();
         for (_, child) in fitting.filter(|(index, _)| step.position.is_none_or(|position| position == *index)) {
             self.every_json(child, rest, found);

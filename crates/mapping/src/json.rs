@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::cursor::Context;
-use crate::place::{Operand, Step};
+use crate::place::Step;
 
 /// Changes values at the paths of a mapping.
 pub(crate) struct JsonWriter<'w> {
@@ -54,11 +54,7 @@ impl JsonWriter<'_> {
     pub(crate) fn make(&self, step: &Step) -> Value {
         let mut item = Value::Null;
         for predicate in &step.predicates {
-            let wanted = match &predicate.value {
-                Operand::Literal(value) => Some(&**value),
-                Operand::Variable(variable) => self.context.variables.get(*variable).and_then(Option::as_deref),
-            };
-            if let Some(wanted) = wanted {
+            if let Some(wanted) = predicate.made_with(|variable| self.context.variables.get(variable)?.as_deref()) {
                 self.set(&mut item, &predicate.path.steps, Value::from(wanted));
             }
         }

@@ -47,6 +47,9 @@ pub struct StreamNeeds {
     /// Namespace prefixes used by the paths, each with the URIs that it stands for.
     /// The empty prefix stands for names without one.
     pub namespaces: BTreeMap<String, Vec<String>>,
+    /// What an XML record needs from the elements around it: by name the paths of which the first that is there counts.
+    /// Records show them as children in the namespace `urn:passerelle:context`.
+    pub context: BTreeMap<String, Vec<String>>,
 }
 
 /// A document inside the record that is observed on its own, ahead of the record's document.

@@ -37,9 +37,11 @@ pub(crate) struct Step {
     pub predicates: Vec<Predicate>,
     /// The position among the fitting ones, counted from 0.
     pub position: Option<usize>,
+    /// The step leads somewhere only where a single one fits.
+    pub alone: bool,
 }
 
-/// A demand on an element: the text at a relative path equals a value.
+/// A demand on an element: the text at a relative path equals a value, or there is something at that path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Predicate {
     pub path: Path,
@@ -49,9 +51,35 @@ pub(crate) struct Predicate {
 /// What a predicate compares with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operand {
-    Literal(Box<str>),
+    /// Any of these texts, of which the first is written. The empty text stands for nothing there.
+    Literals(Vec<Box<str>>),
     /// A field of the document, by its number in the program's table of variables.
     Variable(usize),
+    /// Anything: the element or attribute is there.
+    Exists,
+}
+
+impl Predicate {
+    /// Whether the text at the predicate's path, trimmed, is what it demands; `None` where there is no such place.
+    pub(crate) fn is_met<'v>(&self, text: Option<&str>, variable: impl Fn(usize) -> Option<&'v str>) -> bool {
+        match &self.value {
+            Operand::Literals(values) => values.iter().any(|value| **value == *text.unwrap_or_default()),
+            Operand::Variable(number) => {
+                let wanted = variable(*number);
+                wanted.is_some() && text == wanted
+            }
+            Operand::Exists => text.is_some(),
+        }
+    }
+
+    /// The text that makes a new element meet it; `None` where nothing is to be written.
+    pub(crate) fn made_with<'p>(&'p self, variable: impl Fn(usize) -> Option<&'p str>) -> Option<&'p str> {
+        match &self.value {
+            Operand::Literals(values) => values.first().map(|value| &**value).filter(|value| !value.is_empty()),
+            Operand::Variable(number) => variable(*number),
+            Operand::Exists => None,
+        }
+    }
 }
 
 /// Which language a path is written in.
@@ -141,7 +169,7 @@ impl Parser<'_, '_, '_> {
     }
 
     fn step(&mut self) -> Result<Step, PathError> {
-        let mut step = Step { names: Vec::new(), predicates: Vec::new(), position: None };
+        let mut step = Step { names: Vec::new(), predicates: Vec::new(), position: None, alone: false };
         if self.scope.syntax == Syntax::Xml && self.rest.next_if_eq(&'(').is_some() {
             loop {
                 step.names.push(self.name(false)?);
@@ -167,10 +195,7 @@ impl Parser<'_, '_, '_> {
             step.position =
                 Some(position.checked_sub(1).ok_or(PathError::Syntax("positions are counted from 1"))?);
         } else {
-            let inside = self.take_until_equals()?;
-            let path = Path::parse(&inside, self.scope)?;
-            let value = self.operand()?;
-            step.predicates.push(Predicate { path, value });
+            self.condition(step)?;
         }
         match self.rest.next() {
             Some(']') => Ok(()),
@@ -178,22 +203,35 @@ impl Parser<'_, '_, '_> {
         }
     }
 
-    fn take_until_equals(&mut self) -> Result<String, PathError> {
+    fn condition(&mut self, step: &mut Step) -> Result<(), PathError> {
         let inside = self.take_while(|character| !matches!(character, '=' | ']' | '['));
-        match self.rest.next() {
-            Some('=') => Ok(inside),
-            _ => Err(PathError::Syntax("a condition is written [child='value'], [@attribute='value'] or [2]")),
+        let compares = self.rest.next_if_eq(&'=').is_some();
+        if inside == "last()" && compares {
+            step.alone = true;
+            let only = self.rest.next_if_eq(&'1');
+            return only.map(|_| ()).ok_or(PathError::Syntax("last() compares with 1 only: [last()=1], where there is one"));
         }
+        if !compares && self.rest.peek() != Some(&']') {
+            return Err(PathError::Syntax(
+                "a condition is written [child='value'], [@attribute='value'], [child], [2] or [last()=1]",
+            ));
+        }
+        let path = Path::parse(&inside, self.scope)?;
+        let value = if compares { self.operand()? } else { Operand::Exists };
+        step.predicates.push(Predicate { path, value });
+        Ok(())
     }
 
     fn operand(&mut self) -> Result<Operand, PathError> {
         match self.rest.next() {
             Some(quote @ ('\'' | '"')) => {
-                let value = self.take_while(|character| character != quote);
-                match self.rest.next() {
-                    Some(_) => Ok(Operand::Literal(value.into())),
-                    None => Err(PathError::Syntax("a quote is not closed")),
+                let mut values = vec![self.quoted(quote)?];
+                while self.rest.next_if_eq(&'|').is_some() {
+                    let quote = self.rest.next_if(|character| matches!(character, '\'' | '"'));
+                    let quote = quote.ok_or(PathError::Syntax("alternatives are written 'a'|'b'"))?;
+                    values.push(self.quoted(quote)?);
                 }
+                Ok(Operand::Literals(values))
             }
             Some('$') => {
                 let field = self.take_while(|character| character != ']');
@@ -205,6 +243,12 @@ impl Parser<'_, '_, '_> {
             }
             _ => Err(PathError::Syntax("a condition compares with 'text' or with $field")),
         }
+    }
+
+    /// The rest of a quoted text.
+    fn quoted(&mut self, quote: char) -> Result<Box<str>, PathError> {
+        let value = self.take_while(|character| character != quote);
+        self.rest.next().map(|_| value.into()).ok_or(PathError::Syntax("a quote is not closed"))
     }
 
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> String {

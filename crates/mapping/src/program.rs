@@ -163,6 +163,8 @@ pub(crate) struct Leaf {
     pub sign: Option<Sign>,
     /// A value can come back changed after it was written and read again.
     pub lossy: bool,
+    /// The places follow the mapping's records: a record of the first kind is written at the first place, and so on.
+    pub by_record: bool,
 }
 
 /// What a number's sign has to do with the document's field of direction.

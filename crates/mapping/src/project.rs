@@ -161,6 +161,11 @@ fn item(node: &Node, value: Option<&Value>, view: View) -> Option<Value> {
     }
 }
 
+/// Whether an item of a list leaves anything to be read after it was written.
+pub(crate) fn leaves_content(node: &Node, value: &Value) -> bool {
+    item(node, Some(value), View::Content).is_some()
+}
+
 fn values(values: &Values, items: &[Value], view: View) -> Vec<Value> {
     let leaf = &values.leaf;
     if !leaf.is_two_way() {

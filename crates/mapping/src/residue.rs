@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cursor::{Context, Cursor, Resolved};
 use crate::mapping::Mapping;
 use crate::place::Place;
-use crate::program::{EachAt, Leaf, List, Node, Object, Program, Values, ValuesSource};
+use crate::program::{EachAt, Leaf, List, Node, Object, Program, Source, Values, ValuesSource};
 use crate::reader;
 use crate::xml::XmlNode;
 use mask::{Mask, State};
@@ -20,13 +20,13 @@ pub(crate) fn residue(mapping: &Mapping, body: &Body) -> Option<Body> {
     match body {
         Body::Rows(rows) => rows_residue(rows, &mapped_columns(&mapping.program, |leaf| leaf.direction.writes())),
         Body::Element(tree) => {
-            let mask = marked(mapping, body, |leaf| leaf.direction.writes());
+            let mask = marked(mapping, body, |leaf| leaf.direction.writes(), false);
             let kept = keep_element(tree.root(), &mask);
             let is_left = !mask.is_done();
             kept.filter(|_| is_left)?.build().map(Body::Element)
         }
         Body::Json(value) => {
-            let mask = marked(mapping, body, |leaf| leaf.direction.writes());
+            let mask = marked(mapping, body, |leaf| leaf.direction.writes(), false);
             if mask.is_done() {
                 return None;
             }
@@ -51,12 +51,12 @@ pub(crate) fn unmapped(mapping: &Mapping, body: &Body) -> Vec<String> {
             }
         }
         Body::Element(tree) => {
-            let mask = marked(mapping, body, |leaf| leaf.direction.reads());
+            let mask = marked(mapping, body, |leaf| leaf.direction.reads(), true);
             let prefixes = prefixes(mapping);
             list_element(tree.root(), &mask, &prefixes, &mut String::new(), &mut found);
         }
         Body::Json(value) => {
-            let mask = marked(mapping, body, |leaf| leaf.direction.reads());
+            let mask = marked(mapping, body, |leaf| leaf.direction.reads(), true);
             list_json(value, &mask, &mut String::new(), &mut found);
         }
     }
@@ -129,7 +129,9 @@ fn rows_residue(rows: &Rows, mapped: &BTreeSet<&str>) -> Option<Body> {
 }
 
 /// A mask of a record in which everything is marked that the wanted lines carry.
-fn marked(mapping: &Mapping, body: &Body, wanted: Wanted) -> Mask {
+///
+/// With `as_read`, places that a line could read and did not, since another of its places went before them, stay unmarked.
+fn marked(mapping: &Mapping, body: &Body, wanted: Wanted, as_read: bool) -> Mask {
     let mut mask = match body {
         Body::Element(tree) => Mask::of_element(tree.root()),
         Body::Json(value) => Mask::of_json(value),
@@ -140,7 +142,7 @@ fn marked(mapping: &Mapping, body: &Body, wanted: Wanted) -> Mask {
         let mut resolved = Resolved::default();
         resolved.resolve(&mapping.program, body);
         let context = reader::context(mapping, &resolved, body);
-        let marker = Marker { context: &context, wanted };
+        let marker = Marker { context: &context, wanted, as_read };
         let cursor = Cursor::start(body);
         mapping.program.key.iter().for_each(|key| marker.place(&key.place, cursor, &mut mask));
         mapping.program.constants.iter().for_each(|(place, _)| marker.place(place, cursor, &mut mask));
@@ -153,6 +155,7 @@ fn marked(mapping: &Mapping, body: &Body, wanted: Wanted) -> Mask {
 struct Marker<'m> {
     context: &'m Context<'m>,
     wanted: Wanted,
+    as_read: bool,
 }
 
 impl Marker<'_> {
@@ -172,12 +175,26 @@ impl Marker<'_> {
         if !(self.wanted)(leaf) {
             return;
         }
-        for place in leaf.source.places() {
+        for place in self.carried(leaf, cursor) {
             self.place(place, cursor, mask);
             if let (Some(attribute), Place::Path(path)) = (&leaf.currency_attribute, place) {
                 self.place(&Place::Path(attribute.path.below(path)), cursor, mask);
             }
         }
+    }
+
+    /// The places of a line: where only what was read counts, the first with content and those that say the same.
+    fn carried<'l>(&self, leaf: &'l Leaf, cursor: Cursor<'_>) -> Vec<&'l Place> {
+        let mut places = leaf.source.places();
+        if self.as_read && matches!(leaf.source, Source::First(_)) && places.len() > 1 {
+            let text = |place: &Place| {
+                let text = self.context.raw(place, cursor).ok().flatten()?;
+                Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+            };
+            let first = places.iter().find_map(|place| text(place));
+            places.retain(|place| text(place) == first);
+        }
+        places
     }
 
     fn place(&self, place: &Place, cursor: Cursor<'_>, mask: &mut Mask) {

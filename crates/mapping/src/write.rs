@@ -14,7 +14,7 @@ use crate::json::JsonWriter;
 use crate::leaf::part_range;
 use crate::mapping::{Format, Mapping};
 use crate::place::Place;
-use crate::program::{EachAt, Key, Kind, Leaf, List, Node, Object, Program, Sign, Source};
+use crate::program::{EachAt, Key, Kind, Leaf, List, Member, Node, Object, Program, Sign, Source};
 use crate::reader;
 use crate::rows::RowsWriter;
 use crate::verbs::Verb;
@@ -177,7 +177,10 @@ impl<'a> Writer<'a> {
     }
 
     fn object(&mut self, object: &'a Object, value: Option<&'a Value>, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
-        for member in &object.members {
+        // Repeating groups go first: lines that lead to one of their elements then fill it, instead of losing what they made.
+        let repeats = |member: &&Member| matches!(&member.node, Node::List(list) if list.each.is_some());
+        let first = object.members.iter().filter(repeats);
+        for member in first.chain(object.members.iter().filter(|member| !repeats(member))) {
             let value = value.and_then(|value| value.get(&*member.name)).filter(|value| !value.is_null());
             self.node(&member.node, value, base, slot);
         }
@@ -319,7 +322,7 @@ impl<'a> Writer<'a> {
                 self.put(&part.place, Some(Value::from(whole)), slot);
             }
             source => {
-                for place in source.places() {
+                for place in self.places_of(leaf, source) {
                     let value = if written.is_empty() { None } else { Some(value::typed(leaf, written)?) };
                     self.put(place, value, slot);
                 }
@@ -338,9 +341,15 @@ impl<'a> Writer<'a> {
             self.put(&part.place, (!rest.is_empty()).then(|| Value::from(rest)), slot);
             return;
         }
-        for place in leaf.source.places() {
+        for place in self.places_of(leaf, &leaf.source) {
             self.put(place, None, slot);
         }
+    }
+
+    /// The places that are written: those of this kind of record where the line tells them apart, else all.
+    fn places_of<'l>(&self, leaf: &Leaf, source: &'l Source) -> Vec<&'l Place> {
+        let places = source.places();
+        if leaf.by_record { places.get(self.variant).copied().into_iter().collect() } else { places }
     }
 
     /// Puts a value at a place, or clears the place.

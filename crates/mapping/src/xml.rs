@@ -2,7 +2,7 @@
 
 use canonical::record::{Element, Name, Tree, TreeBuilder};
 
-use crate::place::{Operand, Path, Predicate, Step};
+use crate::place::{Path, Predicate, Step};
 use crate::program::NameTable;
 
 /// How XML records are written.
@@ -110,10 +110,7 @@ impl XmlWriter<'_> {
     }
 
     fn wanted<'v>(&'v self, predicate: &'v Predicate) -> Option<&'v str> {
-        match &predicate.value {
-            Operand::Literal(value) => Some(value),
-            Operand::Variable(variable) => self.variables.get(*variable)?.as_deref(),
-        }
+        predicate.made_with(|variable| self.variables.get(variable)?.as_deref())
     }
 
     fn text<'n>(&self, node: &'n XmlNode, path: &Path) -> Option<&'n str> {
@@ -132,13 +129,16 @@ impl XmlWriter<'_> {
     fn fits(&self, node: &XmlNode, step: &Step) -> bool {
         self.is_named(&step.names, &node.name)
             && step.predicates.iter().all(|predicate| {
-                let wanted = self.wanted(predicate);
-                wanted.is_some() && self.text(node, &predicate.path).map(str::trim) == wanted
+                let text = self.text(node, &predicate.path).map(str::trim);
+                predicate.is_met(text, |variable| self.variables.get(variable)?.as_deref())
             })
     }
 
     fn find(&self, parent: &XmlNode, step: &Step) -> Option<usize> {
         let mut fitting = (0..parent.children.len()).filter(|index| self.fits(&parent.children[*index], step));
+        if step.alone && fitting.clone().count() != 1 {
+            return None;
+        }
         fitting.nth(step.position.unwrap_or(0))
     }
 
@@ -237,16 +237,12 @@ impl XmlWriter<'_> {
 
     /// Whether an element holds nothing but what its step's conditions ask for.
     fn is_hollow(&self, node: &XmlNode, step: &Step) -> bool {
-        let asked = |wanted: &dyn Fn(&Path) -> bool| step.predicates.iter().any(|predicate| wanted(&predicate.path));
-        let text = node.text.trim().is_empty() || asked(&|path| path.steps.is_empty() && path.attribute.is_none());
-        let attributes = node.attributes.iter().all(|(name, _)| {
-            asked(&|path| path.steps.is_empty() && path.attribute.is_some_and(|slot| self.is_named(&[slot], name)))
-        });
-        let children = node.children.iter().all(|child| {
-            let by_text = asked(&|path| path.steps.len() == 1 && self.fits(child, &path.steps[0]));
-            (by_text && child.children.is_empty()) || is_bare(child)
-        });
-        text && attributes && children
+        if step.predicates.is_empty() {
+            return is_bare(node);
+        }
+        let mut rest = node.clone();
+        step.predicates.iter().for_each(|predicate| self.clear(&mut rest, &predicate.path));
+        is_bare(&rest)
     }
 
     /// Takes all elements at a path out, in their order. Parents that hold nothing any more go too,

@@ -59,14 +59,14 @@ async fn a_file_that_changes_while_it_is_read_ends_its_drop() {
     let first = source.read(None).await.unwrap().unwrap();
     drop_file(directory.path(), "x.csv", "a,b\n5,6\n");
     let second = source.read(Some(&first.checkpoint)).await.unwrap().unwrap();
-    assert_eq!((shorten(&[second.clone()]), second.last), (vec!["file file.changed".to_owned()], true));
+    assert_eq!((shorten(std::slice::from_ref(&second)), second.last), (vec!["file file.changed".to_owned()], true));
     let third = source.read(Some(&second.checkpoint)).await.unwrap().unwrap();
     assert_eq!(shorten(&[third]), ["5|6"]);
     // The same after a restart, and when the file is gone altogether.
     fs::remove_file(directory.path().join("in/x.csv")).unwrap();
     let mut source = open(directory.path(), &settings, &[]).await.unwrap();
     let lost = source.read(Some(&first.checkpoint)).await.unwrap().unwrap();
-    assert_eq!((shorten(&[lost.clone()]), lost.last), (vec!["file file.changed".to_owned()], true));
+    assert_eq!((shorten(std::slice::from_ref(&lost)), lost.last), (vec!["file file.changed".to_owned()], true));
     assert_eq!(lost.drop.skip, first.drop.skip);
     assert_eq!(source.read(Some(&lost.checkpoint)).await.unwrap(), None);
 }
@@ -217,7 +217,7 @@ async fn files_are_written_in_the_targets_dialect() {
     check_write(json!({}), &pair, "id;name;city\n1;\"a;b \"\"c\"\"\";\n2;;\" x\"\n", &["applied", "applied"]).await;
     let fixed = json!({ "columns": ["name", "id"], "line_end": "crlf", "quote_all": true });
     check_write(fixed, &pair, "\"name\";\"id\"\r\n\"a;b \"\"c\"\"\";\"1\"\r\n", &["applied", "csv.column"]).await;
-    check_write(json!({ "header": false, "quote": "" }), &[one.clone()], "", &["csv.quote"]).await;
+    check_write(json!({ "header": false, "quote": "" }), std::slice::from_ref(&one), "", &["csv.quote"]).await;
     check_write(
         json!({ "encoding": "windows-1252" }),
         &[polish, one.clone()],
@@ -225,8 +225,8 @@ async fn files_are_written_in_the_targets_dialect() {
         &["csv.encoding", "applied"],
     )
     .await;
-    check_write(json!({}), &[gone.clone()], "", &["csv.removal"]).await;
-    check_write(json!({ "removal": "ignore" }), &[gone.clone()], "", &["applied"]).await;
+    check_write(json!({}), std::slice::from_ref(&gone), "", &["csv.removal"]).await;
+    check_write(json!({ "removal": "ignore" }), std::slice::from_ref(&gone), "", &["applied"]).await;
     let flag = json!({ "removal": { "column": { "name": "del", "value": "1", "otherwise": "0" } } });
     check_write(flag, &[one, gone], "id;name;del\n1;\"a;b \"\"c\"\"\";0\n3;z;1\n", &["applied", "applied"]).await;
 }
@@ -310,5 +310,5 @@ async fn a_batch_carries_bytes_places_and_progress() {
     assert_eq!(record.raw, b"caf\xe9;\"1\r\n2\"");
     assert_eq!((record.place.to_string(), record.place.ordinal), ("x.csv:2".to_owned(), 0));
     assert_eq!((reject.raw.as_slice(), reject.place.line, reject.place.ordinal), (b"z".as_slice(), Some(4), 1));
-    assert_eq!((batch.drop.name.as_str(), batch.drop.bytes, batch.drop.bytes_done), ("x.csv", Some(24), Some(24)));
+    assert_eq!((batch.drop.name.as_str(), batch.drop.bytes, batch.drop.bytes_done), ("x.csv", Some(21), Some(21)));
 }

@@ -20,8 +20,8 @@ const SCHEMA_VERSION: i64 = 1;
 /// Marks the file as ours ("PsBu" in ASCII), so that a strange file is refused instead of being changed.
 const APPLICATION_ID: i64 = 0x5073_4275;
 
-/// Bodies are large (50 to 500 KB as a rule), and every page costs a frame in the write-ahead log:
-/// few large pages are faster than many small ones, down to single messages of 1 KB.
+/// Bodies are large (50 to 500 KB as a rule), and every page costs a frame in the write-ahead log. Pages of 4 to 32 KB
+/// measured alike; this size halves the frames of a body against SQLite's own and still suits messages of 1 KB.
 const PAGE_BYTES: i64 = 8192;
 
 /// After this many bytes the write-ahead log is copied into the file and used again from its start.
@@ -166,7 +166,7 @@ fn settle(connection: &Connection, durability: Durability, is_new: bool) -> rusq
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_BYTES / PAGE_BYTES)?;
-    // The write-ahead log keeps its space between uses, so that acknowledging still works on a full disk.
+    // The write-ahead log keeps its space between uses; only what a large transaction added is cut off.
     connection.pragma_update(None, "journal_size_limit", CHECKPOINT_BYTES * 2)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
     connection.set_prepared_statement_cache_capacity(32);

@@ -21,7 +21,7 @@ function refreshTimes() {
   }
 }
 
-// Replaces one element and keeps the focus on the same link and opened details open.
+// Replaces one element and keeps the focus on the same link.
 function replace({ id, html }) {
   const old = document.getElementById(id);
   if (!old) return;

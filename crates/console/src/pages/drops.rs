@@ -77,16 +77,21 @@ pub(crate) async fn one_drop(
         _ => None,
     });
     drop.ok_or_else(|| {
-        Problem::missing(format!("There is no drop {number}."), "Look through the list of drops, or search for the file's name.")
+        Problem::missing(
+            format!("There is no drop {number}."),
+            "Look through the list of drops, or search for the file's name.",
+        )
     })
 }
 
 /// The rejects of a drop, among the newest of its system.
-pub(crate) async fn drop_rejects(shared: &Shared, scope: &Scope, drop: &DropStatus) -> Result<Vec<RejectStatus>, Problem> {
-    let filter = Filter {
-        system: Some(drop.stream.system.to_string()),
-        ..scope.filter(shared.console.limits.rows_max)
-    };
+pub(crate) async fn drop_rejects(
+    shared: &Shared,
+    scope: &Scope,
+    drop: &DropStatus,
+) -> Result<Vec<RejectStatus>, Problem> {
+    let filter =
+        Filter { system: Some(drop.stream.system.to_string()), ..scope.filter(shared.console.limits.rows_max) };
     let mut rejects = shared.console.store.rejects(&filter).await?;
     rejects.retain(|reject| reject.drop == drop.number);
     Ok(rejects)

@@ -132,7 +132,7 @@ fn attention(flow: &Flow, scope: &Scope, clock: &Clock) -> Markup {
                     span.name { (figure.name) }
                     span.value {
                         @match &figure.link {
-                            Some(link) => a href=(link) aria-label={ (figure.name) ", " (figure.says) } { (figure.value) },
+                            Some(link) => a href=(link) { span.spoken { (figure.name) ": " } (figure.value) },
                             None => (figure.value),
                         }
                     }

@@ -78,7 +78,8 @@ pub(crate) async fn behind(
     scope: &Scope,
     number: Result<Path<u64>, PathRejection>,
 ) -> Result<Vec<ParkedStatus>, Problem> {
-    let Path(number) = number.map_err(|_| Problem::unclear("That is no number.", "Choose one from the list of what is parked."))?;
+    let Path(number) =
+        number.map_err(|_| Problem::unclear("That is no number.", "Choose one from the list of what is parked."))?;
     let mut chain = shared.console.store.parked_behind(number).await?;
     chain.retain(|parked| scope.tenant().is_none_or(|tenant| *parked.tenant == *tenant));
     if chain.is_empty() {

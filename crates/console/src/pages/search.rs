@@ -42,7 +42,10 @@ pub(crate) async fn find(
 }
 
 fn unreadable() -> Problem {
-    Problem::unclear("The search cannot be read.", "Type one thing into the search box: a number, a name, a file, an id.")
+    Problem::unclear(
+        "The search cannot be read.",
+        "Type one thing into the search box: a number, a name, a file, an id.",
+    )
 }
 
 async fn answer(shared: &Shared, scope: &Scope, search: &Search) -> Result<Response, Problem> {

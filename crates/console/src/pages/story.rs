@@ -30,12 +30,17 @@ pub(crate) async fn load(
     scope: &Scope,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<MasterStory, Problem> {
-    let unclear = || Problem::unclear("That is no master id.", "Master ids look like m1042; search for a name or a number instead.");
+    let unclear = || {
+        Problem::unclear("That is no master id.", "Master ids look like m1042; search for a name or a number instead.")
+    };
     let Path(text) = id.map_err(|_| unclear())?;
     let id = text.parse().map_err(|_| unclear())?;
     let story = shared.console.store.story(scope.tenant(), id).await?;
     story.ok_or_else(|| {
-        Problem::missing(format!("There is no master {id}."), "Search for the name or number instead; ids are never reused.")
+        Problem::missing(
+            format!("There is no master {id}."),
+            "Search for the name or number instead; ids are never reused.",
+        )
     })
 }
 

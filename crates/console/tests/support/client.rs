@@ -56,18 +56,18 @@ pub async fn open(port: u16, path: &str) -> TcpStream {
     stream
 }
 
-/// Reads until the text is there.
+/// Reads until the text is there, for at most 20 seconds.
 pub async fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut part = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if text.contains(wanted) {
-            return text;
+    let mut text = String::new();
+    let reading = async {
+        let mut part = [0; 4096];
+        while !text.contains(wanted) {
+            let count = stream.read(&mut part).await.unwrap();
+            assert!(count > 0, "the stream ended before {wanted}; came: {text}");
+            text.push_str(&String::from_utf8_lossy(&part[..count]));
         }
-        let read = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read(&mut part));
-        let count = read.await.unwrap_or_else(|_| panic!("{wanted} did not come; came: {text}")).unwrap();
-        assert!(count > 0, "the stream ended before {wanted}; came: {text}");
-        bytes.extend_from_slice(&part[..count]);
-    }
+    };
+    let read = tokio::time::timeout(std::time::Duration::from_secs(20), reading).await;
+    assert!(read.is_ok(), "{wanted} did not come; came: {text}");
+    text
 }

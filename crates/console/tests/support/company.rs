@@ -22,7 +22,10 @@ fn system(name: &str, kind: &str, streams: &[(&str, Entity, Export)], fed: &[Ent
         tenant: TENANT.into(),
         kind: kind.into(),
         streams: streams.iter().map(stream).collect(),
-        subscriptions: fed.iter().map(|entity| SubscriptionView { tenant: TENANT.into(), entity: entity.clone() }).collect(),
+        subscriptions: fed
+            .iter()
+            .map(|entity| SubscriptionView { tenant: TENANT.into(), entity: entity.clone() })
+            .collect(),
     }
 }
 

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use master::MasterId;
 use store::{
     Command, Counts, DropEnd, DropNumber, DropStatus, Export, Filter, Hit, JournalEntry, MasterStory, MasterSummary,
-    OperateStore, Outcomes, ParkedStage, ParkedStatus, RecordOutcome, RejectStatus, StoreError, StreamKey, StreamStatus,
-    TargetState, TargetStatus, TaskStatus, WaitingStatus,
+    OperateStore, Outcomes, ParkedStage, ParkedStatus, RecordOutcome, RejectStatus, StoreError, StreamKey,
+    StreamStatus, TargetState, TargetStatus, TaskStatus, WaitingStatus,
 };
 
 #[path = "stories.rs"]
@@ -50,7 +50,17 @@ fn outcomes(ended: &[(RecordOutcome, i64)], in_flight: i64) -> Outcomes {
 
 fn drop(number: u64, stream: StreamKey, name: &str, export: Export, age: i64, outcomes: Outcomes) -> DropStatus {
     let (begun_at, ended_at) = (ago(age), Some(ago(age - 2)));
-    DropStatus { number, stream, name: name.into(), export, begun_at, ended_at, end: Some(DropEnd::Accepted), duplicate_of: None, outcomes }
+    DropStatus {
+        number,
+        stream,
+        name: name.into(),
+        export,
+        begun_at,
+        ended_at,
+        end: Some(DropEnd::Accepted),
+        duplicate_of: None,
+        outcomes,
+    }
 }
 
 fn drops() -> Vec<DropStatus> {
@@ -58,14 +68,49 @@ fn drops() -> Vec<DropStatus> {
     let repeated = DropStatus {
         end: Some(DropEnd::Duplicate),
         duplicate_of: Some(41),
-        ..drop(43, key("bank", "statements"), "camt053-2026-11-20.xml", Export::Delta, 400, outcomes(&[(Duplicate, 12)], 0))
+        ..drop(
+            43,
+            key("bank", "statements"),
+            "camt053-2026-11-20.xml",
+            Export::Delta,
+            400,
+            outcomes(&[(Duplicate, 12)], 0),
+        )
     };
     vec![
-        drop(45, key("crm", "accounts"), "2026-11-21T20:40Z", Export::Delta, 40, outcomes(&[(Created, 2), (Updated, 5), (Unchanged, 93)], 0)),
-        drop(44, key("billing", "invoices"), "F-2026-11.zip", Export::Delta, 95, outcomes(&[(Created, 38), (Waiting, 2), (Parked, 1)], 3)),
+        drop(
+            45,
+            key("crm", "accounts"),
+            "2026-11-21T20:40Z",
+            Export::Delta,
+            40,
+            outcomes(&[(Created, 2), (Updated, 5), (Unchanged, 93)], 0),
+        ),
+        drop(
+            44,
+            key("billing", "invoices"),
+            "F-2026-11.zip",
+            Export::Delta,
+            95,
+            outcomes(&[(Created, 38), (Waiting, 2), (Parked, 1)], 3),
+        ),
         repeated,
-        drop(42, key("erp", "customers"), "clients-2026-11-21.csv", Export::Full, 620, outcomes(&[(Created, 12), (Updated, 40), (Unchanged, 11_482), (Rejected, 3)], 0)),
-        drop(41, key("bank", "statements"), "camt053-2026-11-20.xml", Export::Delta, 8_000, outcomes(&[(Created, 12)], 0)),
+        drop(
+            42,
+            key("erp", "customers"),
+            "clients-2026-11-21.csv",
+            Export::Full,
+            620,
+            outcomes(&[(Created, 12), (Updated, 40), (Unchanged, 11_482), (Rejected, 3)], 0),
+        ),
+        drop(
+            41,
+            key("bank", "statements"),
+            "camt053-2026-11-20.xml",
+            Export::Delta,
+            8_000,
+            outcomes(&[(Created, 12)], 0),
+        ),
     ]
 }
 
@@ -121,9 +166,30 @@ fn rejects() -> Vec<RejectStatus> {
         raw: raw.as_bytes().to_vec(),
     };
     vec![
-        reject(9, 8_812, None, "csv.ragged-row", "the row has 9 fields and the header has 11; repair it in the ERP, the next export brings it again", "C-9921;SARL <b>Moulin</b>;12 rue"),
-        reject(8, 4_031, Some("C-4030"), "customer.siret", "identifiers.siret is no SIRET: the check digit is wrong", "C-4030;Atelier Nord;73282932000075;…"),
-        reject(7, 77, Some("C-0076"), "csv.unbalanced-quote", "a quoted field that begins in this line does not end", "C-0076;\"Chez Paul"),
+        reject(
+            9,
+            8_812,
+            None,
+            "csv.ragged-row",
+            "the row has 9 fields and the header has 11; repair it in the ERP, the next export brings it again",
+            "C-9921;SARL <b>Moulin</b>;12 rue",
+        ),
+        reject(
+            8,
+            4_031,
+            Some("C-4030"),
+            "customer.siret",
+            "identifiers.siret is no SIRET: the check digit is wrong",
+            "C-4030;Atelier Nord;73282932000075;…",
+        ),
+        reject(
+            7,
+            77,
+            Some("C-0076"),
+            "csv.unbalanced-quote",
+            "a quoted field that begins in this line does not end",
+            "C-0076;\"Chez Paul",
+        ),
     ]
 }
 
@@ -142,7 +208,14 @@ fn parked() -> Vec<ParkedStatus> {
         since: ago(900),
         event: br#"{"specversion":"1.0","type":"passerelle.changed.invoice.v1","subject":"F-2026-0042"}"#.to_vec(),
     };
-    let behind = ParkedStatus { number: 13, master_id: Some(MasterId(43)), version: Some(9_004), reason: None, event: Vec::new(), ..refused.clone() };
+    let behind = ParkedStatus {
+        number: 13,
+        master_id: Some(MasterId(43)),
+        version: Some(9_004),
+        reason: None,
+        event: Vec::new(),
+        ..refused.clone()
+    };
     vec![refused, behind]
 }
 
@@ -205,6 +278,7 @@ impl Fake {
     }
 
     /// From now on the store does not answer, or answers again.
+    #[allow(dead_code, reason = "the example shares this file and never breaks it")]
     pub fn break_down(&self, broken: bool) {
         self.state().broken = broken;
     }
@@ -290,7 +364,8 @@ impl OperateStore for Fake {
 
     async fn masters(&self, filter: &Filter) -> Result<Vec<MasterSummary>, StoreError> {
         self.answer(filter, |state| {
-            let wanted = |story: &&MasterStory| filter.entity.as_ref().is_none_or(|entity| *entity == story.master.entity);
+            let wanted =
+                |story: &&MasterStory| filter.entity.as_ref().is_none_or(|entity| *entity == story.master.entity);
             state.stories.iter().filter(wanted).map(summary).collect()
         })
     }
@@ -306,7 +381,8 @@ impl OperateStore for Fake {
     async fn find(&self, tenant: Option<&str>, text: &str) -> Result<Vec<Hit>, StoreError> {
         let filter = Filter { tenant: tenant.map(str::to_owned), ..Filter::default() };
         self.answer(&filter, |state| {
-            let masters = state.stories.iter().filter(|story| carries(story, text)).map(|story| Hit::Master(summary(story)));
+            let masters =
+                state.stories.iter().filter(|story| carries(story, text)).map(|story| Hit::Master(summary(story)));
             let named = |drop: &&DropStatus| drop.number.to_string() == text || drop.name == text;
             let drops = state.drops.iter().filter(named).cloned().map(Hit::Drop);
             let rejects = state.rejects.iter().filter(|row| row.key.as_deref() == Some(text)).cloned().map(Hit::Reject);

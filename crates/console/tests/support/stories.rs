@@ -103,10 +103,7 @@ fn customer() -> MasterStory {
     let entry = |age, kind, local, version, found, detail| Entry { age, kind, local, version, found, detail };
     MasterStory {
         master: master(12, Entity::Customer, 9_001, &golden, "verrerie dupont & fils dupont verre 732829320"),
-        sources: vec![
-            source(in_crm(), "accounts", 12, 45, 40, &crm),
-            source(in_erp(), "customers", 12, 42, 620, &erp),
-        ],
+        sources: vec![source(in_crm(), "accounts", 12, 45, 40, &crm), source(in_erp(), "customers", 12, 42, 620, &erp)],
         crosswalk: vec![
             crosswalk(in_crm(), 12, 9_001, None),
             crosswalk(in_erp(), 12, 0, None),

@@ -157,15 +157,11 @@ impl Working<'_> {
         let linked = self.linked(&one.local);
         let entity = &one.observation.entity;
         if let Entity::Customer = entity {
-            if linked.is_some() {
-                return Ok((linked, Vec::new()));
-            }
+            let mut candidates = Vec::with_capacity(one.match_keys.len());
             for key in &one.match_keys {
-                if let Some(found) = self.matching(key).await?.into_iter().min() {
-                    return Ok((Some(found), Vec::new()));
-                }
+                candidates.push((key.clone(), self.matching(key).await?));
             }
-            return Ok((None, Vec::new()));
+            return Ok((master::choose(linked, &candidates).master_id, Vec::new()));
         }
         let tenant = self.tenant.clone();
         for occurrence in 0..OCCURRENCES_MAX {

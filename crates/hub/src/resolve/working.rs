@@ -57,6 +57,8 @@ pub(super) struct Working<'c> {
     changed_crosswalk: BTreeSet<LocalKey>,
     pub writes: Resolved,
     released: Vec<Observation>,
+    /// Which observations this transaction released: a second copy of one from the bus is not in flight any more.
+    released_marks: HashSet<(SourceKey, Position)>,
 }
 
 impl<'c> Working<'c> {
@@ -77,6 +79,7 @@ impl<'c> Working<'c> {
             changed_crosswalk: BTreeSet::new(),
             writes: Resolved::default(),
             released: Vec::new(),
+            released_marks: HashSet::new(),
         })
     }
 
@@ -320,31 +323,39 @@ impl<'c> Working<'c> {
         }
     }
 
+    /// Takes up again what waited for a record: in the store, and in this transaction.
     async fn release(&mut self, key: &LocalKey) -> Result<(), StoreError> {
         for row in self.resolution.waiting_for(std::slice::from_ref(key)).await? {
-            let Ok(observation) = crate::observation::decode(canonical::envelope::CONTENT_TYPE, &row.event) else {
-                tracing::error!(number = row.number, "a waiting document cannot be read back; it keeps waiting");
-                continue;
-            };
-            self.writes.released.push(row.number);
-            self.count(row.position, RecordOutcome::Waiting, -1);
-            self.released.extend(observation);
+            if self.take_up(&row) {
+                self.writes.released.push(row.number);
+            }
         }
-        let here: Vec<usize> = self
-            .writes
-            .waiting
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| row.needs == *key)
-            .map(|(index, _)| index)
-            .collect();
-        for index in here.into_iter().rev() {
-            let row = self.writes.waiting.remove(index);
-            self.count(row.position, RecordOutcome::Waiting, -1);
-            let observation = crate::observation::decode(canonical::envelope::CONTENT_TYPE, &row.event);
-            self.released.extend(observation.into_iter().flatten());
+        let (here, others) = std::mem::take(&mut self.writes.waiting).into_iter().partition(|row| row.needs == *key);
+        self.writes.waiting = others;
+        for row in Vec::<WaitingRow>::from(here) {
+            self.take_up(&row);
         }
         Ok(())
+    }
+
+    fn take_up(&mut self, row: &WaitingRow) -> bool {
+        match crate::observation::decode(canonical::envelope::CONTENT_TYPE, &row.event) {
+            Ok(observations) => {
+                self.count(row.position, RecordOutcome::Waiting, -1);
+                self.released_marks.insert(((row.local.clone(), row.stream.clone()), row.position));
+                self.released.extend(observations);
+                true
+            }
+            Err(error) => {
+                tracing::error!(number = row.number, %error, "a waiting document cannot be read back; it keeps waiting");
+                false
+            }
+        }
+    }
+
+    /// Whether an observation comes from the bus for the first time.
+    pub fn is_in_flight(&self, one: &links::Prepared) -> bool {
+        one.from_flight && !self.released_marks.contains(&(one.source_key(), one.observation.position))
     }
 
     /// Whether this very observation waits already.
@@ -382,7 +393,7 @@ impl<'c> Working<'c> {
         }
         let position = one.observation.position;
         self.count(position, outcome, 1);
-        if one.from_flight {
+        if self.is_in_flight(one) {
             self.writes.outcomes.entry(position.drop).or_default().in_flight -= 1;
         }
     }
@@ -426,7 +437,8 @@ impl<'c> Working<'c> {
             entity: observation.entity.clone(),
             master_id: None,
             version: None,
-            position: Some(observation.position),
+            // Only what counts in the accounting has a position here; a document that came embedded does not.
+            position: (!observation.derived).then_some(observation.position),
             code: code.to_owned(),
             reason,
             event: observation.to_event().to_bytes(),

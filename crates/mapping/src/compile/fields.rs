@@ -384,5 +384,6 @@ fn plain_leaf(path: &str, source: Source, place: &str) -> Leaf {
         currency_attribute: None,
         sign: None,
         lossy: false,
+        by_record: false,
     }
 }

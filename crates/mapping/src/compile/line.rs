@@ -18,8 +18,8 @@ use crate::verbs::number::NumberStyle;
 const LINE_MARKS: [&str; 4] = ["at", "debit", "credit", "value"];
 
 /// Every option of a line, so that one that does not go with the others is told apart from an unknown one.
-pub(crate) const LINE_OPTIONS: [&str; 40] = [
-    "at", "value", "only", "as", "table", "unknown", "default", "blank", "required", "optional", "text", "join",
+pub(crate) const LINE_OPTIONS: [&str; 41] = [
+    "at", "value", "only", "by_record", "as", "table", "unknown", "default", "blank", "required", "optional", "text", "join",
     "split", "part", "rest", "decimal", "group", "write_groups", "decimals", "implied_decimals", "negative",
     "currency", "currency_at", "currency_attribute", "currency_field", "debit", "credit", "positive", "sign_at",
     "minus", "plus", "direction", "format", "zone", "true", "false", "country", "ignore_case", "number", "system",
@@ -105,7 +105,12 @@ impl Compiler<'_> {
         };
         let directions = [("read", Direction::Read), ("write", Direction::Write)];
         let direction = options.choice("only", &directions, &mut self.reporter).unwrap_or(Direction::Both);
+        let by_record = options.flag("by_record", &mut self.reporter);
         let source = self.source(&at, options, &verb, extent)?;
+        if by_record && (!matches!(source, Source::First(_)) || source.places().len() != self.records) {
+            let message = format!("by_record wants one place for each of the mapping's {} records", self.records);
+            self.reporter.error(options.span.clone(), message);
+        }
         if let Source::Constant(constant, _) = &source {
             let word = Word { text: constant.to_string(), span: options.span.clone() };
             self.check_canonical(&word, kind, closed);
@@ -139,6 +144,7 @@ impl Compiler<'_> {
             currency_attribute: None,
             sign: None,
             lossy,
+            by_record,
         };
         if direction.reads() && !optional {
             self.need_columns(&leaf);

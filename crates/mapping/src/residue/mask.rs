@@ -96,6 +96,9 @@ impl Mask {
             return true;
         };
         let fitting = Self::fitting(context, cursor, step);
+        if step.alone && fitting.len() != 1 {
+            return false;
+        }
         let wanted = fitting.into_iter().enumerate().filter(|(index, _)| step.position.is_none_or(|position| position == *index));
         for (_, (address, child)) in wanted {
             let Some(mask) = self.at(&address) else { continue };
@@ -147,6 +150,9 @@ impl Mask {
             return;
         };
         let fitting = Self::fitting(context, cursor, step);
+        if step.alone && fitting.len() != 1 {
+            return;
+        }
         let wanted = fitting.into_iter().enumerate().filter(|(index, _)| step.position.is_none_or(|position| position == *index));
         for (_, (address, child)) in wanted {
             let Some(mask) = self.at(&address) else { continue };

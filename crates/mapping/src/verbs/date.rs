@@ -37,8 +37,7 @@ impl DateStyle {
     pub(crate) fn write<'c>(&self, canonical: &'c str) -> Result<Cow<'c, str>, Problem> {
         let Some(format) = self.formats.first() else { return Ok(canonical.into()) };
         let date: Date = canonical.parse().map_err(|_| problem("the document holds no date here"))?;
-        let written = jiff::fmt::strtime::format(&**format, date);
-        written.map(Cow::Owned).map_err(|_| problem("the format cannot write a date"))
+        Ok(Cow::Owned(written(format, date).ok_or_else(|| problem("the format cannot write a date"))?))
     }
 
     /// A format is lossy when it cannot tell far dates apart, as a year of two digits.
@@ -47,17 +46,21 @@ impl DateStyle {
     }
 
     fn keeps(&self, format: &str, sample: Date) -> bool {
-        let written = jiff::fmt::strtime::format(format, sample);
-        written.is_ok_and(|text| self.read(Cow::Owned(text)).is_ok_and(|read| *read == *sample.to_string()))
+        written(format, sample).is_some_and(|text| self.read(Cow::Owned(text)).is_ok_and(|read| *read == *sample.to_string()))
     }
 
     /// Whether every format can be written, and what it wrote read again.
     pub(crate) fn broken_format(&self) -> Option<&str> {
         self.formats.iter().map(|format| &**format).find(|format| {
-            let written = jiff::fmt::strtime::format(format, DATE_SAMPLES[0]);
-            !written.is_ok_and(|text| Date::strptime(format, &text).is_ok())
+            written(format, DATE_SAMPLES[0]).is_none_or(|text| Date::strptime(format, &text).is_err())
         })
     }
+}
+
+/// A date as the midnight of UTC, for formats that have a time or an offset too.
+fn written(format: &str, date: Date) -> Option<String> {
+    let midnight = date.to_zoned(TimeZone::UTC).ok()?;
+    jiff::fmt::strtime::format(format, &midnight).ok()
 }
 
 const DATE_SAMPLES: [Date; 2] = [jiff::civil::date(2024, 2, 29), jiff::civil::date(1923, 11, 1)];

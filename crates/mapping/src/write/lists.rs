@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Slot, Writer, repeated_rows, value};
 use crate::cursor::{Cursor, json_text};
 use crate::place::Path;
+use crate::project;
 use crate::program::{Choice, Chosen, Each, EachAt, List, Node, Values, ValuesSource};
 use crate::xml::XmlNode;
 
@@ -39,6 +40,13 @@ pub(crate) fn unclaimed<'v>(list: &List, items: &'v [Value]) -> Vec<&'v Value> {
     items.iter().zip(claimed).filter(|(_, claimed)| !claimed).map(|(item, _)| item).collect()
 }
 
+/// The items that a repeating group writes: those that leave something to be read.
+fn written<'v>(list: &List, each: &Each, items: &'v [Value]) -> Vec<&'v Value> {
+    let mut written = unclaimed(list, items);
+    written.retain(|item| project::leaves_content(&each.node, item));
+    written
+}
+
 /// For every item the number of the base item that it continues: by key where the group has one, else by position.
 fn continued(each: &Each, items: &[&Value], base: &[Option<String>]) -> Vec<Option<usize>> {
     let Some(key) = &each.key else {
@@ -65,7 +73,7 @@ impl<'a> Writer<'a> {
             self.node(&chosen.node, item, base, slot);
         }
         if let Some(each) = &list.each {
-            self.each(each, &unclaimed(list, items), base, slot);
+            self.each(each, &written(list, each, items), base, slot);
         }
         if let Some(values) = &list.values {
             self.values(values, items, base, slot);
@@ -80,7 +88,7 @@ impl<'a> Writer<'a> {
         };
         let Some(each) = &list.each else { return vec![None] };
         let value = path.iter().try_fold(self.document, |value, name| value.get(name));
-        let items = unclaimed(list, items(value));
+        let items = written(list, each, items(value));
         let cursors = (0..rows).filter_map(|row| Some(Cursor::Row(base?, row)));
         let keys: Vec<_> = cursors.map(|cursor| self.item_key(each, cursor)).collect();
         let mut sources = continued(each, &items, &keys);

@@ -241,6 +241,9 @@ pub enum Command {
         system: String,
         /// The stream; all streams when absent.
         stream: Option<String>,
+        /// Whether a drop that was seen before is read all the same.
+        #[serde(default)]
+        again: bool,
     },
     /// Try a parked message again, and those behind it.
     RetryParked {

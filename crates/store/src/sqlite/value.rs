@@ -104,3 +104,6 @@ coded!(JournalKind {
     Refused = 11,
     LookedUp = 12,
 });
+
+#[cfg(test)]
+mod tests;

@@ -239,7 +239,7 @@ pub async fn everything_is_counted(context: &mut Context) -> Held {
 }
 
 pub async fn commands_are_answered_once(context: &mut Context) -> Held {
-    let collect = Command::Collect { system: "erp".to_owned(), stream: None };
+    let collect = Command::Collect { system: "erp".to_owned(), stream: None, again: false };
     let pause = Command::Pause { system: "crm".to_owned() };
     let first = context.store().submit(&collect, at(1)).await?;
     let second = context.store().submit(&pause, at(2)).await?;

@@ -111,26 +111,31 @@ pub(super) fn target(index: usize, target: &TargetFlow, scope: &Scope, clock: &C
                     None => span.quiet { "nothing delivered yet" },
                 }
             }
-            p.sum { (queue(target, clock)) }
-            p.last { (availability(target, state, clock)) }
+            p.sum { (availability(target, state, clock)) (queue(target, state, clock)) }
+            @if state != TargetState::Up {
+                @if let Some(reason) = target.status.as_ref().and_then(|status| status.reason.as_deref()) {
+                    p.last { span.fault title=(reason) { (reason) } }
+                }
+            }
         }
     }
 }
 
-fn queue(target: &TargetFlow, clock: &Clock) -> Markup {
+fn queue(target: &TargetFlow, state: TargetState, clock: &Clock) -> Markup {
     html! {
         @match target.queue {
             Some(queue) if queue.changes > 0 => {
-                span.held { b { (number(queue.changes)) } " in its queue" }
-                @if let Some(since) = queue.oldest { ", oldest " (clock.age(since)) }
+                ", " span.held { b { (number(queue.changes)) } " in its queue" }
+                // A system that takes nothing has told since when; its oldest change says no more.
+                @if let Some(since) = queue.oldest.filter(|_| state == TargetState::Up) { ", oldest " (clock.age(since)) }
             }
-            Some(_) => span.quiet { "nothing in its queue" },
+            Some(_) => span.quiet { ", nothing in its queue" },
             None => {}
         }
     }
 }
 
-/// Whether the system takes deliveries, and why not.
+/// Whether the system takes deliveries, and since when it does not.
 fn availability(target: &TargetFlow, state: TargetState, clock: &Clock) -> Markup {
     let (word, class) = match state {
         TargetState::Up => ("takes deliveries", "good"),
@@ -138,13 +143,10 @@ fn availability(target: &TargetFlow, state: TargetState, clock: &Clock) -> Marku
         TargetState::Halted => ("somebody must act", "bad"),
         TargetState::Paused => ("paused", "held"),
     };
-    let status = target.status.as_ref();
+    let since = target.status.as_ref().and_then(|status| status.since).filter(|_| state != TargetState::Up);
     html! {
         span.state.(class) { (word) }
-        @if state != TargetState::Up {
-            @if let Some(since) = status.and_then(|status| status.since) { span { "for " (clock.age(since)) } }
-            @if let Some(reason) = status.and_then(|status| status.reason.as_deref()) { span.fault title=(reason) { (reason) } }
-        }
+        @if let Some(since) = since { " for " (clock.age(since)) }
     }
 }
 

@@ -23,8 +23,7 @@ impl Missing {
     /// Asks the configuration who should have it, and the store what is parked of it.
     pub(super) async fn load(shared: &Shared, scope: &Scope, story: &MasterStory) -> Result<Self, Problem> {
         let master = &story.master;
-        let filter =
-            Filter { entity: Some(master.entity.clone()), ..scope.filter(shared.console.limits.rows_max) };
+        let filter = Filter { entity: Some(master.entity.clone()), ..scope.filter(shared.console.limits.rows_max) };
         let mut parked = shared.console.store.parked(&filter).await?;
         parked.retain(|parked| parked.stage == ParkedStage::Delivery && parked.master_id == Some(master.master_id));
         let keys = || story.crosswalk.iter().map(|row| &row.local).chain(story.sources.iter().map(|row| &row.local));
@@ -44,9 +43,10 @@ impl Missing {
 
 /// One row for each record of a system, and one for each subscriber without one.
 pub(super) fn table(scope: &Scope, story: &MasterStory, missing: &Missing, clock: &Clock) -> Markup {
-    let delivered_only = story.crosswalk.iter().filter(|row| !story.sources.iter().any(|source| source.local == row.local));
+    let delivered_only =
+        story.crosswalk.iter().filter(|row| !story.sources.iter().any(|source| source.local == row.local));
     html! {
-        div.table { table {
+        div.table role="group" aria-labelledby="systems" tabindex="0" { table {
             thead { tr { th { "System" } th { "Its key" } th { "Shows it" } th { "Holds" } } }
             tbody {
                 @for source in &story.sources {

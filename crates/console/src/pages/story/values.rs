@@ -21,7 +21,7 @@ pub(super) fn table(story: &MasterStory, golden: &Value) -> Markup {
         p.quiet.legend {
             span.cell.same { "equal to the master" } " " span.cell.differs { "different" } " " span.cell.silent { "says nothing" }
         }
-        div.table.values { table {
+        div.table.values role="group" aria-labelledby="values" tabindex="0" { table {
             thead { tr {
                 th { "Field" }
                 th.golden { "Master" }

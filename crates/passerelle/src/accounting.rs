@@ -1,0 +1,219 @@
+//! The accounting of a run: what was read and how it ended, by system.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use store::{OperateStore, Outcomes, RecordOutcome, StreamKey};
+
+use crate::failure::Failure;
+use crate::output::{self, Table};
+use crate::session::everything;
+
+/// Every way in which a record can end, in the order of the equation.
+pub const OUTCOMES: [(RecordOutcome, &str); 9] = [
+    (RecordOutcome::Created, "created"),
+    (RecordOutcome::Updated, "updated"),
+    (RecordOutcome::Unchanged, "unchanged"),
+    (RecordOutcome::Removed, "removed"),
+    (RecordOutcome::Duplicate, "duplicate"),
+    (RecordOutcome::Rejected, "rejected"),
+    (RecordOutcome::Parked, "parked"),
+    (RecordOutcome::Waiting, "waiting"),
+    (RecordOutcome::Withheld, "withheld"),
+];
+
+/// What a system took and refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Deliveries {
+    /// Changes that it took.
+    pub delivered: u64,
+    /// Changes that it refused.
+    pub refused: u64,
+}
+
+/// The accounting of all systems, as a sum or a difference.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Accounting {
+    streams: BTreeMap<StreamKey, Outcomes>,
+    targets: BTreeMap<(String, String), Deliveries>,
+}
+
+#[derive(Serialize)]
+struct StreamLine<'a> {
+    #[serde(flatten)]
+    stream: &'a StreamKey,
+    #[serde(flatten)]
+    outcomes: &'a Outcomes,
+    adds_up: bool,
+}
+
+#[derive(Serialize)]
+struct TargetLine<'a> {
+    tenant: &'a str,
+    system: &'a str,
+    #[serde(flatten)]
+    deliveries: Deliveries,
+}
+
+/// The accounting for machines.
+#[derive(Serialize)]
+struct View<'a> {
+    streams: Vec<StreamLine<'a>>,
+    targets: Vec<TargetLine<'a>>,
+}
+
+impl Accounting {
+    /// The sums since the store was made.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn take(store: &dyn OperateStore) -> Result<Self, Failure> {
+        let streams = store.streams(&everything()).await?.into_iter().map(|status| (status.stream, status.total));
+        let targets = store.targets(&everything()).await?.into_iter().map(|status| {
+            let deliveries = Deliveries { delivered: status.delivered, refused: status.refused };
+            ((status.tenant.to_string(), status.system.to_string()), deliveries)
+        });
+        Ok(Accounting { streams: streams.collect(), targets: targets.collect() })
+    }
+
+    /// What was added since an earlier one.
+    #[must_use]
+    pub fn since(&self, before: &Accounting) -> Self {
+        let mut since = self.clone();
+        for (stream, outcomes) in &mut since.streams {
+            if let Some(before) = before.streams.get(stream) {
+                subtract(outcomes, before);
+            }
+        }
+        for (target, deliveries) in &mut since.targets {
+            if let Some(before) = before.targets.get(target) {
+                deliveries.delivered = deliveries.delivered.saturating_sub(before.delivered);
+                deliveries.refused = deliveries.refused.saturating_sub(before.refused);
+            }
+        }
+        since
+    }
+
+    /// Only one system.
+    #[must_use]
+    pub fn of(mut self, system: &str) -> Self {
+        self.streams.retain(|stream, _| &*stream.system == system);
+        self.targets.retain(|(_, target), _| target == system);
+        self
+    }
+
+    /// Whether something was rejected, set aside or refused.
+    pub fn has_trouble(&self) -> bool {
+        let troubled = [RecordOutcome::Rejected, RecordOutcome::Parked];
+        let records = self.streams.values().any(|outcomes| troubled.iter().any(|outcome| outcomes.get(*outcome) > 0));
+        records || self.targets.values().any(|deliveries| deliveries.refused > 0)
+    }
+
+    /// How many records are published and not resolved yet.
+    pub fn in_flight(&self) -> i64 {
+        self.streams.values().map(|outcomes| outcomes.in_flight).sum()
+    }
+
+    /// Whether every record that was read has exactly one outcome.
+    pub fn adds_up(&self) -> bool {
+        self.streams.values().all(Outcomes::adds_up)
+    }
+
+    /// Prints one table per system, or JSON.
+    pub fn print(&self, json: bool) {
+        if json {
+            output::json(&self.view());
+        } else {
+            output::line(self.render());
+        }
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            streams: self
+                .streams
+                .iter()
+                .map(|(stream, outcomes)| StreamLine { stream, outcomes, adds_up: outcomes.adds_up() })
+                .collect(),
+            targets: self
+                .targets
+                .iter()
+                .map(|((tenant, system), deliveries)| TargetLine { tenant, system, deliveries: *deliveries })
+                .collect(),
+        }
+    }
+
+    /// One table per system: what was read from it, and what it was fed.
+    fn render(&self) -> String {
+        let mut systems: Vec<(&str, &str)> =
+            self.streams.keys().map(|stream| (&*stream.tenant, &*stream.system)).collect();
+        systems.extend(self.targets.keys().map(|(tenant, system)| (tenant.as_str(), system.as_str())));
+        systems.sort_unstable();
+        systems.dedup();
+        let blocks: Vec<String> = systems.iter().map(|(tenant, system)| self.render_system(tenant, system)).collect();
+        if blocks.is_empty() { "no system has been read or fed yet".to_owned() } else { blocks.join("\n\n") }
+    }
+
+    fn render_system(&self, tenant: &str, system: &str) -> String {
+        let mut table = Table::new(&[
+            "stream", "read", "created", "updated", "unchanged", "removed", "duplicate", "rejected", "parked", "waiting",
+            "withheld", "in flight", "",
+        ]);
+        let streams = self.streams.iter().filter(|(key, _)| &*key.tenant == tenant && &*key.system == system);
+        for (key, outcomes) in streams {
+            let counts = OUTCOMES.iter().map(|(outcome, _)| outcomes.get(*outcome).to_string());
+            let check = if outcomes.adds_up() { "adds up" } else { "DOES NOT ADD UP" };
+            let row = [key.stream.to_string(), outcomes.read.to_string()].into_iter().chain(counts);
+            table.row(row.chain([outcomes.in_flight.to_string(), check.to_owned()]));
+        }
+        let mut text = format!("{system} ({tenant})");
+        if !table.is_empty() {
+            text.push('\n');
+            text.push_str(&table.render());
+        }
+        if let Some(fed) = self.targets.get(&(tenant.to_owned(), system.to_owned())) {
+            text.push_str(&format!("\nfed: {} changes delivered, {} refused", fed.delivered, fed.refused));
+        }
+        text
+    }
+}
+
+fn subtract(outcomes: &mut Outcomes, before: &Outcomes) {
+    outcomes.read -= before.read;
+    outcomes.rows -= before.rows;
+    outcomes.in_flight -= before.in_flight;
+    for (outcome, count) in &before.ended {
+        outcomes.add(*outcome, -count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(system: &str) -> StreamKey {
+        StreamKey { tenant: "acme".into(), system: system.into(), stream: "customers".into() }
+    }
+
+    fn outcomes(read: i64, ended: &[(RecordOutcome, i64)]) -> Outcomes {
+        Outcomes { read, rows: read, ended: ended.iter().copied().collect(), in_flight: 0 }
+    }
+
+    #[test]
+    fn a_run_is_the_difference_of_two_sums() {
+        let mut before = Accounting::default();
+        before.streams.insert(key("erp"), outcomes(5, &[(RecordOutcome::Created, 4), (RecordOutcome::Rejected, 1)]));
+        let mut after = Accounting::default();
+        after.streams.insert(
+            key("erp"),
+            outcomes(10, &[(RecordOutcome::Created, 4), (RecordOutcome::Unchanged, 5), (RecordOutcome::Rejected, 1)]),
+        );
+        after.targets.insert(("acme".into(), "crm".into()), Deliveries { delivered: 2, refused: 0 });
+        let run = after.since(&before);
+        assert_eq!(run.streams[&key("erp")].get(RecordOutcome::Unchanged), 5);
+        assert!(run.adds_up() && !run.has_trouble() && after.has_trouble());
+        let text = run.render();
+        assert!(text.contains("crm (acme)\nfed: 2 changes delivered, 0 refused"), "{text}");
+        assert!(text.lines().any(|line| line.starts_with("customers     5        0        0          5")), "{text}");
+    }
+}

@@ -1,0 +1,523 @@
+//! The commands and their arguments; the help texts are the published reference (`docs/cli.md`).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::configuration::time_span::TimeSpan;
+
+/// An integration hub: connects the applications of a company through one customer master.
+#[derive(Debug, Parser)]
+#[command(name = "passerelle", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "\
+Start with:
+  passerelle init hub && cd hub
+  passerelle check
+  passerelle run --once
+
+Exit codes: 0 done; 1 done, but something was rejected or differs; 2 wrong usage or configuration;
+3 a needed service is unreachable; 70 a bug.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a whole small company on this machine
+    #[command(after_help = "Examples:\n  passerelle demo --once\n  passerelle demo --dir company")]
+    Demo(crate::demo::DemoArgs),
+    /// The demo's CRM, a process of its own
+    #[command(hide = true)]
+    DemoCrm(crate::demo::CrmArgs),
+    /// The demo's ledger, a process of its own
+    #[command(hide = true)]
+    DemoLedger(crate::demo::LedgerArgs),
+    /// Make a commented user's directory that runs
+    #[command(after_help = "Example:\n  passerelle init hub")]
+    Init(Init),
+    /// Hold a user's directory against the reference, offline: everything that is wrong, with place and suggestion
+    #[command(after_help = "Example:\n  passerelle check hub")]
+    Check(Check),
+    /// Run the hub until SIGTERM or Ctrl-C
+    #[command(after_help = "Examples:\n  passerelle run hub\n  passerelle run hub --once")]
+    Run(Run),
+    /// Import one file now, with a progress bar and the accounting
+    #[command(after_help = "Examples:\n  passerelle ingest erp ~/customers.csv\n  passerelle ingest erp ~/customers.csv --again")]
+    Ingest(Ingest),
+    /// Read the streams of a system now
+    #[command(after_help = "Examples:\n  passerelle collect crm\n  passerelle collect crm customers")]
+    Collect(Collect),
+    /// Turn a file into canonical JSON lines, or into another format; no hub is needed
+    #[command(after_help = "\
+Examples:
+  passerelle convert --from ubl-2.1/invoice invoice.xml
+  passerelle convert --from sage-100/customer --to crm/customer customers.csv
+
+Findings, rejects and `unmapped:` places go to standard error; the exit code is 1 when there is any reject,
+fatal finding or unmapped place.")]
+    Convert(Convert),
+    /// Tell everything that happened to an invoice number, customer, file or message id
+    #[command(after_help = "Examples:\n  passerelle trace FA-2026-0042\n  passerelle trace customers-1.csv --json")]
+    Trace(Trace),
+    /// List, show, retry or discard what was set aside
+    #[command(after_help = "Examples:\n  passerelle parked list\n  passerelle parked retry 12")]
+    Parked(Parked),
+    /// List the open questions for stewards and operators
+    #[command(after_help = "Example:\n  passerelle tasks list")]
+    Tasks(Tasks),
+    /// List or show the records that could not be read or mapped
+    #[command(after_help = "Examples:\n  passerelle rejects list --system erp\n  passerelle rejects show 3")]
+    Rejects(Rejects),
+    /// List the documents whose customer is not known yet
+    #[command(after_help = "Example:\n  passerelle waiting list")]
+    Waiting(Waiting),
+    /// List or show customers of the master
+    #[command(after_help = "Examples:\n  passerelle customers list --text dupont\n  passerelle customers show m42")]
+    Customers(Customers),
+    /// Show every system: streams, targets, queues; pause or resume deliveries
+    #[command(after_help = "Examples:\n  passerelle systems\n  passerelle systems pause crm")]
+    Systems(Systems),
+    /// Show when each stream was read and is read next
+    #[command(after_help = "Example:\n  passerelle schedules")]
+    Schedules(Schedules),
+    /// List the connectors, or print the reference of one
+    #[command(after_help = "Examples:\n  passerelle connectors\n  passerelle connectors csv-drop")]
+    Connectors(Connectors),
+    /// List, show or check mappings
+    #[command(after_help = "Examples:\n  passerelle mapping list\n  passerelle mapping check mappings/erp/customer.toml")]
+    Mapping(MappingArguments),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  passerelle completions bash > /etc/bash_completion.d/passerelle")]
+    Completions(Completions),
+}
+
+/// Where the user's directory is.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// The user's directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// What a listing is narrowed to, and its form.
+#[derive(Clone, Debug, Args)]
+pub struct Listing {
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Only this tenant
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Only this system
+    #[arg(long)]
+    pub system: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The directory to make; it must be empty or not exist
+    pub dir: PathBuf,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The user's directory
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The user's directory
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Read every stream once, wait until everything is delivered, print the accounting, and end
+    #[arg(long)]
+    pub once: bool,
+    /// With --once: print the accounting as JSON
+    #[arg(long, requires = "once")]
+    pub json: bool,
+    /// With --once: give up when nothing has moved for this long
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub patience: TimeSpan,
+}
+
+/// Arguments of `ingest`.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// The system that the file comes from
+    pub system: String,
+    /// The file; it is copied, and stays where it is
+    pub file: PathBuf,
+    /// The stream, where the system has several
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// Read the file although the same content was read before
+    #[arg(long)]
+    pub again: bool,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Give up when nothing has moved for this long
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub patience: TimeSpan,
+    /// Print the accounting as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `collect`.
+#[derive(Debug, Args)]
+pub struct Collect {
+    /// The system
+    pub system: String,
+    /// The stream; all streams of the system when left out
+    pub stream: Option<String>,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Give up when nothing has moved for this long
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub patience: TimeSpan,
+    /// Print the accounting as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `convert`.
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// The mapping that reads the files
+    #[arg(long, value_name = "PACK/ENTITY")]
+    pub from: String,
+    /// The mapping that writes them again; canonical JSON lines when left out
+    #[arg(long, value_name = "PACK/ENTITY")]
+    pub to: Option<String>,
+    /// The files, also compressed with gzip or zip
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The encoding of the files, such as windows-1252; what the format says by itself when left out, else utf-8
+    #[arg(long)]
+    pub encoding: Option<String>,
+    /// CSV: the character between two values; told from the first lines when left out
+    #[arg(long)]
+    pub delimiter: Option<char>,
+    /// CSV: the character around values, or nothing
+    #[arg(long)]
+    pub quote: Option<String>,
+    /// The user's directory, whose own mappings go before the shipped ones
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Do not list the places that the mapping does not read
+    #[arg(long)]
+    pub no_unmapped: bool,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// An invoice number, a customer's name, number or key, a file's name, a drop number, or a message id
+    pub key: String,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Only this tenant
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `parked`.
+#[derive(Debug, Args)]
+pub struct Parked {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ParkedAction,
+}
+
+/// What to do with what was set aside.
+#[derive(Debug, Subcommand)]
+pub enum ParkedAction {
+    /// List what is set aside, oldest first
+    #[command(after_help = "Example:\n  passerelle parked list --system crm")]
+    List(Listing),
+    /// Show one with everything behind it
+    #[command(after_help = "Example:\n  passerelle parked show 12")]
+    Show(Numbered),
+    /// Try one again, and everything behind it
+    #[command(after_help = "Example:\n  passerelle parked retry 12")]
+    Retry(Act),
+    /// Give one up; what stands behind it goes on
+    #[command(after_help = "Example:\n  passerelle parked discard 12")]
+    Discard(Act),
+}
+
+/// One item of a listing.
+#[derive(Clone, Debug, Args)]
+pub struct Numbered {
+    /// Its number in the listing
+    pub number: u64,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Something to do with one item of a listing.
+#[derive(Clone, Debug, Args)]
+pub struct Act {
+    /// The item.
+    #[command(flatten)]
+    pub item: Numbered,
+    /// How long to wait for the hub
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub patience: TimeSpan,
+}
+
+/// Arguments of `tasks`.
+#[derive(Debug, Args)]
+pub struct Tasks {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TasksAction,
+}
+
+/// What to do with tasks.
+#[derive(Debug, Subcommand)]
+pub enum TasksAction {
+    /// List open tasks, oldest first
+    #[command(after_help = "Example:\n  passerelle tasks list --json")]
+    List(Listing),
+}
+
+/// Arguments of `rejects`.
+#[derive(Debug, Args)]
+pub struct Rejects {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: RejectsAction,
+}
+
+/// What to do with rejects.
+#[derive(Debug, Subcommand)]
+pub enum RejectsAction {
+    /// List rejects, newest first
+    #[command(after_help = "Example:\n  passerelle rejects list --system erp")]
+    List(Listing),
+    /// Show one with its raw bytes
+    #[command(after_help = "Example:\n  passerelle rejects show 3")]
+    Show(Numbered),
+}
+
+/// Arguments of `waiting`.
+#[derive(Debug, Args)]
+pub struct Waiting {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: WaitingAction,
+}
+
+/// What to do with waiting documents.
+#[derive(Debug, Subcommand)]
+pub enum WaitingAction {
+    /// List waiting documents, oldest first
+    #[command(after_help = "Example:\n  passerelle waiting list")]
+    List(Listing),
+}
+
+/// Arguments of `customers`.
+#[derive(Debug, Args)]
+pub struct Customers {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: CustomersAction,
+}
+
+/// What to do with customers.
+#[derive(Debug, Subcommand)]
+pub enum CustomersAction {
+    /// List customers by master id
+    #[command(after_help = "Example:\n  passerelle customers list --text dupont")]
+    List(CustomersList),
+    /// Show one: the golden document, what every system shows of it, what happened
+    #[command(after_help = "Examples:\n  passerelle customers show m42\n  passerelle customers show C-1001")]
+    Show(CustomersShow),
+}
+
+/// Arguments of `customers list`.
+#[derive(Debug, Args)]
+pub struct CustomersList {
+    /// Only those whose names, numbers or keys contain this text
+    #[arg(long)]
+    pub text: Option<String>,
+    /// The listing.
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+/// Arguments of `customers show`.
+#[derive(Debug, Args)]
+pub struct CustomersShow {
+    /// The master id, or a name, number or key
+    pub key: String,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Only this tenant
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `systems`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Systems {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Option<SystemsAction>,
+    /// The listing.
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+/// What to do with systems.
+#[derive(Debug, Subcommand)]
+pub enum SystemsAction {
+    /// List systems, streams and targets
+    #[command(after_help = "Example:\n  passerelle systems list --json")]
+    List(Listing),
+    /// Stop delivering to a system; changes wait for it
+    #[command(after_help = "Example:\n  passerelle systems pause crm")]
+    Pause(SystemAct),
+    /// Go on delivering to a system
+    #[command(after_help = "Example:\n  passerelle systems resume crm")]
+    Resume(SystemAct),
+}
+
+/// Something to do with a system.
+#[derive(Debug, Args)]
+pub struct SystemAct {
+    /// The system
+    pub system: String,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// How long to wait for the hub
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub patience: TimeSpan,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `schedules`.
+#[derive(Debug, Args)]
+pub struct Schedules {
+    /// The listing.
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+/// Arguments of `connectors`.
+#[derive(Debug, Args)]
+pub struct Connectors {
+    /// The kind to print the reference of
+    pub kind: Option<String>,
+    /// Print JSON: the list, or the JSON Schema of the kind
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `mapping`.
+#[derive(Debug, Args)]
+pub struct MappingArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: MappingAction,
+}
+
+/// What to do with mappings.
+#[derive(Debug, Subcommand)]
+pub enum MappingAction {
+    /// List the mappings that there are
+    #[command(after_help = "Example:\n  passerelle mapping list")]
+    List(MappingList),
+    /// Print a mapping: the file as it is, and what it covers
+    #[command(after_help = "Example:\n  passerelle mapping show ubl-2.1/invoice")]
+    Show(MappingShow),
+    /// Compile mapping files, offline
+    #[command(after_help = "Example:\n  passerelle mapping check mappings/erp/customer.toml")]
+    Check(MappingCheck),
+}
+
+/// Arguments of `mapping list`.
+#[derive(Debug, Args)]
+pub struct MappingList {
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `mapping show`.
+#[derive(Debug, Args)]
+pub struct MappingShow {
+    /// The mapping
+    #[arg(value_name = "PACK/ENTITY")]
+    pub name: String,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `mapping check`.
+#[derive(Debug, Args)]
+pub struct MappingCheck {
+    /// The mapping files; named tables are looked for in the pack of the same folder
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! The records of one file, read by the connector of the mapping's format.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use canonical::record::{Body, Place, Record};
+use connector::{Checkpoint, Item, OpenContext, Reject, Source, StreamContext};
+use mapping::{Format, Mapping};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use crate::configuration::registry;
+use crate::failure::Failure;
+
+/// The one stream of the one file.
+const STREAM: &str = "file";
+
+/// JSON files are read whole, and so have a limit.
+const JSON_BYTES_MAX: u64 = 256 << 20;
+
+/// How much of a file tells its delimiter.
+const HEAD_BYTES: u64 = 64 << 10;
+
+/// What the user says about the text of the files.
+pub struct Dialect {
+    /// The encoding; what the format says by itself, when absent.
+    pub encoding: Option<String>,
+    /// The delimiter; told from the first line, when absent.
+    pub delimiter: Option<char>,
+    /// The quote.
+    pub quote: Option<String>,
+}
+
+/// Makes sure that a path is a file that can be read, before anything is written.
+///
+/// # Errors
+/// What it is instead.
+pub fn require_file(path: &Path) -> Result<(), Failure> {
+    let metadata = std::fs::metadata(path).map_err(|error| Failure::file("cannot be read", path, &error))?;
+    if !metadata.is_file() {
+        let kind = if metadata.is_dir() { "is a directory" } else { "is no ordinary file" };
+        return Err(Failure::usage("cli.file", format!("{}: {kind}; name files", path.display())));
+    }
+    File::open(path).map(drop).map_err(|error| Failure::file("cannot be read", path, &error))
+}
+
+/// The records of one file.
+pub enum FileReader {
+    /// Through a file connector, over a folder that holds only a link to the file.
+    Connector {
+        /// The stream.
+        source: Box<dyn Source>,
+        /// How far it was read.
+        after: Option<Checkpoint>,
+        /// The folder; it goes when the reader goes.
+        _folder: TempDir,
+    },
+    /// A JSON file: an array of records, one record, or one record per line.
+    Json(Option<Vec<Item>>),
+}
+
+impl FileReader {
+    /// Opens a file for a mapping.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or options that do not fit.
+    pub async fn open(path: &Path, mapping: &Mapping, dialect: &Dialect) -> Result<Self, Failure> {
+        let (kind, mut stream) = match mapping.format() {
+            Format::Json => return Ok(FileReader::Json(Some(json_records(path)?))),
+            Format::Csv => ("csv-drop", csv_stream(path, dialect)?),
+            Format::Xml => ("xml-export", Map::new()),
+        };
+        let link = |error: std::io::Error| Failure::unreachable("cli.file", format!("a working folder cannot be made: {error}"));
+        let folder = TempDir::new().map_err(link)?;
+        let absolute = std::path::absolute(path).map_err(link)?;
+        std::os::unix::fs::symlink(absolute, folder.path().join(linked_name(path))).map_err(link)?;
+        stream.extend([
+            ("folder".to_owned(), json!(".")),
+            ("files".to_owned(), json!("*")),
+            ("archive".to_owned(), json!("keep")),
+            ("reject".to_owned(), json!("reject")),
+            ("settle_ms".to_owned(), json!(0)),
+        ]);
+        if let Some(encoding) = &dialect.encoding {
+            stream.insert("encoding".to_owned(), json!(encoding));
+        }
+        let table = json!({ "streams": { STREAM: stream } });
+        let configured = registry()
+            .configure(kind, table)
+            .map_err(|error| Failure::usage("cli.dialect", format!("the options do not fit: {error}")))?;
+        let needs = mapping.stream_needs();
+        let context = OpenContext {
+            system: "convert".to_owned(),
+            directory: folder.path().to_owned(),
+            streams: [(STREAM.to_owned(), stream_context(needs))].into(),
+        };
+        let mut ports = configured.open(&context).await?;
+        let source = ports.sources.remove(STREAM).ok_or_else(|| Failure::bug("a file's stream was not opened"))?;
+        Ok(FileReader::Connector { source, after: None, _folder: folder })
+    }
+
+    /// The next records and rejects; `None` at the end.
+    ///
+    /// # Errors
+    /// Why the rest cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Vec<Item>>, Failure> {
+        match self {
+            FileReader::Json(items) => Ok(items.take()),
+            FileReader::Connector { source, after, .. } => {
+                let Some(batch) = source.read(after.as_ref()).await? else { return Ok(None) };
+                *after = Some(batch.checkpoint);
+                Ok(Some(batch.items))
+            }
+        }
+    }
+}
+
+/// What a mapping knows about its streams, as connectors take it.
+fn stream_context(needs: &mapping::StreamNeeds) -> StreamContext {
+    StreamContext {
+        group_by: needs.group_by.clone(),
+        record_paths: needs.record_paths.clone(),
+        namespaces: needs.namespaces.clone(),
+        context: needs.context.clone(),
+    }
+}
+
+/// The name under which a file is linked: its own, unless pick-up would leave that alone.
+fn linked_name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let unfinished = [".tmp", ".part", ".filepart", ".crdownload"];
+    let lower = name.to_lowercase();
+    if name.starts_with('.') || unfinished.iter().any(|suffix| lower.ends_with(suffix)) {
+        return format!("file{}", name.trim_start_matches('.').replace('.', "-"));
+    }
+    name
+}
+
+fn csv_stream(path: &Path, dialect: &Dialect) -> Result<Map<String, Value>, Failure> {
+    let delimiter = match dialect.delimiter {
+        Some(delimiter) => delimiter,
+        None => likely_delimiter(path).map_err(|error| Failure::file("cannot be read", path, &error))?,
+    };
+    let mut stream = Map::new();
+    stream.insert("delimiter".to_owned(), json!(delimiter));
+    if let Some(quote) = &dialect.quote {
+        stream.insert("quote".to_owned(), json!(quote));
+    }
+    Ok(stream)
+}
+
+/// The usual delimiter that stands most often in the first line that has one.
+fn likely_delimiter(path: &Path) -> std::io::Result<char> {
+    let mut head = Vec::new();
+    File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
+    for line in head.split(|byte| *byte == b'\n') {
+        let mut quoted = false;
+        let mut counts = [(';', 0), ('\t', 0), ('|', 0), (',', 0)];
+        for byte in line {
+            if *byte == b'"' {
+                quoted = !quoted;
+            }
+            for (delimiter, count) in counts.iter_mut().filter(|_| !quoted) {
+                *count += usize::from(u32::from(*byte) == u32::from(*delimiter));
+            }
+        }
+        // Of equals the last counts, so the comma goes last and wins only when it stands more often.
+        if let Some((delimiter, count)) = counts.iter().rev().max_by_key(|(_, count)| *count)
+            && *count > 0
+        {
+            return Ok(*delimiter);
+        }
+    }
+    Ok(',')
+}
+
+/// The records of a JSON file.
+fn json_records(path: &Path) -> Result<Vec<Item>, Failure> {
+    let unreadable = |error: std::io::Error| Failure::file("cannot be read", path, &error);
+    let file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.len() > JSON_BYTES_MAX {
+        let message = format!("{}: a JSON file has at most {JSON_BYTES_MAX} bytes; divide it", path.display());
+        return Err(Failure::usage("cli.file", message));
+    }
+    let mut reader = BufReader::new(file);
+    if reader.fill_buf().map_err(unreadable)?.starts_with(b"\xef\xbb\xbf") {
+        reader.consume(3);
+    }
+    let name: Arc<str> = path.display().to_string().into();
+    let mut items = Vec::new();
+    for value in serde_json::Deserializer::from_reader(reader).into_iter::<Value>() {
+        let place = |ordinal: usize| Place { file: Some(name.clone()), line: None, ordinal: ordinal as u64 };
+        match value {
+            Ok(Value::Array(values)) => {
+                for value in values {
+                    let place = place(items.len());
+                    items.push(Item::Record(Record { place, body: Body::Json(value), raw: Vec::new() }));
+                }
+            }
+            Ok(value) => {
+                let place = place(items.len());
+                items.push(Item::Record(Record { place, body: Body::Json(value), raw: Vec::new() }));
+            }
+            Err(error) => {
+                let place = Place { line: Some(error.line() as u64), ..place(items.len()) };
+                let reason = "the file is no JSON from here on".to_owned();
+                items.push(Item::Reject(Reject { place, code: "json.syntax", reason, raw: Vec::new() }));
+                break;
+            }
+        }
+    }
+    if items.is_empty() {
+        let reason = "the file is empty".to_owned();
+        let place = Place { file: Some(name), line: None, ordinal: 0 };
+        items.push(Item::Reject(Reject { place, code: "file.empty", reason, raw: Vec::new() }));
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delimiter_is_the_one_that_stands_most_often() {
+        let check = |text: &str, expected: char| {
+            let folder = TempDir::new().unwrap();
+            let path = folder.path().join("a.csv");
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(likely_delimiter(&path).unwrap(), expected, "{text}");
+        };
+        check("NO;NAME\n1;a,b,c\n", ';');
+        check("NO,NAME\n", ',');
+        check("\n\"a;b;c\",d\n", ',');
+        check("NO\tNAME\n", '\t');
+        check("one\ntwo|three\n", '|');
+        check("", ',');
+    }
+
+    #[test]
+    fn a_hidden_or_unfinished_name_is_linked_under_another() {
+        assert_eq!(linked_name(Path::new("a/b.xml.gz")), "b.xml.gz");
+        assert_eq!(linked_name(Path::new("a/.b.xml")), "fileb-xml");
+        assert_eq!(linked_name(Path::new("a/b.csv.part")), "fileb-csv-part");
+    }
+}

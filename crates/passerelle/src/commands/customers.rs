@@ -1,0 +1,93 @@
+//! `passerelle customers`: the master.
+
+use canonical::entity::Entity;
+use console::StoryView;
+use master::MasterId;
+use serde_json::Value;
+use store::{Filter, Hit, MasterStory, OperateStore};
+
+use super::listings::filter;
+use super::trace::{story_text, title};
+use crate::cli::{CustomersAction, CustomersList, CustomersShow};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Table};
+use crate::session::store_beside;
+
+/// Lists or shows customers.
+///
+/// # Errors
+/// When there is no store, or no such customer.
+pub async fn customers(action: &CustomersAction) -> Result<Exit, Failure> {
+    match action {
+        CustomersAction::List(arguments) => list(arguments).await,
+        CustomersAction::Show(arguments) => show(arguments).await,
+    }
+}
+
+async fn list(arguments: &CustomersList) -> Result<Exit, Failure> {
+    let listing = &arguments.listing;
+    let filter = Filter { entity: Some(Entity::Customer), text: arguments.text.clone(), ..filter(listing) };
+    let masters = store_beside(&listing.place.dir)?.masters(&filter).await?;
+    if listing.json {
+        output::json(&masters);
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["master", "version", "state", "name", "known to"]);
+    for master in masters {
+        let document: Value = serde_json::from_str(master.document.get()).unwrap_or_default();
+        let systems: Vec<String> = master.systems.iter().map(|(system, key)| format!("{system} {key}")).collect();
+        table.row([
+            master.master_id.to_string(),
+            master.version.to_string(),
+            master.state.to_string(),
+            title(&document).trim().trim_matches('"').to_owned(),
+            systems.join(", "),
+        ]);
+    }
+    table.print("no customers");
+    Ok(Exit::Done)
+}
+
+async fn show(arguments: &CustomersShow) -> Result<Exit, Failure> {
+    let store = store_beside(&arguments.place.dir)?;
+    let tenant = arguments.tenant.as_deref();
+    let ids = match arguments.key.parse::<MasterId>() {
+        Ok(id) => vec![id],
+        Err(_) => found(store.find(tenant, &arguments.key).await?),
+    };
+    let mut stories = Vec::new();
+    for id in ids {
+        stories.extend(store.story(tenant, id).await?.filter(|story| story.master.entity == Entity::Customer));
+    }
+    if stories.is_empty() {
+        return Err(Failure::usage("cli.unknown", format!("there is no customer \"{}\"", arguments.key)));
+    }
+    if arguments.json {
+        output::json(&stories.iter().map(StoryView::from).collect::<Vec<_>>());
+    } else {
+        stories.iter().for_each(print);
+    }
+    Ok(Exit::Done)
+}
+
+fn found(hits: Vec<Hit>) -> Vec<MasterId> {
+    let customers = hits.into_iter().filter_map(|hit| match hit {
+        Hit::Master(master) if master.entity == Entity::Customer => Some(master.master_id),
+        _ => None,
+    });
+    customers.collect()
+}
+
+fn print(story: &MasterStory) {
+    output::line(story_text(story));
+    output::line("");
+    output::json(&serde_json::from_str::<Value>(&story.master.document).unwrap_or_default());
+    for source in &story.sources {
+        let gone = if source.removed { ", no longer shown" } else { "" };
+        output::line(format!(
+            "\n{} shows it as {} (stream {}, drop {}{gone}):",
+            source.local.system, source.local.key, source.stream, source.position.drop
+        ));
+        output::json(&serde_json::from_str::<Value>(&source.document).unwrap_or_default());
+    }
+}

@@ -1,0 +1,34 @@
+//! The user's directory: read whole, everything wrong reported at once, turned into what a hub is told.
+//!
+//! Nothing here opens a connector or touches the network: `check` works on any machine.
+
+mod assemble;
+mod environment;
+mod finding;
+mod lint;
+mod load;
+mod packs;
+mod reference;
+mod settings;
+mod shape;
+mod source;
+pub mod time_span;
+
+#[cfg(test)]
+mod tests;
+
+pub use finding::{Finding, Severity, nearest};
+pub use load::{Configuration, load, load_hub_file};
+pub use packs::Packs;
+pub use reference::connector_reference;
+pub use settings::{LogFormat, LogLevel, LogSettings};
+pub use source::SourceText;
+
+use csv_drop::CsvDrop;
+use rest_api::RestApi;
+use xml_export::XmlExport;
+
+/// The one list of connectors that this binary knows.
+pub fn registry() -> connector::Registry {
+    connector::Registry::default().with::<CsvDrop>().with::<XmlExport>().with::<RestApi>()
+}

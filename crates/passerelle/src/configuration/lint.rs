@@ -1,0 +1,176 @@
+//! What no single file can tell: whether the parts of a directory fit each other.
+
+use std::collections::BTreeSet;
+
+use canonical::entity::Entity;
+use master::Trust;
+use serde_json::{Map, Value};
+
+use super::environment::Variables;
+use super::finding::{Code, Finding, Place, nearest};
+use super::load::SystemSource;
+use super::packs::Packs;
+use super::settings::HubFile;
+use super::source::{Part, Segment, TomlSource};
+
+/// Reports a name that cannot be one: names stand in queues, paths and commands.
+pub(super) fn name(what: &str, name: &str, place: Place, findings: &mut Vec<Finding>) {
+    let shaped = !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_');
+    if !shaped {
+        let message = format!("\"{name}\" is no name for a {what}; use at most 64 lower-case letters, digits, - and _");
+        findings.push(Finding::error(Code::Name, place, message));
+    }
+}
+
+/// Compiles every mapping of the user's own, used or not.
+pub(super) fn own_mappings(packs: &Packs, findings: &mut Vec<Finding>) {
+    for name in packs.own_names() {
+        for finding in packs.compile(name).map(|compiled| compiled.findings).unwrap_or_default() {
+            // A broken table is met again by every mapping of its pack.
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+    }
+}
+
+/// Tenants and trust: names of systems and of fields that there are not.
+pub(super) fn tenants(
+    hub: &HubFile,
+    toml: &TomlSource,
+    variables: &Variables,
+    systems: &[SystemSource],
+    findings: &mut Vec<Finding>,
+) {
+    let all_read = systems.iter().all(|system| system.file.is_some());
+    let names: BTreeSet<&str> = systems.iter().map(|system| system.name.as_str()).collect();
+    let used: BTreeSet<&str> =
+        systems.iter().filter_map(|system| system.file.as_ref().map(|file| file.tenant.as_str())).collect();
+    for (tenant, settings) in &hub.tenants {
+        let place = |path: &[&str], item: Option<usize>, part| {
+            let mut full: Vec<Segment> = vec![Segment::Field("tenants".to_owned()), Segment::Field(tenant.clone())];
+            full.extend(path.iter().map(|name| Segment::Field((*name).to_owned())));
+            full.extend(item.map(Segment::Item));
+            variables.place(toml, &full, part)
+        };
+        name("tenant", tenant, place(&[], None, Part::Key), findings);
+        if all_read && !used.contains(tenant.as_str()) {
+            let message = format!("no system belongs to the tenant \"{tenant}\"");
+            let finding = Finding::warning(Code::UnknownTenant, place(&[], None, Part::Key), message);
+            findings.push(finding.suggesting(tenant, used.iter().copied()));
+        }
+        let mut unknown_system = |named: &str, place: Place| {
+            if !names.contains(named) {
+                let finding = Finding::error(Code::UnknownSystem, place, format!("there is no system \"{named}\""));
+                findings.push(finding.suggesting(named, names.iter().copied()));
+            }
+        };
+        for (index, named) in settings.trust.order.iter().enumerate() {
+            unknown_system(named, place(&["trust", "order"], Some(index), Part::Value));
+        }
+        for (field, order) in &settings.trust.fields {
+            for (index, named) in order.iter().enumerate() {
+                unknown_system(named, place(&["trust", "fields", field], Some(index), Part::Value));
+            }
+        }
+        for field in unknown_everywhere(&settings.trust) {
+            let message = format!("no document has the field \"{field}\"");
+            let place = place(&["trust", "fields", field], None, Part::Key);
+            let finding = Finding::error(Code::UnknownDocumentField, place, message);
+            findings.push(finding.suggesting(field, document_fields(&Entity::Customer).iter().map(String::as_str)));
+        }
+    }
+}
+
+/// Fields that no canonical entity has.
+fn unknown_everywhere(trust: &Trust) -> Vec<&str> {
+    let mut unknown = trust.unknown_fields(&Entity::Customer);
+    for entity in Entity::CANONICAL {
+        let here = trust.unknown_fields(&entity);
+        unknown.retain(|field| here.contains(field));
+    }
+    unknown
+}
+
+/// The names of an entity's own fields.
+fn document_fields(entity: &Entity) -> Vec<String> {
+    let schema = canonical::schema::schema(entity).map(|schema| schema.get("properties").cloned());
+    match schema {
+        Some(Some(Value::Object(fields))) => fields.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// One system: what the connector has and what the hub does with it.
+pub(super) fn system(system: &SystemSource, findings: &mut Vec<Finding>) {
+    let Some(file) = &system.file else { return };
+    name("tenant", &file.tenant, system.place(&["tenant"], Part::Value), findings);
+    let none = Map::new();
+    let table = |name: &str| file.connector.get(name).and_then(Value::as_object).unwrap_or(&none);
+    let (streams, targets) = (table("streams"), table("targets"));
+    for stream in file.streams.keys().filter(|name| !streams.contains_key(*name)) {
+        let message = format!("the connector reads no stream \"{stream}\"; add [connector.streams.{stream}]");
+        let place = system.place(&["streams", stream], Part::Key);
+        findings.push(Finding::error(Code::UnknownStream, place, message).suggesting(stream, keys(streams)));
+    }
+    for stream in streams.keys().filter(|name| !file.streams.contains_key(*name)) {
+        name("stream", stream, system.place(&["connector", "streams", stream], Part::Key), findings);
+        let message = format!("the stream \"{stream}\" is not read, because nothing says what to do with it; add [streams.{stream}]");
+        let place = system.place(&["connector", "streams", stream], Part::Key);
+        let finding = Finding::warning(Code::UnusedStream, place, message);
+        findings.push(finding.suggesting(stream, file.streams.keys().map(String::as_str)));
+    }
+    for (entity, subscription) in &file.subscriptions {
+        let path = ["subscriptions", entity.as_str()];
+        let Ok(parsed) = entity.parse::<Entity>() else {
+            let known = Entity::CANONICAL.iter().map(Entity::name).collect::<Vec<_>>();
+            let message = format!("\"{entity}\" is no entity; there are {}", known.join(", "));
+            findings.push(Finding::error(Code::Name, system.place(&path, Part::Key), message).suggesting(entity, known));
+            continue;
+        };
+        if !targets.contains_key(entity) {
+            let message = format!("the connector does not write \"{entity}\"; add [connector.targets.{entity}]");
+            let finding = Finding::error(Code::UnknownTarget, system.place(&path, Part::Key), message);
+            findings.push(finding.suggesting(entity, keys(targets)));
+        }
+        filter(system, &parsed, subscription.filter.keys(), findings);
+    }
+    for entity in targets.keys().filter(|name| !file.subscriptions.contains_key(*name)) {
+        let message = format!("the system is not fed \"{entity}\"; add [subscriptions.{entity}]");
+        let place = system.place(&["connector", "targets", entity], Part::Key);
+        findings.push(Finding::warning(Code::UnusedTarget, place, message));
+    }
+    if file.streams.is_empty() && file.subscriptions.is_empty() {
+        let place = system.place(&["tenant"], Part::Key);
+        findings.push(Finding::warning(Code::Idle, place, "nothing is read from this system, and it is fed nothing"));
+    }
+}
+
+/// Fields of a filter that the entity does not have: nothing would ever pass.
+fn filter<'f>(
+    system: &SystemSource,
+    entity: &Entity,
+    fields: impl Iterator<Item = &'f String>,
+    findings: &mut Vec<Finding>,
+) {
+    if matches!(entity, Entity::Declared(_)) {
+        return;
+    }
+    let own = document_fields(entity);
+    for field in fields {
+        let first = field.split('.').next().unwrap_or_default();
+        if own.is_empty() || own.iter().any(|known| known == first) {
+            continue;
+        }
+        let place = system.place(&["subscriptions", entity.name(), "filter", field], Part::Key);
+        let message = format!("no {entity} has the field \"{first}\", so nothing would pass");
+        let suggestion = nearest(first, own.iter().map(String::as_str)).map(str::to_owned);
+        findings.push(Finding::error(Code::UnknownDocumentField, place, message).with_suggestion(suggestion));
+    }
+}
+
+fn keys(table: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    table.keys().map(String::as_str)
+}

@@ -1,0 +1,346 @@
+//! What stands in the files of the user's directory; the doc comments of these fields are the published reference.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::time_span::TimeSpan;
+
+/// `passerelle.toml`: what concerns the hub as a whole. Every table and every field may be left out.
+///
+/// Each field can be set by the environment instead, which goes before the file:
+/// `PASSERELLE__CONSOLE__LISTEN=127.0.0.1:9000` stands for `listen` in `[console]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HubFile {
+    /// Where everything that lasts is kept.
+    pub store: StoreSettings,
+    /// Where everything that is in flight is kept.
+    pub bus: BusSettings,
+    /// The page to watch the flow, with `/healthz`, `/readyz` and `/metrics`.
+    pub console: ConsoleSettings,
+    /// The limits of the pipeline.
+    pub limits: LimitSettings,
+    /// What the hub tells about its own work, on standard error.
+    pub log: LogSettings,
+    /// The organisations, by name. Only those need a table that have settings of their own.
+    pub tenants: BTreeMap<String, TenantSettings>,
+}
+
+/// When a commit counts as durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// When the disk has it: a power cut loses nothing.
+    #[default]
+    Full,
+    /// When the operating system has it: a crash of the hub loses nothing, a power cut the last moments.
+    Normal,
+}
+
+/// Where everything that lasts is kept: an embedded store, one file on a local disk.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The file, relative to the user's directory. Its folder belongs to one hub.
+    pub path: PathBuf,
+    /// When a commit counts as durable: `full`, when the disk has it, or `normal`, when the operating system has it.
+    pub durability: Durability,
+    /// Memory for pages, in bytes.
+    pub cache_bytes: u64,
+    /// Size of the write-ahead log, in bytes, at which it is copied into the file.
+    pub log_bytes: u64,
+    /// At most this many calls read at the same time.
+    #[schemars(range(min = 1, max = 64))]
+    pub readers_max: usize,
+    /// How long a call waits for another process that writes, before it is tried again.
+    pub busy_wait_max: TimeSpan,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        let options = store::sqlite::SqliteOptions::default();
+        StoreSettings {
+            path: "data/store.db".into(),
+            durability: Durability::Full,
+            cache_bytes: options.cache_bytes,
+            log_bytes: options.log_bytes,
+            readers_max: options.readers_max,
+            busy_wait_max: TimeSpan(Duration::from_millis(options.busy_wait_ms_max)),
+        }
+    }
+}
+
+impl StoreSettings {
+    /// The options of the embedded store.
+    pub fn options(&self) -> store::sqlite::SqliteOptions {
+        store::sqlite::SqliteOptions {
+            durability: match self.durability {
+                Durability::Full => store::sqlite::Durability::Full,
+                Durability::Normal => store::sqlite::Durability::Normal,
+            },
+            cache_bytes: self.cache_bytes,
+            log_bytes: self.log_bytes,
+            readers_max: self.readers_max,
+            busy_wait_ms_max: u64::try_from(self.busy_wait_max.0.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Where everything that is in flight is kept: an embedded bus, one folder on a local disk.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BusSettings {
+    /// The folder, relative to the user's directory. It belongs to one hub.
+    pub path: PathBuf,
+    /// When a commit counts as durable: `full`, when the disk has it, or `normal`, when the operating system has it.
+    pub durability: Durability,
+    /// The largest message, in bytes.
+    #[schemars(range(min = 65_536))]
+    pub message_bytes_max: usize,
+    /// The most bytes that may wait for slower systems; beyond it, reading waits.
+    #[schemars(range(min = 1_048_576))]
+    pub bytes_max: u64,
+}
+
+impl Default for BusSettings {
+    fn default() -> Self {
+        let options = bus::embedded::EmbeddedOptions::default();
+        BusSettings {
+            path: "data/bus".into(),
+            durability: Durability::Full,
+            message_bytes_max: options.message_bytes_max,
+            bytes_max: options.bytes_max,
+        }
+    }
+}
+
+impl BusSettings {
+    /// The options of the embedded bus.
+    pub fn options(&self) -> bus::embedded::EmbeddedOptions {
+        bus::embedded::EmbeddedOptions {
+            durability: match self.durability {
+                Durability::Full => bus::embedded::Durability::Full,
+                Durability::Normal => bus::embedded::Durability::Normal,
+            },
+            message_bytes_max: self.message_bytes_max,
+            bytes_max: self.bytes_max,
+            ..bus::embedded::EmbeddedOptions::default()
+        }
+    }
+}
+
+/// The page to watch the flow, with `/healthz`, `/readyz` and `/metrics`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsoleSettings {
+    /// Address and port. Only addresses of this machine itself are answered; port 0 takes a free one and tells it.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        ConsoleSettings { listen: SocketAddr::from(([127, 0, 0, 1], 8600)) }
+    }
+}
+
+/// The limits of the pipeline.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// How many observations of different customers are resolved side by side. Change it only when the hub is quiet.
+    #[schemars(range(min = 1, max = 256))]
+    pub partitions: u32,
+    /// Events in one message of the bus.
+    #[schemars(range(min = 1))]
+    pub message_events_max: usize,
+    /// Bytes in one message of the bus, unless a single event is larger.
+    #[schemars(range(min = 1))]
+    pub message_bytes_max: usize,
+    /// Observations in one transaction of resolve.
+    #[schemars(range(min = 1))]
+    pub resolve_events_max: usize,
+    /// Changes that the relay publishes in one go.
+    #[schemars(range(min = 1))]
+    pub relay_changes_max: usize,
+    /// Messages that one consumer holds without acknowledging them.
+    #[schemars(range(min = 1))]
+    pub prefetch: usize,
+    /// First pause after a failure; it doubles with every further one.
+    pub retry_delay_min: TimeSpan,
+    /// Longest pause between two tries.
+    pub retry_delay_max: TimeSpan,
+    /// A document that waits longer than this for its customer raises an alarm.
+    pub waiting_alarm: TimeSpan,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        let limits = hub::Limits::default();
+        LimitSettings {
+            partitions: limits.partitions,
+            message_events_max: limits.message_events_max,
+            message_bytes_max: limits.message_bytes_max,
+            resolve_events_max: limits.resolve_events_max,
+            relay_changes_max: limits.relay_changes_max,
+            prefetch: limits.prefetch,
+            retry_delay_min: TimeSpan(limits.retry_delay_min),
+            retry_delay_max: TimeSpan(limits.retry_delay_max),
+            waiting_alarm: TimeSpan(limits.waiting_alarm),
+        }
+    }
+}
+
+impl LimitSettings {
+    /// The limits as the hub takes them.
+    pub fn limits(&self) -> hub::Limits {
+        hub::Limits {
+            partitions: self.partitions,
+            message_events_max: self.message_events_max,
+            message_bytes_max: self.message_bytes_max,
+            resolve_events_max: self.resolve_events_max,
+            relay_changes_max: self.relay_changes_max,
+            prefetch: self.prefetch,
+            retry_delay_min: self.retry_delay_min.0,
+            retry_delay_max: self.retry_delay_max.0,
+            waiting_alarm: self.waiting_alarm.0,
+        }
+    }
+}
+
+/// What the hub tells about its own work, on standard error. No secret and no personal data is ever in it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// How much is told.
+    pub level: LogLevel,
+    /// Text for people, or one JSON object per line for machines.
+    pub format: LogFormat,
+}
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what stops something.
+    Error,
+    /// Also what somebody should look at.
+    Warn,
+    /// Also what happens.
+    #[default]
+    Info,
+    /// Also why.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// An organisation.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantSettings {
+    /// Which system is believed first where systems disagree.
+    pub trust: master::Trust,
+}
+
+/// `systems/NAME.toml`: one application of a client or a provider. `NAME` is the system's name everywhere.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SystemFile {
+    /// The organisation that the system's records belong to.
+    pub tenant: String,
+    /// How the system is read and written: `kind`, and the fields of that connector.
+    pub connector: Map<String, Value>,
+    /// What the hub does with the streams that the connector reads, by stream.
+    #[serde(default)]
+    pub streams: BTreeMap<String, StreamSettings>,
+    /// What the system is fed, by entity: `customer`, `invoice`, `payment`, `allocation`.
+    #[serde(default)]
+    pub subscriptions: BTreeMap<String, SubscriptionSettings>,
+}
+
+/// What the hub does with one stream.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSettings {
+    /// The mapping of its records, as `PACK/ENTITY`: `mappings/PACK/ENTITY.toml` of the user's directory, else the
+    /// shipped one.
+    pub mapping: String,
+    /// Whether each drop shows everything that the system has (`full`), or what is new or changed (`delta`).
+    #[serde(default)]
+    pub export: Export,
+    /// The stream is read that long after the end of the last reading, such as `10s`.
+    /// Without `every` and `cron` it is read on command only.
+    #[serde(default)]
+    pub every: Option<TimeSpan>,
+    /// The stream is read at these times: a cron expression of minute, hour, day, month and weekday.
+    #[serde(default)]
+    pub cron: Option<String>,
+    /// The time zone of `cron`, by its IANA name, such as `Europe/Paris`. Default: `UTC`.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// What it means when a full export no longer shows a record: `keep`, nothing; `remove`, the system no longer has it.
+    #[serde(default)]
+    pub missing: hub::Missing,
+    /// A full export that would remove more than this share of the known records, in percent, removes none.
+    #[serde(default = "removals_percent_max")]
+    #[schemars(range(min = 0, max = 100))]
+    pub removals_percent_max: u8,
+    /// What becomes of a document that breaks a fatal rule: `refuse`, it is rejected; `warn`, it goes on.
+    #[serde(default)]
+    pub findings: Findings,
+}
+
+fn removals_percent_max() -> u8 {
+    10
+}
+
+/// Whether a drop is everything, or what changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Export {
+    /// Each drop shows everything that the system has.
+    Full,
+    /// Each drop shows what is new or changed.
+    #[default]
+    Delta,
+}
+
+/// What becomes of a document that breaks a fatal rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Findings {
+    /// It is rejected.
+    #[default]
+    Refuse,
+    /// It goes on.
+    Warn,
+}
+
+/// What a system is fed of one entity.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionSettings {
+    /// The mapping that writes its records, as `PACK/ENTITY`.
+    pub mapping: String,
+    /// Only documents whose fields have one of these values, such as `{ status = ["active"] }`. Default: all.
+    #[serde(default)]
+    pub filter: BTreeMap<String, Vec<String>>,
+}

@@ -1,0 +1,66 @@
+//! The `passerelle` command.
+//!
+//! [`cli`] is what can be asked, `commands` does it, `configuration` reads the user's directory, and `session` opens
+//! a store, a bus and a hub. Only this crate prints, and only through `output`.
+
+mod accounting;
+mod cli;
+mod commands;
+mod configuration;
+mod demo;
+mod failure;
+#[cfg(test)]
+mod golden;
+mod live;
+mod log;
+mod output;
+mod pick_up;
+mod session;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::Cli;
+use failure::{Exit, Failure};
+
+fn main() -> ExitCode {
+    install_panic_hook();
+    let cli = Cli::parse();
+    match panic::catch_unwind(AssertUnwindSafe(|| start(cli))) {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(failure)) => {
+            if !failure.message.is_empty() {
+                output::note(format!("passerelle: {failure}"));
+            }
+            failure.exit.into()
+        }
+        Err(_) => Exit::Bug.into(),
+    }
+}
+
+fn start(cli: Cli) -> Result<Exit, Failure> {
+    // The only way in which this fails is that a provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unreachable("cli.runtime", format!("threads cannot be started: {error}")))?;
+    runtime.block_on(commands::carry_out(cli.command))
+}
+
+/// A panic is a bug of ours: one line that says so and where, without a value that could be personal.
+fn install_panic_hook() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|location| format!(" at {}:{}", location.file(), location.line()));
+        let backtrace = std::backtrace::Backtrace::capture();
+        output::note(format!(
+            "passerelle: bug{}: please report this line with what you did; nothing that was accepted is lost [cli.bug]",
+            place.unwrap_or_default()
+        ));
+        if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+            output::note(backtrace.to_string());
+        }
+    }));
+}

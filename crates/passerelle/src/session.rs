@@ -1,0 +1,161 @@
+//! A store, a bus and a hub in this process, or the store of a hub that runs beside it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bus::embedded::EmbeddedBus;
+use hub::{Hub, Mode, Pending};
+use jiff::Timestamp;
+use store::sqlite::SqliteStore;
+use store::{Command, Filter, OperateStore};
+
+use crate::configuration::{Configuration, Severity, load, load_hub_file};
+use crate::failure::Failure;
+use crate::output;
+
+/// How often a state is looked at again that nobody tells of.
+const LOOK_DELAY: Duration = Duration::from_millis(50);
+
+/// Reads the user's directory; everything that is wrong with it is printed.
+///
+/// # Errors
+/// When something keeps the hub from starting.
+pub fn configuration(directory: &Path) -> Result<Configuration, Failure> {
+    let loaded = load(directory);
+    for finding in loaded.findings.iter().filter(|finding| finding.severity == Severity::Error) {
+        output::note(finding.render());
+    }
+    loaded.configuration.ok_or_else(Failure::told)
+}
+
+/// The store of a user's directory, for reading and for leaving commands.
+///
+/// Only `passerelle.toml` is read: an operator can look while somebody edits a system.
+///
+/// # Errors
+/// When the directory is none, or there is no store yet.
+pub fn store_beside(directory: &Path) -> Result<Arc<SqliteStore>, Failure> {
+    let (hub_file, findings) = load_hub_file(directory);
+    let Some(hub_file) = hub_file else {
+        findings.iter().for_each(|finding| output::note(finding.render()));
+        return Err(Failure::told());
+    };
+    Ok(SqliteStore::open_beside(&directory.join(&hub_file.store.path))?)
+}
+
+/// A hub in this process.
+pub struct Session {
+    /// What it was told.
+    pub configuration: Configuration,
+    /// Its store.
+    pub store: Arc<SqliteStore>,
+    /// Its bus.
+    pub bus: Arc<EmbeddedBus>,
+    /// The hub.
+    pub hub: Hub,
+}
+
+impl Session {
+    /// Takes the directory's lock and starts a hub.
+    ///
+    /// # Errors
+    /// When another hub has the directory, or store or bus cannot be opened.
+    pub async fn start(configuration: Configuration, mode: Mode) -> Result<Self, Failure> {
+        let store = SqliteStore::open(&configuration.store_path(), configuration.hub.store.options())?;
+        let bus = Arc::new(EmbeddedBus::open(configuration.bus_path(), configuration.hub.bus.options())?);
+        let hub = Hub::start(configuration.settings(), store.clone(), bus.clone(), mode).await?;
+        Ok(Session { configuration, store, bus, hub })
+    }
+
+    /// Waits until nothing is on its way any more, except to systems that cannot be written to.
+    ///
+    /// # Errors
+    /// When nothing has moved for `patience`.
+    pub async fn settle(&self, patience: Duration) -> Result<Pending, Failure> {
+        let mut quiet_before = false;
+        let mut last = None;
+        let mut moved = Instant::now();
+        loop {
+            let pending = self.hub.pending().await?;
+            if pending.is_quiet() && quiet_before {
+                return Ok(pending);
+            }
+            quiet_before = pending.is_quiet();
+            if last.as_ref() != Some(&pending) {
+                moved = Instant::now();
+            }
+            if moved.elapsed() > patience {
+                return Err(Failure::unreachable("hub.not-quiet", not_quiet(&pending, patience)));
+            }
+            last = Some(pending);
+            tokio::time::sleep(LOOK_DELAY).await;
+        }
+    }
+
+    /// Ends what is under way, and closes store and bus.
+    ///
+    /// # Errors
+    /// When the last acknowledgements could not be written; nothing is lost then.
+    pub async fn stop(self) -> Result<(), Failure> {
+        self.hub.stop().await;
+        Ok(self.bus.close().await?)
+    }
+}
+
+fn not_quiet(pending: &Pending, patience: Duration) -> String {
+    let Pending { observed, outbox, deliveries, attempts, .. } = pending;
+    format!(
+        "nothing has moved for {} s, and on their way are still {observed} messages of observations, {outbox} changes in \
+         the outbox, {deliveries} deliveries and {attempts} calls; nothing is lost: see `passerelle systems`, and run again",
+        patience.as_secs()
+    )
+}
+
+/// Has a command carried out: by the hub that runs beside, or else by one in this process.
+///
+/// # Errors
+/// Why it could not be carried out, or that nobody answered in time.
+pub async fn carry_out(directory: &Path, command: &Command, patience: Duration) -> Result<String, Failure> {
+    let configuration = configuration(directory)?;
+    if SqliteStore::is_hub_running(&configuration.store_path()) {
+        let store = SqliteStore::open_beside(&configuration.store_path())?;
+        return submit(&*store, command, patience).await;
+    }
+    let session = Session::start(configuration, Mode::OnDemand).await?;
+    let answer = submit(&*session.store, command, patience).await;
+    let settled = match &answer {
+        Ok(_) => session.settle(patience).await.map(drop),
+        Err(_) => Ok(()),
+    };
+    session.stop().await?;
+    settled?;
+    answer
+}
+
+/// Leaves a command in the store and waits for the hub's answer.
+///
+/// # Errors
+/// What the hub answered, or that it did not answer in time; the command stays then and is carried out later.
+pub async fn submit(store: &dyn OperateStore, command: &Command, patience: Duration) -> Result<String, Failure> {
+    let number = store.submit(command, Timestamp::now()).await?;
+    let asked = Instant::now();
+    loop {
+        if let Some(answer) = store.answer_of(number).await? {
+            return answer.map_err(|reason| Failure::usage("cli.refused", reason));
+        }
+        if asked.elapsed() > patience {
+            let message = format!(
+                "the hub has not answered for {} s; the command stays in its queue and is carried out later",
+                patience.as_secs()
+            );
+            return Err(Failure::unreachable("hub.no-answer", message));
+        }
+        tokio::time::sleep(LOOK_DELAY).await;
+    }
+}
+
+/// A filter that lets everything through, for listings that are bounded by the configuration.
+pub fn everything() -> Filter {
+    Filter { count_max: 10_000, ..Filter::default() }
+}

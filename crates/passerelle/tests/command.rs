@@ -1,0 +1,16 @@
+//! The real binary, as people and scripts use it.
+
+#[path = "command/beside.rs"]
+mod beside;
+#[path = "command/convert.rs"]
+mod convert;
+#[path = "command/directory.rs"]
+mod directory;
+#[path = "command/errors_page.rs"]
+mod errors_page;
+#[path = "command/first_steps.rs"]
+mod first_steps;
+#[path = "command/ingest.rs"]
+mod ingest;
+#[path = "command/trouble.rs"]
+mod trouble;

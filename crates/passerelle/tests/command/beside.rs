@@ -1,0 +1,121 @@
+//! A hub that runs, and commands beside it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use crate::directory::{Directory, command, customers, ended, passerelle};
+
+/// The longest that anything here may take, on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A hub in a process of its own.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    address: String,
+}
+
+impl Running {
+    fn start(directory: &Directory) -> Self {
+        let mut child = command(&["run", &directory.hub()]).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let err = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || err.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut running = Running { child, lines, address: String::new() };
+        let line = running.line_with("http://");
+        running.address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap().to_owned();
+        running
+    }
+
+    fn line_with(&self, part: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {part}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Sends a signal and waits for the end.
+    fn stop(mut self, signal: &str) -> i32 {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let asked = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(asked.elapsed() < PATIENCE, "the hub has not stopped");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, unless a test has failed before it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_running_hub_is_watched_commanded_and_stopped() {
+    let directory = Directory::new();
+    let hub = Running::start(&directory);
+    assert!(hub.get("/healthz").starts_with("HTTP/1.1 200"));
+    assert!(hub.get("/readyz").starts_with("HTTP/1.1 200"));
+    assert!(hub.get("/metrics").contains("passerelle_ready 1"));
+    assert!(hub.get("/").contains("erp"));
+
+    let second = passerelle(&["run", &directory.hub()]).with(2);
+    assert!(second.err.contains("in use by another hub (process") && second.err.contains("[store.in-use]"), "{}", second.err);
+
+    let file = directory.write("customers-1.csv", customers(&[("1", "Martin", "Rennes"), ("2", "Le Goff", "Brest")]));
+    let first = directory.run(&["ingest", "erp", &file, "--json"]).with(0).json();
+    assert_eq!(ended(&first, "erp"), [("created".to_owned(), 2)]);
+    let again = directory.run(&["ingest", "erp", &file, "--again", "--json"]).with(0).json();
+    assert_eq!(ended(&again, "erp"), [("unchanged".to_owned(), 2)]);
+    directory.run(&["collect", "erp"]).with(0);
+
+    let refused = directory.run(&["parked", "retry", "7"]).with(2);
+    assert!(refused.err.contains("nothing is parked under number 7"), "{}", refused.err);
+    directory.run(&["systems", "pause", "crm"]).with(0);
+    assert!(directory.run(&["systems"]).with(0).out.contains("paused"));
+    directory.run(&["systems", "resume", "crm"]).with(0);
+
+    assert_eq!(hub.stop("-TERM"), 0);
+    assert!(!directory.path("hub/data/store.db-wal").exists(), "the store was closed");
+    let after = passerelle(&["run", &directory.hub(), "--once", "--json"]).with(0).json();
+    assert_eq!(ended(&after, "erp"), []);
+    assert_eq!(directory.written().lines().filter(|line| line.contains("Martin")).count(), 1);
+}
+
+#[test]
+fn an_interrupt_stops_as_cleanly() {
+    let directory = Directory::new();
+    let hub = Running::start(&directory);
+    assert_eq!(hub.stop("-INT"), 0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let directory = Directory::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = command(&["run", &directory.hub()]).env("PASSERELLE__CONSOLE__LISTEN", &address).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    assert!(err.contains(&address) && err.contains("[console.listen]"), "{err}");
+}

@@ -1,0 +1,77 @@
+//! `convert`: no hub, no configuration.
+
+use crate::directory::{Directory, Ended, customers};
+
+fn convert(directory: &Directory, arguments: &[&str]) -> Ended {
+    directory.run(&[&["convert"][..], arguments].concat())
+}
+
+#[test]
+fn a_csv_file_becomes_canonical_json_lines() {
+    let directory = Directory::new();
+    let file = directory.write("anything.txt", customers(&[("1", "Martin", "Rennes"), ("2", "Le Goff", "Brest")]));
+    let ended = convert(&directory, &["--from", "erp/customer", &file]).with(0);
+    let lines: Vec<serde_json::Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1]["legal_name"], "Le Goff");
+    assert_eq!(lines[1]["credit_limit"]["amount"], "1000.00");
+    assert!(!directory.path("hub/data").exists(), "no hub was started");
+}
+
+#[test]
+fn what_is_not_read_is_listed_and_not_dropped_in_silence() {
+    let directory = Directory::new();
+    let text = customers(&[("1", "Martin", "Rennes")]).replace("BLOCKED\n", "BLOCKED;FAX\n").replace(";0\n", ";0;0298\n");
+    let file = directory.write("customers.csv", text);
+    let ended = convert(&directory, &["--from", "erp/customer", &file]).with(1);
+    assert_eq!(ended.out.lines().count(), 1);
+    assert!(ended.err.contains("unmapped: ") && ended.err.contains("FAX"), "{}", ended.err);
+    convert(&directory, &["--from", "erp/customer", &file, "--no-unmapped"]).with(0);
+}
+
+#[test]
+fn rejects_have_their_place_and_the_rest_goes_on() {
+    let directory = Directory::new();
+    let text = customers(&[("1", "Martin", "Rennes"), ("2", "Le Goff", "Brest")]).replacen("1 000,00", "much", 1);
+    let file = directory.write("customers.csv", text);
+    let ended = convert(&directory, &["--from", "erp/customer", &file]).with(1);
+    assert_eq!(ended.out.lines().count(), 1);
+    assert!(ended.err.starts_with(&format!("{file}:2: rejected: ")), "{}", ended.err);
+    assert!(!ended.err.contains("much"), "{}", ended.err);
+}
+
+#[test]
+fn a_mapping_writes_what_another_has_read() {
+    let directory = Directory::new();
+    let file = directory.write("customers.csv", customers(&[("1", "Martin", "Rennes")]));
+    let ended = convert(&directory, &["--from", "erp/customer", "--to", "crm/customer", &file]).with(0);
+    assert_eq!(ended.out, "Id,Company,Siret,Street,Postcode,City,Country\r\n1,Martin,,1 rue du Port,29000,Rennes,FR\r\n");
+}
+
+#[test]
+fn json_records_are_read_from_arrays_and_lines() {
+    let directory = Directory::new();
+    let mapping = "entity = \"customer\"\nformat = \"json\"\nkey = \"id\"\n[fields]\nlegal_name = \"name\"\n";
+    directory.write("hub/mappings/app/customer.toml", mapping);
+    for text in ["[{\"id\":\"1\",\"name\":\"A\"},{\"id\":\"2\",\"name\":\"B\"}]", "{\"id\":\"1\",\"name\":\"A\"}\n{\"id\":\"2\",\"name\":\"B\"}\n"] {
+        let file = directory.write("customers.json", text);
+        let ended = convert(&directory, &["--from", "app/customer", &file]).with(0);
+        assert_eq!(ended.out, "{\"legal_name\":\"A\"}\n{\"legal_name\":\"B\"}\n");
+    }
+    let file = directory.write("customers.json", "[{\"id\":");
+    assert!(convert(&directory, &["--from", "app/customer", &file]).with(1).err.contains("[json.syntax]"));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let directory = Directory::new();
+    let file = directory.write("customers.csv", customers(&[]));
+    let check = |arguments: &[&str], part: &str| {
+        let ended = convert(&directory, arguments).with(2);
+        assert!(ended.err.contains(part) && ended.out.is_empty(), "{part}: {}", ended.err);
+    };
+    check(&["--from", "erp/custommer", &file], "did you mean \"erp/customer\"?");
+    check(&["--from", "erp/customer", "/nowhere.csv"], "cannot be read");
+    check(&["--from", "erp/customer", &directory.hub()], "is a directory");
+    check(&["--from", "erp/customer", &file, "--encoding", "klingon"], "klingon");
+}

@@ -1,0 +1,88 @@
+//! One file after another, good ones and bad ones.
+
+use crate::directory::{Directory, customers, ended, exists};
+
+#[test]
+fn a_repeated_file_is_a_duplicate_unless_it_is_wanted_again() {
+    let directory = Directory::new();
+    let file = directory.write("customers-1.csv", customers(&[("1", "Martin", "Rennes"), ("2", "Le Goff", "Brest")]));
+    directory.run(&["ingest", "erp", &file]).with(0);
+    let repeated = directory.run(&["ingest", "erp", &file, "--json"]).with(0).json();
+    assert_eq!(ended(&repeated, "erp"), [("duplicate".to_owned(), 2)]);
+    let again = directory.run(&["ingest", "erp", &file, "--again", "--json"]).with(0).json();
+    assert_eq!(ended(&again, "erp"), [("unchanged".to_owned(), 2)]);
+    assert!(exists(file.as_ref()), "the file stays where it is");
+}
+
+/// Ingests a file with this content; the first line about it on standard error has these parts.
+#[track_caller]
+fn check(content: &[u8], code: i32, parts: &[&str]) {
+    let directory = Directory::new();
+    let file = directory.write("customers-1.csv", content);
+    let ended = directory.run(&["ingest", "erp", &file]).with(code);
+    let lines: Vec<&str> = ended.err.lines().collect();
+    assert!(lines.iter().any(|line| parts.iter().all(|part| line.contains(part))), "{parts:?}: {}", ended.err);
+    assert!(!ended.err.contains("panicked") && !ended.err.contains("bug"), "{}", ended.err);
+    // A later good file is read as if nothing had been.
+    let good = directory.write("customers-2.csv", customers(&[("1", "Martin", "Rennes")]));
+    directory.run(&["ingest", "erp", &good]).with(0);
+}
+
+#[test]
+fn every_bad_file_is_told_in_one_line_with_a_code() {
+    check(b"", 1, &["customers-1.csv", "is empty", "[file.empty]"]);
+    check(b"\x00\x01\x02\x7fELF\x00\x00\x00", 1, &["customers-1.csv", "[file.binary]"]);
+    let accents = customers(&[("1", "Caf\u{e9}", "Rennes")]).replace('\u{e9}', "\u{1}");
+    let latin: Vec<u8> = accents.bytes().map(|byte| if byte == 1 { 0xe9 } else { byte }).collect();
+    check(&latin, 1, &["customers-1.csv", "encoding", "[csv.encoding]"]);
+    let missing = customers(&[("1", "Martin", "Rennes")]).replace("NAME;", "NOM;");
+    check(missing.as_bytes(), 1, &["customers-1.csv", "NAME", "[mapping.missing-column]"]);
+    let twice = customers(&[("1", "Martin", "Rennes")]).replace("SIRET", "NAME");
+    check(twice.as_bytes(), 1, &["customers-1.csv", "[csv.column-twice]"]);
+    let ragged = format!("{}2;too;few\n", customers(&[("1", "Martin", "Rennes")]));
+    check(ragged.as_bytes(), 1, &["customers-1.csv:3", "[csv.ragged-row]"]);
+    let quote = customers(&[("1", "\"Martin", "Rennes"), ("2", "Le Goff", "Brest")]);
+    check(quote.as_bytes(), 1, &["customers-1.csv:2", "[csv.unbalanced-quote]"]);
+}
+
+/// A command that cannot be meant; standard error has these parts, and nothing was changed.
+#[track_caller]
+fn refused(directory: &Directory, arguments: &[&str], parts: &[&str]) {
+    let ended = directory.run(arguments).with(2);
+    assert!(parts.iter().all(|part| ended.err.contains(part)), "{parts:?}: {}", ended.err);
+    assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+    let folder = std::fs::read_dir(directory.path("hub/in/erp")).unwrap();
+    let left: Vec<_> = folder.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_the_remedy() {
+    let directory = Directory::new();
+    let file = directory.write("customers-1.csv", customers(&[("1", "Martin", "Rennes")]));
+    refused(&directory, &["ingest", "epr", &file], &["there is no system \"epr\"", "did you mean \"erp\"?"]);
+    refused(&directory, &["ingest", "crm", &file], &["nothing is read from crm"]);
+    refused(&directory, &["ingest", "erp", &file, "--stream", "customer"], &["did you mean \"customers\"?"]);
+    let folder = directory.path("hub").display().to_string();
+    refused(&directory, &["ingest", "erp", &folder], &["is a directory"]);
+    refused(&directory, &["ingest", "erp", "/nowhere/customers-1.csv"], &["cannot be read", "[cli.file]"]);
+    let other = directory.write("export.csv", customers(&[("1", "Martin", "Rennes")]));
+    refused(&directory, &["ingest", "erp", &other], &["did not take", "customers*.csv", "[ingest.not-taken]"]);
+}
+
+#[test]
+fn rejects_are_kept_and_shown() {
+    let directory = Directory::new();
+    let rows = customers(&[("1", "Martin", "Rennes")]).replace("1 000,00", "much");
+    let file = directory.write("customers-1.csv", rows);
+    let ended = directory.run(&["ingest", "erp", &file]).with(1);
+    assert!(ended.err.contains("customers-1.csv:2") && !ended.err.contains("much"), "{}", ended.err);
+    let listed = directory.run(&["rejects", "list", "--json"]).with(0).json();
+    assert_eq!((&listed[0]["line"], &listed[0]["key"]), (&2.into(), &"1".into()));
+    let number = listed[0]["number"].to_string();
+    let shown = directory.run(&["rejects", "show", &number]).with(0).out;
+    assert!(shown.contains("1;Martin;;1 rue du Port;29000;Rennes;FR;much;0"), "{shown}");
+    directory.run(&["rejects", "show", "77"]).with(2);
+    let trace = directory.run(&["trace", "customers-1.csv"]).with(0).out;
+    assert!(trace.contains("1 read = 1 rejected") && trace.contains("reject "), "{trace}");
+}

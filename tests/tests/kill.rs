@@ -1,0 +1,290 @@
+//! `kill -9` at any moment: nothing is lost, nothing is delivered twice, and the accounting holds.
+//!
+//! `PASSERELLE_KILL_ROWS` sets the number of customers (10,000), `PASSERELLE_KILL_SEED` the seed.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "the seed must be heard")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use passerelle_tests::house::accounting;
+use passerelle_tests::process::{Running, run};
+use store::sqlite::SqliteStore;
+
+const CUSTOMER: &str = r#"
+entity = "customer"
+format = "csv"
+key = "code"
+
+[fields]
+legal_name = "name"
+emails.main = "email"
+addresses.main.city = "city"
+"#;
+
+const INVOICE: &str = r#"
+entity = "invoice"
+format = "csv"
+key = "number"
+
+[fields]
+number = "number"
+issue_date = { at = "date", as = "date" }
+type_code = { value = "380" }
+completeness = { value = "summary" }
+currency = { value = "EUR" }
+customer = { at = "client" }
+totals.amount_with_vat = { at = "total", as = "decimal" }
+"#;
+
+const HUB: &str = r#"
+[console]
+listen = "127.0.0.1:0"
+"#;
+
+const ERP: &str = r#"
+tenant = "acme"
+
+[connector]
+kind = "csv-drop"
+[connector.streams.customers]
+folder = "erp/in"
+files = "customers*.csv"
+settle_ms = 0
+batch_records_max = 100
+[connector.streams.invoices]
+folder = "erp/in"
+files = "invoices*.csv"
+settle_ms = 0
+batch_records_max = 100
+
+[streams.customers]
+mapping = "own/customer"
+export = "full"
+every = "100ms"
+[streams.invoices]
+mapping = "own/invoice"
+export = "delta"
+every = "100ms"
+"#;
+
+const LEDGER: &str = r#"
+tenant = "acme"
+
+[connector]
+kind = "csv-drop"
+[connector.gather]
+changes_max = 200
+age_ms_max = 50
+[connector.targets.customer]
+folder = "ledger"
+file = "customer-{batch}.csv"
+[connector.targets.invoice]
+folder = "ledger"
+file = "invoice-{batch}.csv"
+
+[subscriptions.customer]
+mapping = "own/customer"
+[subscriptions.invoice]
+mapping = "own/invoice"
+"#;
+
+/// Where the hub is killed: after this stage and, to count, before that one.
+const MOMENTS: [(&str, &str, &str); 5] = [
+    ("in collect", "collect.read", "collect.published"),
+    ("between publish and checkpoint", "collect.published", "collect.saved"),
+    ("in resolve", "resolve.begun", "resolve.committed"),
+    ("in relay", "relay.published", "relay.done"),
+    ("around apply", "deliver.attempting", "deliver.finished"),
+];
+
+/// How often at least at each moment.
+const KILLS: usize = 5;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for folder in ["systems", "mappings/own", "erp/in", "ledger"] {
+        std::fs::create_dir_all(directory.path().join(folder)).unwrap();
+    }
+    let files = [
+        ("passerelle.toml", HUB),
+        ("systems/erp.toml", ERP),
+        ("systems/ledger.toml", LEDGER),
+        ("mappings/own/customer.toml", CUSTOMER),
+        ("mappings/own/invoice.toml", INVOICE),
+    ];
+    for (name, content) in files {
+        std::fs::write(directory.path().join(name), content).unwrap();
+    }
+    directory
+}
+
+/// What one round drops: customers (in the second round every tenth has moved) and invoices of its own.
+struct Round {
+    customers: u64,
+    number: u64,
+}
+
+impl Round {
+    fn city(&self, customer: u64) -> String {
+        let moved = self.number > 1 && customer.is_multiple_of(10);
+        format!("Ville {}", customer % 97 + if moved { 1_000 * self.number } else { 0 })
+    }
+
+    fn drop_into(&self, directory: &Path) {
+        let mut customers = "code,name,email,city\n".to_owned();
+        for customer in 0..self.customers {
+            writeln!(customers, "C{customer},Client {customer},c{customer}@exemple.fr,{}", self.city(customer))
+                .unwrap();
+        }
+        let mut invoices = "number,date,client,total\n".to_owned();
+        for (number, customer) in self.invoices() {
+            writeln!(invoices, "{number},2026-03-01,C{customer},{}.50", customer % 900).unwrap();
+        }
+        for (name, content) in [("customers", customers), ("invoices", invoices)] {
+            let folder = directory.join("erp/in");
+            std::fs::write(folder.join("dropping.tmp"), content).unwrap();
+            std::fs::rename(folder.join("dropping.tmp"), folder.join(format!("{name}{}.csv", self.number))).unwrap();
+        }
+    }
+
+    fn invoices(&self) -> impl Iterator<Item = (String, u64)> + '_ {
+        (0..self.customers / 4)
+            .map(|index| (format!("F{}-{index}", self.number), (index * 4 + self.number) % self.customers))
+    }
+}
+
+/// What the ledger was fed, by the files that it got: customers as name → cities in order, invoices as number → customers.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Fed {
+    customers: BTreeMap<String, Vec<String>>,
+    invoices: BTreeMap<String, Vec<String>>,
+}
+
+fn fed(directory: &Path) -> Fed {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory.join("ledger"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    let mut fed = Fed::default();
+    let mut names = BTreeMap::new();
+    // Alphabetical order reads the customers first, and each kind in the order of time.
+    for path in &files {
+        let mut reader = csv::Reader::from_path(path).unwrap();
+        for row in reader.records().map(Result::unwrap) {
+            if path.file_name().unwrap().to_string_lossy().starts_with("customer") {
+                names.insert(row[0].to_owned(), row[1].to_owned());
+                fed.customers.entry(row[1].to_owned()).or_default().push(row[3].to_owned());
+            } else {
+                let customer = names.get(&row[2]).cloned().unwrap_or_else(|| format!("unknown key {}", &row[2]));
+                fed.invoices.entry(row[0].to_owned()).or_default().push(customer);
+            }
+        }
+    }
+    fed
+}
+
+fn expected(rounds: &[Round]) -> Fed {
+    let mut fed = Fed::default();
+    for round in rounds {
+        for customer in 0..round.customers {
+            let cities = fed.customers.entry(format!("Client {customer}")).or_default();
+            if cities.last() != Some(&round.city(customer)) {
+                cities.push(round.city(customer));
+            }
+        }
+        for (number, customer) in round.invoices() {
+            fed.invoices.insert(number, vec![format!("Client {customer}")]);
+        }
+    }
+    fed
+}
+
+/// Ends everything that is under way, undisturbed.
+fn finish(directory: &Path) {
+    let output = run(&["run", "--once", &directory.to_string_lossy()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs the hub again and again, killing it at each kind of moment in turn, until each was hit often enough.
+fn kill_again_and_again(directory: &Path, random: &mut fastrand::Rng) -> BTreeMap<&'static str, usize> {
+    let mut hits: BTreeMap<&str, usize> = MOMENTS.iter().map(|(name, ..)| (*name, 0)).collect();
+    let mut idle = BTreeSet::new();
+    while idle.len() < MOMENTS.len() && hits.values().any(|hits| *hits < KILLS) {
+        for (name, after, before) in MOMENTS.iter().filter(|(name, ..)| !idle.contains(name)).collect::<Vec<_>>() {
+            let hub = Running::start(directory);
+            if !hub.wait_for(after, random.usize(1..=2), Duration::from_secs(5)) {
+                idle.insert(*name);
+                hub.kill();
+                continue;
+            }
+            std::thread::sleep(Duration::from_micros(random.u64(0..300)));
+            let later = hub.kill();
+            if !later.iter().any(|stage| stage == before) {
+                *hits.entry(name).or_default() += 1;
+            }
+        }
+    }
+    hits
+}
+
+#[test]
+fn killed_at_any_moment_the_hub_loses_nothing_and_repeats_nothing() {
+    let seed = setting("PASSERELLE_KILL_SEED", 20_260_321);
+    let customers = setting("PASSERELLE_KILL_ROWS", 10_000);
+    eprintln!("kill test: seed {seed}, {customers} customers");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let disturbed = directory();
+    let mut rounds = Vec::new();
+    let mut hits: BTreeMap<&str, usize> = BTreeMap::new();
+    for number in 1..=4 {
+        let round = Round { customers, number };
+        round.drop_into(disturbed.path());
+        rounds.push(round);
+        for (name, count) in kill_again_and_again(disturbed.path(), &mut random) {
+            *hits.entry(name).or_default() += count;
+        }
+        finish(disturbed.path());
+        if number > 1 && hits.values().all(|hits| *hits >= KILLS) {
+            break;
+        }
+    }
+    eprintln!("kill test: {hits:?} over {} rounds", rounds.len());
+    assert!(hits.values().all(|hits| *hits >= KILLS), "{hits:?}");
+
+    let calm = directory();
+    for round in &rounds {
+        round.drop_into(calm.path());
+        finish(calm.path());
+    }
+    let (fed_disturbed, fed_calm) = (fed(disturbed.path()), fed(calm.path()));
+    compare(&fed_calm, &expected(&rounds));
+    compare(&fed_disturbed, &fed_calm);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let totals = [&disturbed, &calm].map(|directory| {
+        let store = SqliteStore::open_beside(&directory.path().join("data/store.db")).unwrap();
+        runtime.block_on(accounting(&store, "erp"))
+    });
+    assert_eq!(totals[0], totals[1]);
+    assert_eq!(totals[0].in_flight, 0);
+}
+
+#[track_caller]
+fn compare(got: &Fed, wanted: &Fed) {
+    let differs = |got: &BTreeMap<String, Vec<String>>, wanted: &BTreeMap<String, Vec<String>>| -> Vec<String> {
+        let keys: BTreeSet<_> = got.keys().chain(wanted.keys()).collect();
+        let differing = keys.into_iter().filter(|key| got.get(*key) != wanted.get(*key));
+        differing.take(10).map(|key| format!("{key}: {:?} instead of {:?}", got.get(key), wanted.get(key))).collect()
+    };
+    let wrong = [differs(&got.customers, &wanted.customers), differs(&got.invoices, &wanted.invoices)].concat();
+    assert!(wrong.is_empty(), "lost, doubled or out of order: {wrong:#?}");
+}

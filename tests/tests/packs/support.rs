@@ -1,0 +1,191 @@
+//! Packs as the binary loads them, and files as the connectors read them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use canonical::record::{Body, Record};
+use connector::{Connector, Item, OpenContext, Source, StreamContext};
+use csv_drop::CsvDrop;
+use mapping::{Format, Mapping, Table};
+use passerelle_tests::workspace;
+use serde_json::{Value, json};
+use xml_export::XmlExport;
+
+/// One mapping of a pack.
+pub struct Pack {
+    /// `PACK/ENTITY`.
+    pub name: String,
+    /// The pack's folder.
+    pub folder: PathBuf,
+    /// The mapping, compiled with the pack's tables.
+    pub mapping: Arc<Mapping>,
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap().to_str().unwrap().to_owned()
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+}
+
+/// The tables of all packs, and those of one, which go before them.
+fn tables(folder: &Path) -> BTreeMap<String, Arc<Table>> {
+    let mut tables = BTreeMap::new();
+    for folder in [workspace().join("mappings/tables"), folder.join("tables")] {
+        for path in entries(&folder).into_iter().filter(|path| is_toml(path)) {
+            let text = fs::read_to_string(&path).unwrap();
+            let table = Table::parse(path.to_str().unwrap(), &text).unwrap_or_else(|found| panic!("{found:?}"));
+            tables.insert(stem(&path), Arc::new(table));
+        }
+    }
+    tables
+}
+
+/// Every mapping below `mappings/`; each must compile without a warning.
+pub fn packs() -> Vec<Pack> {
+    let mut packs = Vec::new();
+    let folders = entries(&workspace().join("mappings"));
+    for folder in folders.into_iter().filter(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "tables")) {
+        let tables = tables(&folder);
+        for path in entries(&folder).into_iter().filter(|path| is_toml(path)) {
+            let name = format!("{}/{}", folder.file_name().unwrap().to_str().unwrap(), stem(&path));
+            let text = fs::read_to_string(&path).unwrap();
+            let mapping = Mapping::compile(&format!("{name}.toml"), &text, &tables).unwrap_or_else(|found| {
+                panic!("{}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            });
+            let warnings: Vec<String> = mapping.warnings().iter().map(ToString::to_string).collect();
+            assert!(warnings.is_empty(), "{}", warnings.join("\n"));
+            packs.push(Pack { name, folder: folder.clone(), mapping: Arc::new(mapping) });
+        }
+    }
+    packs
+}
+
+/// The mapping of one pack.
+pub fn pack(name: &str) -> Arc<Mapping> {
+    let found = packs().into_iter().find(|pack| pack.name == name);
+    found.unwrap_or_else(|| panic!("there is no pack {name}")).mapping
+}
+
+/// The files with records of a mapping: `examples/ENTITY*.EXT`.
+pub fn examples(pack: &Pack) -> Vec<PathBuf> {
+    let entity = pack.name.rsplit('/').next().unwrap();
+    let extension = pack.mapping.format().to_string();
+    let is_example = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let rest = name.strip_prefix(entity).unwrap_or_default();
+        rest.starts_with(['.', '-'])
+            && !name.ends_with(".expected.json")
+            && path.extension().is_some_and(|found| *found == *extension)
+    };
+    entries(&pack.folder.join("examples")).into_iter().filter(is_example).collect()
+}
+
+/// Where the documents stand that an example must give.
+pub fn expected(example: &Path) -> PathBuf {
+    let is_json = example.extension().is_some_and(|extension| extension == "json");
+    example.with_extension(if is_json { "expected.json" } else { "json" })
+}
+
+/// The connector's settings for a pack's examples: `examples/stream.toml`, where there is one.
+pub fn stream_settings(folder: &Path) -> Value {
+    match fs::read_to_string(folder.join("examples/stream.toml")) {
+        Ok(text) => serde_json::to_value(toml::from_str::<toml::Table>(&text).unwrap()).unwrap(),
+        Err(_) => json!({}),
+    }
+}
+
+fn told(mapping: &Mapping) -> StreamContext {
+    let needs = mapping.stream_needs();
+    StreamContext {
+        group_by: needs.group_by.clone(),
+        record_paths: needs.record_paths.clone(),
+        namespaces: needs.namespaces.clone(),
+        context: needs.context.clone(),
+    }
+}
+
+/// Reads a file through the connector of its format.
+pub async fn items(mapping: &Mapping, file: &Path, settings: &Value) -> Vec<Item> {
+    if mapping.format() == Format::Json {
+        return json_records(mapping, file).into_iter().map(Item::Record).collect();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let pick_up = directory.path().join("in");
+    fs::create_dir(&pick_up).unwrap();
+    fs::copy(file, pick_up.join(file.file_name().unwrap())).unwrap();
+    let mut stream = json!({ "folder": "in", "settle_ms": 0, "files": ["*"] });
+    for (name, value) in settings.as_object().unwrap() {
+        stream[name] = value.clone();
+    }
+    let configuration = json!({ "streams": { "examples": stream } });
+    let streams = BTreeMap::from([("examples".to_owned(), told(mapping))]);
+    let context = OpenContext { system: "examples".to_owned(), directory: directory.path().to_owned(), streams };
+    let ports = match mapping.format() {
+        Format::Csv => serde_json::from_value::<CsvDrop>(configuration).unwrap().open(&context).await,
+        Format::Xml => serde_json::from_value::<XmlExport>(configuration).unwrap().open(&context).await,
+        Format::Json => unreachable!("JSON is read above"),
+    };
+    drain(ports.unwrap().sources.remove("examples").unwrap()).await
+}
+
+async fn drain(mut source: Box<dyn Source>) -> Vec<Item> {
+    let (mut items, mut after) = (Vec::new(), None);
+    while let Some(batch) = source.read(after.as_ref()).await.unwrap() {
+        items.extend(batch.items);
+        after = Some(batch.checkpoint);
+    }
+    items
+}
+
+fn json_records(mapping: &Mapping, file: &Path) -> Vec<Record> {
+    let whole: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let path = mapping.stream_needs().record_paths.first();
+    let found = match path {
+        Some(path) => path.split('.').fold(&whole, |value, name| &value[name]).clone(),
+        None => whole,
+    };
+    let found = match found {
+        Value::Array(items) => items,
+        single => vec![single],
+    };
+    found.into_iter().map(|value| Record::from_body(Body::Json(value))).collect()
+}
+
+/// The records of a file that must have no rejects.
+pub async fn records(mapping: &Mapping, file: &Path, settings: &Value) -> Vec<Record> {
+    let items = items(mapping, file, settings).await;
+    items
+        .into_iter()
+        .map(|item| match item {
+            Item::Record(record) => record,
+            Item::Reject(reject) => panic!("{}: {} {}", file.display(), reject.code, reject.reason),
+        })
+        .collect()
+}
+
+/// What a record says, as JSON: key, document, embedded documents by the field they fill, and what no line reads.
+pub fn reading(mapping: &Arc<Mapping>, record: &Record) -> Value {
+    let reading = mapping.reader().read_with_unmapped(&record.body).unwrap_or_else(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        panic!("{}: {}", record.place, errors.join("\n"))
+    });
+    let mut shown = json!({ "key": reading.key, "document": reading.document.to_json() });
+    for embedded in &reading.embedded {
+        shown[&*embedded.field] = embedded.document.to_json();
+    }
+    if !reading.unmapped.is_empty() {
+        shown["unmapped"] = json!(reading.unmapped);
+    }
+    shown
+}
