@@ -201,7 +201,7 @@ fn configure(system: &CsvSystem) -> System {
         let settings = json!({"folder": format!("{}/out", system.name), "file": format!("{entity}-{{batch}}.csv")});
         targets.insert(entity.name().to_owned(), settings);
     }
-    let gather = json!({"changes_max": 5000, "age_ms_max": 20});
+    let gather = json!({"changes_max": 2000, "age_ms_max": 20});
     System {
         name: Arc::from(system.name),
         tenant: Arc::from("acme"),

@@ -1,7 +1,9 @@
 //! What the whole-hub tests share.
 
+pub mod directory;
 pub mod house;
 pub mod process;
+pub mod server;
 
 use std::path::{Path, PathBuf};
 

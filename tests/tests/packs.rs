@@ -6,6 +6,8 @@
 mod examples;
 #[path = "packs/invoices.rs"]
 mod invoices;
+#[path = "packs/lost.rs"]
+mod lost;
 #[path = "packs/outline.rs"]
 mod outline;
 #[path = "packs/statements.rs"]

@@ -33,7 +33,7 @@ pub struct Gather {
 
 impl Default for Gather {
     fn default() -> Self {
-        Gather { changes_max: 10_000, age_ms_max: 1_000 }
+        Gather { changes_max: 2_000, age_ms_max: 1_000 }
     }
 }
 

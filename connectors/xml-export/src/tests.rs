@@ -213,7 +213,9 @@ async fn the_mapping_tells_what_records_need() {
     drop_file(directory.path(), "a.xml", "<d><id>D1</id><no>7</no><e>1</e></d>");
     let told = StreamContext {
         record_paths: vec!["/d/e".to_owned()],
-        context: BTreeMap::from([("id", "//d/id"), ("no", "//d/none")].map(|(name, path)| (name.into(), vec![path.into()]))),
+        context: BTreeMap::from(
+            [("id", "//d/id"), ("no", "//d/none")].map(|(name, path)| (name.into(), vec![path.into()])),
+        ),
         ..StreamContext::default()
     };
     let streams = BTreeMap::from([("s".to_owned(), told)]);

@@ -7,7 +7,8 @@ use std::pin::Pin;
 use crate::{Connector, Fault, OpenContext, Ports};
 
 /// Opens a connector whose configuration was already read.
-type Open = Box<dyn for<'a> FnOnce(&'a OpenContext) -> Pin<Box<dyn Future<Output = Result<Ports, Fault>> + Send + 'a>> + Send>;
+type Open =
+    Box<dyn for<'a> FnOnce(&'a OpenContext) -> Pin<Box<dyn Future<Output = Result<Ports, Fault>> + Send + 'a>> + Send>;
 
 struct Entry {
     parse: fn(serde_json::Value) -> Result<Open, ConfigurationError>,
@@ -86,7 +87,9 @@ impl Registry {
 }
 
 fn parse<C: Connector>(table: serde_json::Value) -> Result<Open, ConfigurationError> {
-    let connector: C = serde_path_to_error::deserialize(table)
-        .map_err(|error| ConfigurationError::Field { path: error.path().to_string(), reason: error.inner().to_string() })?;
+    let connector: C = serde_path_to_error::deserialize(table).map_err(|error| ConfigurationError::Field {
+        path: error.path().to_string(),
+        reason: error.inner().to_string(),
+    })?;
     Ok(Box::new(move |context| Box::pin(connector.open(context))))
 }

@@ -24,8 +24,9 @@ impl SecretReference {
     /// [`Fault::Halt`] names the variable or file that is missing, never its content.
     pub fn resolve(&self, directory: &Path) -> Result<Secret, Fault> {
         let text = match self {
-            SecretReference::Env(name) => std::env::var(name)
-                .map_err(|_| Fault::halt(format!("the environment variable {name} is not set; it must hold the secret")))?,
+            SecretReference::Env(name) => std::env::var(name).map_err(|_| {
+                Fault::halt(format!("the environment variable {name} is not set; it must hold the secret"))
+            })?,
             SecretReference::File(path) => {
                 let path = directory.join(path);
                 std::fs::read_to_string(&path)

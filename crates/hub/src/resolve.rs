@@ -1,6 +1,7 @@
 //! Resolve: decides whose document an observation is, what wins, and what subscribers must hear of. One transaction per batch.
 
 mod decide;
+mod golden;
 mod links;
 mod working;
 
@@ -84,12 +85,19 @@ fn batches(observations: &[Observation], count_max: usize) -> impl Iterator<Item
 /// Resolves a batch of one tenant in one transaction.
 async fn resolve(context: &Context, batch: &[Observation]) -> Result<(), store::StoreError> {
     let Some(first) = batch.first() else { return Ok(()) };
-    let mut working = Working::begin(context, &first.stream.tenant).await?;
+    let tenant = first.stream.tenant.clone();
+    let prepare = |from_flight| {
+        let tenant = &tenant;
+        move |observation| links::prepare(tenant, observation, from_flight)
+    };
+    // What needs no store is done before the transaction begins, because everybody waits for that one.
+    let prepared = batch.iter().cloned().map(prepare(true)).collect();
+    let mut working = Working::begin(context, &tenant).await?;
     Stage::ResolveBegun.ended();
-    let mut released = working.take(batch.to_vec(), true).await?;
+    let mut released = working.take(prepared).await?;
     // What waited for a document of this batch follows in the same transaction; it may release more.
     while !released.is_empty() {
-        released = working.take(released, false).await?;
+        released = working.take(released.into_iter().map(prepare(false)).collect()).await?;
     }
     working.commit().await?;
     Stage::ResolveCommitted.ended();

@@ -40,12 +40,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            partitions: 4,
+            partitions: 2,
             message_events_max: 500,
             message_bytes_max: 1 << 20,
-            resolve_events_max: 2_000,
-            relay_changes_max: 2_000,
-            prefetch: 16,
+            resolve_events_max: 1_000,
+            relay_changes_max: 1_000,
+            prefetch: 8,
             retry_delay_min: Duration::from_millis(200),
             retry_delay_max: Duration::from_secs(60),
             waiting_alarm: Duration::from_secs(3_600),

@@ -17,9 +17,11 @@ use toml::de::{DeTable, DeValue};
 use crate::diagnostic::{Diagnostic, Reporter, Severity};
 use crate::mapping::{Embedded, Format, Mapping, StreamNeeds};
 use crate::place::{Path, PathError, PathScope, Place, Syntax};
-use crate::program::{Key, Leaf, NeededColumns, Node, Object, Program, Variable};
+use crate::program::{Direction, Key, Leaf, NeededColumns, Node, Object, Program, Variable};
 use crate::table::Tables;
 use crate::xml::{RecordChoice, Sequence, XmlOutline};
+#[cfg(test)]
+pub(crate) use line::LINE_OPTIONS;
 use options::{Options, Word, words};
 pub(crate) use styles::misfit;
 
@@ -45,6 +47,8 @@ pub(crate) struct Compiler<'t> {
     pub in_each: bool,
     /// How many kinds of record there are.
     pub records: usize,
+    /// Which way lines go that do not say so themselves.
+    pub direction: Direction,
 }
 
 /// Compiles a mapping file.
@@ -77,6 +81,7 @@ pub(crate) fn compile(file_name: &str, text: &str, tables: &dyn Tables) -> Resul
         base: None,
         in_each: false,
         records: 0,
+        direction: Direction::Both,
     };
     let mapping = compiler.mapping(file_name, parsed.get_ref());
     let failed = compiler.reporter.errors() > 0;
@@ -127,6 +132,7 @@ impl Compiler<'_> {
             None if options.has("format") => {}
             None => self.reporter.error(0..0, "format is missing; say format = \"csv\", \"xml\" or \"json\""),
         }
+        self.direction = self.only(options);
         if let Some((table, _)) = options.table("namespaces", &mut self.reporter) {
             for (prefix, uris) in table {
                 let uris = words(uris, "a namespace", &mut self.reporter);
@@ -134,6 +140,12 @@ impl Compiler<'_> {
                 self.namespaces.insert(prefix.get_ref().to_string(), uris);
             }
         }
+    }
+
+    /// Which way the lines of a table go, unless they say so themselves.
+    pub(crate) fn only(&mut self, options: &mut Options<'_>) -> Direction {
+        let directions = [("read", Direction::Read), ("write", Direction::Write)];
+        options.choice("only", &directions, &mut self.reporter).unwrap_or(self.direction)
     }
 
     /// What a connector must know to cut a stream into records.
@@ -265,7 +277,10 @@ impl Compiler<'_> {
                 let is_relative = matches!(place, Place::Path(_));
                 if seen.iter().any(|(other, known)| *known == place && (!is_relative || **other == *group)) {
                     let is_part = matches!(leaf.source, crate::program::Source::Part(_));
-                    shared.push((is_part, format!("{} is written by several lines, \"{}\" among them", leaf.place, leaf.path)));
+                    shared.push((
+                        is_part,
+                        format!("{} is written by several lines, \"{}\" among them", leaf.place, leaf.path),
+                    ));
                 }
                 seen.push((Arc::clone(&group), place));
             }
@@ -344,6 +359,8 @@ impl Compiler<'_> {
     /// Documents inside the record that are observed on their own, ahead of its own document.
     fn embeds(&mut self, file_name: &str, table: &DeTable<'_>) -> Vec<Embedded> {
         let outer = self.entity.clone();
+        // The lines of the record's own document write the same places.
+        self.direction = Direction::Read;
         let mut embedded = Vec::new();
         for (key, value) in table {
             let name = key.get_ref().to_string();
@@ -356,7 +373,9 @@ impl Compiler<'_> {
             let entity = options.text("entity", &mut self.reporter).map_or_else(|| name.clone(), |word| word.text);
             match entity.parse() {
                 Ok(entity) => self.entity = entity,
-                Err(_) => self.reporter.error(key.span(), format!("\"{entity}\" is no entity; say entity = \"customer\"")),
+                Err(_) => {
+                    self.reporter.error(key.span(), format!("\"{entity}\" is no entity; say entity = \"customer\""))
+                }
             }
             self.base = options.text("at", &mut self.reporter).and_then(|word| self.path(&word));
             self.key(&mut options, false);

@@ -110,7 +110,9 @@ fn missing_column(field: &Arc<str>, names: &[&str], columns: &Columns) -> DataEr
         field: Arc::clone(field),
         place: format!("column \"{wanted}\"").into(),
         value_class: "missing",
-        reason: format!("the table has no such column; the nearest are {nearest}; correct the line or say optional = true"),
+        reason: format!(
+            "the table has no such column; the nearest are {nearest}; correct the line or say optional = true"
+        ),
         code: "mapping.missing-column",
     }
 }
@@ -259,8 +261,9 @@ pub(crate) fn json_text(value: &Value) -> Result<Option<Cow<'_, str>>, Problem> 
         Value::Bool(true) => Ok(Some(Cow::Borrowed("true"))),
         Value::Bool(false) => Ok(Some(Cow::Borrowed("false"))),
         Value::Number(number) => Ok(Some(Cow::Owned(number.to_string()))),
-        Value::Array(_) | Value::Object(_) => {
-            Err(Problem::new("mapping.structure", "a list or object stands where a single value is wanted; correct the path"))
-        }
+        Value::Array(_) | Value::Object(_) => Err(Problem::new(
+            "mapping.structure",
+            "a list or object stands where a single value is wanted; correct the path",
+        )),
     }
 }

@@ -10,9 +10,6 @@ pub(crate) struct JsonWriter<'w> {
     pub context: &'w Context<'w>,
 }
 
-/// A JSON array that grows to a position of the mapping holds at most so many items.
-const POSITION_MAX: usize = 10_000;
-
 impl JsonWriter<'_> {
     fn name(&self, step: &Step) -> &str {
         step.names.first().map_or("", |slot| self.context.program.names.local(*slot))
@@ -38,7 +35,7 @@ impl JsonWriter<'_> {
         }
         let Value::Array(items) = member else { return member };
         let mut fitting = (0..items.len()).filter(|index| self.context.fits_json(&items[*index], step));
-        let wanted = step.position.unwrap_or(0).min(POSITION_MAX);
+        let wanted = step.position.unwrap_or(0);
         let index = match fitting.nth(wanted) {
             Some(index) => index,
             None => {
@@ -100,12 +97,15 @@ impl JsonWriter<'_> {
         let Some(member) = value.get_mut(self.name(step)) else { return Vec::new() };
         if rest.is_empty() && Self::is_list_step(step) {
             let Value::Array(items) = member else { return Vec::new() };
-            let (fitting, others) = std::mem::take(items).into_iter().partition(|item| self.context.fits_json(item, step));
+            let (fitting, others) =
+                std::mem::take(items).into_iter().partition(|item| self.context.fits_json(item, step));
             *items = others;
             return fitting;
         }
         match member {
-            Value::Array(items) if !rest.is_empty() => items.iter_mut().flat_map(|item| self.take(item, rest)).collect(),
+            Value::Array(items) if !rest.is_empty() => {
+                items.iter_mut().flat_map(|item| self.take(item, rest)).collect()
+            }
             other => self.take(other, rest),
         }
     }

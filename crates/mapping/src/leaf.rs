@@ -36,7 +36,12 @@ impl Leaf {
         DataError { value_class: STRUCTURE_CLASS, ..self.error(problem, "") }
     }
 
-    fn filled<'a>(&self, context: &Context<'_>, place: &Place, cursor: Cursor<'a>) -> Result<Option<Cow<'a, str>>, Problem> {
+    fn filled<'a>(
+        &self,
+        context: &Context<'_>,
+        place: &Place,
+        cursor: Cursor<'a>,
+    ) -> Result<Option<Cow<'a, str>>, Problem> {
         Ok(context.raw(place, cursor)?.and_then(|raw| self.without_blank(raw)))
     }
 
@@ -47,7 +52,11 @@ impl Leaf {
     }
 
     /// The record's own text for this line, trimmed; `None` when there is nothing or only what counts as empty.
-    pub(crate) fn content<'a>(&'a self, context: &Context<'_>, cursor: Cursor<'a>) -> Result<Option<Cow<'a, str>>, Problem> {
+    pub(crate) fn content<'a>(
+        &'a self,
+        context: &Context<'_>,
+        cursor: Cursor<'a>,
+    ) -> Result<Option<Cow<'a, str>>, Problem> {
         match &self.source {
             Source::Constant(text, _) | Source::Selector(text) | Source::Fixed(text) => Ok(Some(Cow::Borrowed(text))),
             Source::First(places) => {
@@ -59,9 +68,9 @@ impl Leaf {
                 Ok(None)
             }
             Source::Join(places, separator) => self.joined(context, places, separator, cursor),
-            Source::Part(part) => Ok(self
-                .filled(context, &part.place, cursor)?
-                .and_then(|text| self.without_blank(part_of(text, part)))),
+            Source::Part(part) => {
+                Ok(self.filled(context, &part.place, cursor)?.and_then(|text| self.without_blank(part_of(text, part))))
+            }
             Source::DebitCredit(columns) => {
                 let debit = self.filled(context, &columns.debit, cursor)?;
                 let credit = self.filled(context, &columns.credit, cursor)?;
@@ -100,7 +109,9 @@ impl Leaf {
         let Some(content) = content else {
             return match &self.default {
                 Some(default) => Ok(Some(Cow::Borrowed(&**default).into())),
-                None if self.required => Err(self.error(Problem::new("mapping.required", "a value is required here"), "")),
+                None if self.required => {
+                    Err(self.error(Problem::new("mapping.required", "a value is required here"), ""))
+                }
                 None => Ok(None),
             };
         };
@@ -113,7 +124,12 @@ impl Leaf {
         })
     }
 
-    fn convert<'a>(&'a self, context: &Context<'_>, content: Cow<'a, str>, cursor: Cursor<'a>) -> Result<Option<Text<'a>>, Problem> {
+    fn convert<'a>(
+        &'a self,
+        context: &Context<'_>,
+        content: Cow<'a, str>,
+        cursor: Cursor<'a>,
+    ) -> Result<Option<Text<'a>>, Problem> {
         let text = match &self.source {
             Source::DebitCredit(columns) => Some(self.difference(context, columns, cursor)?.into()),
             Source::Signed(signed) => Some(self.signed(context, signed, &content, cursor)?.into()),
@@ -157,7 +173,12 @@ impl Leaf {
         Ok(())
     }
 
-    fn difference<'a>(&self, context: &Context<'_>, columns: &DebitCredit, cursor: Cursor<'a>) -> Result<Short, Problem> {
+    fn difference<'a>(
+        &self,
+        context: &Context<'_>,
+        columns: &DebitCredit,
+        cursor: Cursor<'a>,
+    ) -> Result<Short, Problem> {
         let side = |place: &Place| match self.filled(context, place, cursor)? {
             Some(text) => number::parse(&columns.style.read(&text)?),
             None => Ok(rust_decimal::Decimal::ZERO),
@@ -167,7 +188,13 @@ impl Leaf {
         plain_number(value)
     }
 
-    fn signed<'a>(&self, context: &Context<'_>, signed: &Signed, content: &str, cursor: Cursor<'a>) -> Result<Short, Problem> {
+    fn signed<'a>(
+        &self,
+        context: &Context<'_>,
+        signed: &Signed,
+        content: &str,
+        cursor: Cursor<'a>,
+    ) -> Result<Short, Problem> {
         let value = number::parse(&signed.style.read(content)?)?;
         let sign = self.filled(context, &signed.sign, cursor)?.unwrap_or_default();
         if signed.minus.iter().any(|word| **word == *sign) {

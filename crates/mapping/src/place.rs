@@ -127,6 +127,15 @@ impl Path {
         }
     }
 
+    /// Whether a condition on the way compares with one of these fields of the document, given by their numbers.
+    pub(crate) fn compares_with(&self, variables: &[usize]) -> bool {
+        let compares = |predicate: &Predicate| match &predicate.value {
+            Operand::Variable(variable) => variables.contains(variable),
+            _ => false,
+        };
+        self.steps.iter().any(|step| step.predicates.iter().any(compares))
+    }
+
     /// This path below another one.
     pub(crate) fn below(&self, base: &Path) -> Path {
         let text = format!("{}/{}", base.text, self.text).into();
@@ -134,6 +143,9 @@ impl Path {
         Path { text, steps, attribute: self.attribute }
     }
 }
+
+/// Larger positions are mistakes: writing one makes everything before it.
+const POSITION_MAX: usize = 1000;
 
 struct Parser<'p, 's, 'n> {
     rest: Peekable<Chars<'p>>,
@@ -192,8 +204,10 @@ impl Parser<'_, '_, '_> {
         if self.rest.peek().is_some_and(char::is_ascii_digit) {
             let digits = self.take_while(|character| character.is_ascii_digit());
             let position: usize = digits.parse().unwrap_or(0);
-            step.position =
-                Some(position.checked_sub(1).ok_or(PathError::Syntax("positions are counted from 1"))?);
+            if !(1..=POSITION_MAX).contains(&position) {
+                return Err(PathError::Syntax("positions are counted from 1 to 1000"));
+            }
+            step.position = Some(position - 1);
         } else {
             self.condition(step)?;
         }
@@ -209,7 +223,9 @@ impl Parser<'_, '_, '_> {
         if inside == "last()" && compares {
             step.alone = true;
             let only = self.rest.next_if_eq(&'1');
-            return only.map(|_| ()).ok_or(PathError::Syntax("last() compares with 1 only: [last()=1], where there is one"));
+            return only
+                .map(|_| ())
+                .ok_or(PathError::Syntax("last() compares with 1 only: [last()=1], where there is one"));
         }
         if !compares && self.rest.peek() != Some(&']') {
             return Err(PathError::Syntax(

@@ -105,6 +105,8 @@ pub(crate) struct Each {
     /// The field by which items of the document and of the base record are matched when writing; else by position.
     pub key: Option<Box<str>>,
     pub node: Node,
+    /// Whether any of its lines writes; items that are only read are left alone.
+    pub writes: bool,
 }
 
 /// Where a repeating group repeats.
@@ -351,11 +353,59 @@ impl Program {
     }
 }
 
+/// What stands at a path that starts at the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// The items of a repeating group, or plain values.
+    Items,
+    /// A text.
+    Text,
+    /// The currency of an amount, which conditions may ask for.
+    Currency,
+}
+
+impl Program {
+    /// Calls `visit` with every path that starts at the record and is written.
+    pub(crate) fn paths(&self, visit: &mut impl FnMut(&Path, Content)) {
+        object_paths(&self.root, visit);
+    }
+}
+
+fn object_paths(object: &Object, visit: &mut impl FnMut(&Path, Content)) {
+    object.members.iter().for_each(|member| node_paths(&member.node, visit));
+}
+
+fn node_paths(node: &Node, visit: &mut impl FnMut(&Path, Content)) {
+    match node {
+        Node::Leaf(leaf) if leaf.direction.writes() => {
+            for place in leaf.source.places() {
+                let Place::Path(path) = place else { continue };
+                visit(path, Content::Text);
+                if let Some(attribute) = &leaf.currency_attribute {
+                    visit(&attribute.path.below(path), Content::Currency);
+                }
+            }
+        }
+        Node::Leaf(_) => {}
+        Node::Object(object) => object_paths(object, visit),
+        Node::List(list) => {
+            list.chosen.iter().for_each(|chosen| node_paths(&chosen.node, visit));
+            if let Some(EachAt::Path(path)) = list.each.as_ref().filter(|each| each.writes).map(|each| &each.at) {
+                visit(path, Content::Items);
+            }
+            let values = list.values.as_ref().filter(|values| values.leaf.direction.writes());
+            if let Some(ValuesSource::Repeated(path)) = values.map(|values| &values.source) {
+                visit(path, Content::Items);
+            }
+        }
+    }
+}
+
 fn object_leaves<'p>(object: &'p Object, visit: &mut impl FnMut(&'p Leaf)) {
     object.members.iter().for_each(|member| node_leaves(&member.node, visit));
 }
 
-fn node_leaves<'p>(node: &'p Node, visit: &mut impl FnMut(&'p Leaf)) {
+pub(crate) fn node_leaves<'p>(node: &'p Node, visit: &mut impl FnMut(&'p Leaf)) {
     match node {
         Node::Leaf(leaf) => visit(leaf),
         Node::Object(object) => object_leaves(object, visit),

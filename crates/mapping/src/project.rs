@@ -208,8 +208,9 @@ impl Reader {
         let context = crate::reader::context(mapping, &resolved, body);
         let cursor = crate::cursor::Cursor::start(body);
         let entity = mapping.entity();
-        let built =
-            crate::read::build(&context, cursor, |record| canonical::document::Document::deserialize_as(entity, record));
+        let built = crate::read::build(&context, cursor, |record| {
+            canonical::document::Document::deserialize_as(entity, record)
+        });
         built.map(|document| document.to_json())
     }
 }

@@ -151,7 +151,9 @@ impl Values {
         let raw: Vec<Cow<'a, str>> = match &self.source {
             ValuesSource::Split(place, separator) => match context.raw(place, cursor) {
                 Ok(Some(Cow::Borrowed(text))) => text.split(&**separator).map(Cow::Borrowed).collect(),
-                Ok(Some(Cow::Owned(text))) => text.split(&**separator).map(|part| Cow::Owned(part.to_owned())).collect(),
+                Ok(Some(Cow::Owned(text))) => {
+                    text.split(&**separator).map(|part| Cow::Owned(part.to_owned())).collect()
+                }
                 _ => Vec::new(),
             },
             ValuesSource::Places(places) => {
@@ -229,7 +231,9 @@ impl<'a> Fields<'a, '_> {
                     Pending::Leaf(leaf, text, ordinal)
                 }
                 Node::Leaf(_) => continue,
-                Node::Object(object) if object.needs_content && !object_is_present(self.context, object, self.cursor) => {
+                Node::Object(object)
+                    if object.needs_content && !object_is_present(self.context, object, self.cursor) =>
+                {
                     continue;
                 }
                 Node::Object(object) if object.whole && !self.is_whole(object) => continue,
@@ -252,7 +256,8 @@ impl<'a> Fields<'a, '_> {
             match leaf.read(self.context, self.cursor) {
                 Ok(Some(_)) => {}
                 Ok(None) => {
-                    let problem = Problem::new("mapping.incomplete", "an amount needs its currency; the other part is there");
+                    let problem =
+                        Problem::new("mapping.incomplete", "an amount needs its currency; the other part is there");
                     self.state.errors.push(leaf.error(problem, ""));
                 }
                 Err(error) => self.state.errors.push(error),
@@ -443,7 +448,12 @@ impl<'a> SeqAccess<'a> for ListAccess<'a, '_> {
 }
 
 impl<'a> ListAccess<'a, '_> {
-    fn object<T: DeserializeSeed<'a>>(&mut self, seed: T, object: &'a Object, cursor: Cursor<'a>) -> Result<T::Value, Stop> {
+    fn object<T: DeserializeSeed<'a>>(
+        &mut self,
+        seed: T,
+        object: &'a Object,
+        cursor: Cursor<'a>,
+    ) -> Result<T::Value, Stop> {
         seed.deserialize(Record { context: self.context, cursor, object, state: self.state })
     }
 }

@@ -171,7 +171,10 @@ impl Reader {
                 field: "".into(),
                 place: "record".into(),
                 value_class: "record",
-                reason: format!("the mapping reads {} records, and this is another kind; correct format", self.mapping.format()),
+                reason: format!(
+                    "the mapping reads {} records, and this is another kind; correct format",
+                    self.mapping.format()
+                ),
                 code: "mapping.shape",
             }]);
         }
@@ -214,13 +217,15 @@ pub(crate) fn key_of<'a>(context: &Context<'_>, cursor: Cursor<'a>) -> Result<Co
             reason: problem.reason.into_owned(),
             code: problem.code,
         };
-        let text = context.raw(&key.place, cursor).map_err(|problem| DataError {
-            value_class: STRUCTURE_CLASS,
-            ..error(problem, "")
-        })?;
+        let text = context
+            .raw(&key.place, cursor)
+            .map_err(|problem| DataError { value_class: STRUCTURE_CLASS, ..error(problem, "") })?;
         let text = text.map(trim).unwrap_or_default();
         if text.is_empty() {
-            return Err(error(Problem::new("mapping.key", "the record has no key; without one nothing can be kept in step"), ""));
+            return Err(error(
+                Problem::new("mapping.key", "the record has no key; without one nothing can be kept in step"),
+                "",
+            ));
         }
         Ok(text)
     };
@@ -263,7 +268,11 @@ pub(crate) fn split_key(key: &str, separator: &str, parts: usize) -> Vec<String>
         let last = found.len() - 1;
         if character == '\\' {
             let escaped = &rest[1..];
-            let taken = if escaped.starts_with(separator) { separator } else { &escaped[..escaped.chars().next().map_or(0, char::len_utf8)] };
+            let taken = if escaped.starts_with(separator) {
+                separator
+            } else {
+                &escaped[..escaped.chars().next().map_or(0, char::len_utf8)]
+            };
             found[last].push_str(taken);
             rest = &escaped[taken.len()..];
         } else if let Some(after) = rest.strip_prefix(separator) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cursor::{Context, Cursor, Resolved};
 use crate::mapping::Mapping;
-use crate::place::Place;
+use crate::place::{Path, Place};
 use crate::program::{EachAt, Leaf, List, Node, Object, Program, Source, Values, ValuesSource};
 use crate::reader;
 use crate::xml::XmlNode;
@@ -62,6 +62,9 @@ pub(crate) fn unmapped(mapping: &Mapping, body: &Body) -> Vec<String> {
     }
     found.into_iter().collect()
 }
+
+/// Attributes of this namespace tell XML tools where a schema lies; they are no content.
+const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 type Wanted = fn(&Leaf) -> bool;
 
@@ -187,20 +190,34 @@ impl Marker<'_> {
     fn carried<'l>(&self, leaf: &'l Leaf, cursor: Cursor<'_>) -> Vec<&'l Place> {
         let mut places = leaf.source.places();
         if self.as_read && matches!(leaf.source, Source::First(_)) && places.len() > 1 {
-            let text = |place: &Place| {
-                let text = self.context.raw(place, cursor).ok().flatten()?;
-                Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-            };
-            let first = places.iter().find_map(|place| text(place));
-            places.retain(|place| text(place) == first);
+            let first = places.iter().find_map(|place| self.text(place, cursor));
+            places.retain(|place| self.text(place, cursor) == first);
         }
         places
     }
 
+    /// The content at a place; `None` where there is nothing.
+    fn text(&self, place: &Place, cursor: Cursor<'_>) -> Option<String> {
+        let text = self.context.raw(place, cursor).ok().flatten()?;
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
     fn place(&self, place: &Place, cursor: Cursor<'_>, mask: &mut Mask) {
-        if let Place::Path(path) = place {
-            mask.mark(self.context, cursor, &path.steps, path.attribute, State::Carried);
+        let Place::Path(path) = place else { return };
+        if mask.mark(self.context, cursor, &path.steps, path.attribute, State::Carried) && self.as_read {
+            self.repetitions(place, path, cursor, mask);
         }
+    }
+
+    /// Marks the places at the same path that only say again what was read.
+    fn repetitions(&self, place: &Place, path: &Path, cursor: Cursor<'_>, mask: &mut Mask) {
+        let here = Place::Path(Path { steps: Vec::new(), ..path.clone() });
+        let read = self.text(place, cursor);
+        mask.every(self.context, cursor, &path.steps, &mut |at, mask| {
+            if self.text(&here, at) == read {
+                mask.mark(self.context, at, &[], path.attribute, State::Carried);
+            }
+        });
     }
 
     fn list(&self, list: &List, cursor: Cursor<'_>, mask: &mut Mask) {
@@ -240,7 +257,8 @@ fn keep_element(element: Element<'_>, mask: &Mask) -> Option<XmlNode> {
     let children: Vec<(Element<'_>, &Mask)> = element.children().zip(&mask.children).collect();
     for (index, (child, inner)) in children.iter().enumerate() {
         // An element before a kept one of the same name keeps its position, empty if need be.
-        let holds_place = || children[index + 1..].iter().any(|(later, inner)| later.name() == child.name() && !inner.is_done());
+        let holds_place =
+            || children[index + 1..].iter().any(|(later, inner)| later.name() == child.name() && !inner.is_done());
         if !inner.is_done() || holds_place() {
             node.children.extend(keep_element(*child, inner));
         }
@@ -292,7 +310,7 @@ fn list_element(
     let length = path.len();
     let separator = if path.is_empty() { "" } else { "/" };
     for ((name, value), state) in element.attributes().zip(&mask.attributes) {
-        if *state == State::Left && !value.trim().is_empty() {
+        if *state == State::Left && !value.trim().is_empty() && &*name.namespace != SCHEMA_INSTANCE {
             found.insert(format!("{path}{separator}@{}", display_name(name, prefixes)));
         }
     }

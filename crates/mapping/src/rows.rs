@@ -64,7 +64,9 @@ impl RowsWriter {
     /// Puts text into a column of one row, or of all.
     pub(crate) fn set(&mut self, row: Option<usize>, slot: usize, table: &ColumnTable, text: &str) {
         let known = self.positions.get(slot).copied().flatten();
-        let Some(position) = known.or_else(|| if text.is_empty() { None } else { self.grow(slot, table) }) else { return };
+        let Some(position) = known.or_else(|| if text.is_empty() { None } else { self.grow(slot, table) }) else {
+            return;
+        };
         self.fill(row, position, text);
     }
 

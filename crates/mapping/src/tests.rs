@@ -1,7 +1,9 @@
 mod csv;
 mod diagnostics;
+mod documentation;
 mod json;
 mod laws;
+mod paths;
 mod xml;
 
 use std::collections::BTreeMap;

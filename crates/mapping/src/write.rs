@@ -14,7 +14,7 @@ use crate::json::JsonWriter;
 use crate::leaf::part_range;
 use crate::mapping::{Format, Mapping};
 use crate::place::Place;
-use crate::program::{EachAt, Key, Kind, Leaf, List, Member, Node, Object, Program, Sign, Source};
+use crate::program::{Content, EachAt, Key, Kind, Leaf, List, Member, Node, Object, Program, Sign, Source};
 use crate::reader;
 use crate::rows::RowsWriter;
 use crate::verbs::Verb;
@@ -35,6 +35,8 @@ pub(crate) struct Writer<'a> {
     pub context: Context<'a>,
     pub mapping: &'a Mapping,
     pub variables: &'a [Option<String>],
+    /// The numbers of the variables that have another value than in the base record.
+    pub changed: Vec<usize>,
     pub variant: usize,
     pub document: &'a Value,
     pub errors: Vec<DataError>,
@@ -55,7 +57,8 @@ pub(crate) fn write(
     let variables: Vec<_> = program.variables.iter().map(|variable| text_at(document, &variable.field)).collect();
     let context = Context { program, resolved: &resolved, variables: variables.clone() };
     let variant = variant(mapping, document, base);
-    let mut writer = Writer { context, mapping, variables: &variables, variant, document, errors: Vec::new() };
+    let mut writer =
+        Writer { context, mapping, variables: &variables, changed: Vec::new(), variant, document, errors: Vec::new() };
     let body = match mapping.format() {
         Format::Csv => writer.rows(key, base),
         Format::Xml => writer.element(key, base),
@@ -98,7 +101,8 @@ impl<'a> Writer<'a> {
             _ => None,
         };
         let from = self.row_sources(base);
-        let mut rows = RowsWriter::new(&self.program().columns, base, &from, self.context.resolved.missing().is_empty());
+        let mut rows =
+            RowsWriter::new(&self.program().columns, base, &from, self.context.resolved.missing().is_empty());
         let cursor = base.map(|rows| Cursor::Row(rows, 0));
         self.record(key, cursor, &mut Slot::Rows(&mut rows, None));
         match rows.finish() {
@@ -117,10 +121,29 @@ impl<'a> Writer<'a> {
         };
         let mut node = root.map_or_else(|| XmlNode::new(self.root_name()), XmlNode::of);
         let mut trail = vec![node.name.clone()];
+        if let Some(base) = base {
+            self.forget_old_conditions(base, &mut node);
+        }
         self.record(key, root.map(Cursor::Element), &mut Slot::Element(&mut node, &mut trail));
         match node.build() {
             Some(tree) => Body::Element(tree),
             None => Body::Json(Value::Null),
+        }
+    }
+
+    /// Takes out what conditions on fields lead to in the base record, when those fields have other values now:
+    /// the total in the old currency must not stay beside the one in the new.
+    fn forget_old_conditions(&mut self, base: &Body, node: &mut XmlNode) {
+        let old = reader::context(self.mapping, self.context.resolved, base).variables;
+        self.changed = (0..old.len()).filter(|variable| old[*variable] != self.variables[*variable]).collect();
+        let xml = XmlWriter { variables: &old, ..self.xml() };
+        // Currencies go last: conditions ask for them until then.
+        for wanted in [Content::Items, Content::Text, Content::Currency] {
+            self.program().paths(&mut |path, content| match content {
+                _ if content != wanted || !path.compares_with(&self.changed) => {}
+                Content::Items => drop(xml.take(node, &path.steps, false)),
+                Content::Text | Content::Currency => xml.clear(node, path),
+            });
         }
     }
 
@@ -231,7 +254,8 @@ impl<'a> Writer<'a> {
             Source::Fixed(fixed) => {
                 return match text {
                     Some(text) if *text != **fixed => {
-                        let reason = format!("the system holds only \"{fixed}\" here, and the document has another value");
+                        let reason =
+                            format!("the system holds only \"{fixed}\" here, and the document has another value");
                         Err((Problem::new("mapping.fixed", reason), class))
                     }
                     _ => Ok(()),
@@ -253,6 +277,10 @@ impl<'a> Writer<'a> {
     /// Whether the base record shows this value already, however it is written there.
     fn shows(&self, leaf: &'a Leaf, text: Option<&str>, base: Option<Cursor<'a>>) -> bool {
         let Some(base) = base else { return false };
+        let is_forgotten = |place: &Place| matches!(place, Place::Path(path) if path.compares_with(&self.changed));
+        if !self.changed.is_empty() && leaf.source.places().into_iter().any(is_forgotten) {
+            return false;
+        }
         match leaf.read(&self.context, base) {
             Ok(held) => held.as_ref().map(|held| leaf.normal(held)) == text.map(|text| leaf.normal(text)),
             // A required value that is missing is no reason to leave a place as it is.

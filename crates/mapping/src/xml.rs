@@ -161,7 +161,11 @@ impl XmlWriter<'_> {
             return trail.len() == 1;
         }
         count <= trail.len()
-            && sequence.parents.iter().zip(&trail[trail.len() - count..]).all(|(slots, name)| self.is_named(slots, name))
+            && sequence
+                .parents
+                .iter()
+                .zip(&trail[trail.len() - count..])
+                .all(|(slots, name)| self.is_named(slots, name))
     }
 
     /// A new element for a step, meeting its conditions.
@@ -187,7 +191,7 @@ impl XmlWriter<'_> {
             let fits = self.fits(&node, step);
             parent.children.insert(index, node);
             // A condition on an unknown field cannot be met; the new element is taken all the same.
-            if !fits || step.position.is_none() {
+            if !fits || step.position.is_none() || step.alone {
                 return index;
             }
         }
@@ -198,7 +202,14 @@ impl XmlWriter<'_> {
         self.set_steps(node, trail, &path.steps, path.attribute, text);
     }
 
-    fn set_steps(&self, node: &mut XmlNode, trail: &mut Vec<Name>, steps: &[Step], attribute: Option<usize>, text: &str) {
+    fn set_steps(
+        &self,
+        node: &mut XmlNode,
+        trail: &mut Vec<Name>,
+        steps: &[Step],
+        attribute: Option<usize>,
+        text: &str,
+    ) {
         let Some((step, rest)) = steps.split_first() else {
             match attribute.and_then(|slot| self.names.names.get(slot)?.first()) {
                 Some(name) => node.set_attribute(name.clone(), text.to_owned()),
@@ -229,7 +240,8 @@ impl XmlWriter<'_> {
         let Some(index) = self.find(node, step) else { return };
         self.clear_steps(&mut node.children[index], rest, attribute);
         // An empty element keeps the positions of those behind it.
-        let keeps_place = step.position.is_some() && node.children[index + 1..].iter().any(|later| self.fits(later, step));
+        let keeps_place =
+            step.position.is_some() && node.children[index + 1..].iter().any(|later| self.fits(later, step));
         if !keeps_place && self.is_hollow(&node.children[index], step) {
             node.children.remove(index);
         }
@@ -252,7 +264,8 @@ impl XmlWriter<'_> {
         let Some((step, rest)) = steps.split_first() else { return taken };
         if rest.is_empty() {
             taken.first = node.children.iter().position(|child| self.fits(child, step));
-            let (fitting, others) = std::mem::take(&mut node.children).into_iter().partition(|child| self.fits(child, step));
+            let (fitting, others) =
+                std::mem::take(&mut node.children).into_iter().partition(|child| self.fits(child, step));
             node.children = others;
             taken.nodes = fitting;
             return taken;

@@ -156,8 +156,19 @@ impl Accounting {
 
     fn render_system(&self, tenant: &str, system: &str) -> String {
         let mut table = Table::new(&[
-            "stream", "read", "created", "updated", "unchanged", "removed", "duplicate", "rejected", "parked", "waiting",
-            "withheld", "in flight", "",
+            "stream",
+            "read",
+            "created",
+            "updated",
+            "unchanged",
+            "removed",
+            "duplicate",
+            "rejected",
+            "parked",
+            "waiting",
+            "withheld",
+            "in flight",
+            "",
         ]);
         let streams = self.streams.iter().filter(|(key, _)| &*key.tenant == tenant && &*key.system == system);
         for (key, outcomes) in streams {

@@ -1,9 +1,13 @@
 //! The commands and their arguments; the help texts are the published reference (`docs/cli.md`).
 
+mod operator;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+pub use operator::*;
 
 use crate::configuration::time_span::TimeSpan;
 
@@ -46,7 +50,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  passerelle run hub\n  passerelle run hub --once")]
     Run(Run),
     /// Import one file now, with a progress bar and the accounting
-    #[command(after_help = "Examples:\n  passerelle ingest erp ~/customers.csv\n  passerelle ingest erp ~/customers.csv --again")]
+    #[command(
+        after_help = "Examples:\n  passerelle ingest erp ~/customers.csv\n  passerelle ingest erp ~/customers.csv --again"
+    )]
     Ingest(Ingest),
     /// Read the streams of a system now
     #[command(after_help = "Examples:\n  passerelle collect crm\n  passerelle collect crm customers")]
@@ -88,7 +94,9 @@ fatal finding or unmapped place.")]
     #[command(after_help = "Examples:\n  passerelle connectors\n  passerelle connectors csv-drop")]
     Connectors(Connectors),
     /// List, show or check mappings
-    #[command(after_help = "Examples:\n  passerelle mapping list\n  passerelle mapping check mappings/erp/customer.toml")]
+    #[command(
+        after_help = "Examples:\n  passerelle mapping list\n  passerelle mapping check mappings/erp/customer.toml"
+    )]
     Mapping(MappingArguments),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  passerelle completions bash > /etc/bash_completion.d/passerelle")]
@@ -243,202 +251,6 @@ pub struct Trace {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// Arguments of `parked`.
-#[derive(Debug, Args)]
-pub struct Parked {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: ParkedAction,
-}
-
-/// What to do with what was set aside.
-#[derive(Debug, Subcommand)]
-pub enum ParkedAction {
-    /// List what is set aside, oldest first
-    #[command(after_help = "Example:\n  passerelle parked list --system crm")]
-    List(Listing),
-    /// Show one with everything behind it
-    #[command(after_help = "Example:\n  passerelle parked show 12")]
-    Show(Numbered),
-    /// Try one again, and everything behind it
-    #[command(after_help = "Example:\n  passerelle parked retry 12")]
-    Retry(Act),
-    /// Give one up; what stands behind it goes on
-    #[command(after_help = "Example:\n  passerelle parked discard 12")]
-    Discard(Act),
-}
-
-/// One item of a listing.
-#[derive(Clone, Debug, Args)]
-pub struct Numbered {
-    /// Its number in the listing
-    pub number: u64,
-    /// The place.
-    #[command(flatten)]
-    pub place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Something to do with one item of a listing.
-#[derive(Clone, Debug, Args)]
-pub struct Act {
-    /// The item.
-    #[command(flatten)]
-    pub item: Numbered,
-    /// How long to wait for the hub
-    #[arg(long, value_name = "TIME", default_value = "30s")]
-    pub patience: TimeSpan,
-}
-
-/// Arguments of `tasks`.
-#[derive(Debug, Args)]
-pub struct Tasks {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: TasksAction,
-}
-
-/// What to do with tasks.
-#[derive(Debug, Subcommand)]
-pub enum TasksAction {
-    /// List open tasks, oldest first
-    #[command(after_help = "Example:\n  passerelle tasks list --json")]
-    List(Listing),
-}
-
-/// Arguments of `rejects`.
-#[derive(Debug, Args)]
-pub struct Rejects {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: RejectsAction,
-}
-
-/// What to do with rejects.
-#[derive(Debug, Subcommand)]
-pub enum RejectsAction {
-    /// List rejects, newest first
-    #[command(after_help = "Example:\n  passerelle rejects list --system erp")]
-    List(Listing),
-    /// Show one with its raw bytes
-    #[command(after_help = "Example:\n  passerelle rejects show 3")]
-    Show(Numbered),
-}
-
-/// Arguments of `waiting`.
-#[derive(Debug, Args)]
-pub struct Waiting {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: WaitingAction,
-}
-
-/// What to do with waiting documents.
-#[derive(Debug, Subcommand)]
-pub enum WaitingAction {
-    /// List waiting documents, oldest first
-    #[command(after_help = "Example:\n  passerelle waiting list")]
-    List(Listing),
-}
-
-/// Arguments of `customers`.
-#[derive(Debug, Args)]
-pub struct Customers {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: CustomersAction,
-}
-
-/// What to do with customers.
-#[derive(Debug, Subcommand)]
-pub enum CustomersAction {
-    /// List customers by master id
-    #[command(after_help = "Example:\n  passerelle customers list --text dupont")]
-    List(CustomersList),
-    /// Show one: the golden document, what every system shows of it, what happened
-    #[command(after_help = "Examples:\n  passerelle customers show m42\n  passerelle customers show C-1001")]
-    Show(CustomersShow),
-}
-
-/// Arguments of `customers list`.
-#[derive(Debug, Args)]
-pub struct CustomersList {
-    /// Only those whose names, numbers or keys contain this text
-    #[arg(long)]
-    pub text: Option<String>,
-    /// The listing.
-    #[command(flatten)]
-    pub listing: Listing,
-}
-
-/// Arguments of `customers show`.
-#[derive(Debug, Args)]
-pub struct CustomersShow {
-    /// The master id, or a name, number or key
-    pub key: String,
-    /// The place.
-    #[command(flatten)]
-    pub place: Place,
-    /// Only this tenant
-    #[arg(long)]
-    pub tenant: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `systems`.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct Systems {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: Option<SystemsAction>,
-    /// The listing.
-    #[command(flatten)]
-    pub listing: Listing,
-}
-
-/// What to do with systems.
-#[derive(Debug, Subcommand)]
-pub enum SystemsAction {
-    /// List systems, streams and targets
-    #[command(after_help = "Example:\n  passerelle systems list --json")]
-    List(Listing),
-    /// Stop delivering to a system; changes wait for it
-    #[command(after_help = "Example:\n  passerelle systems pause crm")]
-    Pause(SystemAct),
-    /// Go on delivering to a system
-    #[command(after_help = "Example:\n  passerelle systems resume crm")]
-    Resume(SystemAct),
-}
-
-/// Something to do with a system.
-#[derive(Debug, Args)]
-pub struct SystemAct {
-    /// The system
-    pub system: String,
-    /// The place.
-    #[command(flatten)]
-    pub place: Place,
-    /// How long to wait for the hub
-    #[arg(long, value_name = "TIME", default_value = "30s")]
-    pub patience: TimeSpan,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `schedules`.
-#[derive(Debug, Args)]
-pub struct Schedules {
-    /// The listing.
-    #[command(flatten)]
-    pub listing: Listing,
 }
 
 /// Arguments of `connectors`.

@@ -57,17 +57,14 @@ pub async fn run(arguments: DemoArgs) -> Exit {
         }
     };
     let show = Show::new();
-    let played = async {
-        if arguments.once {
-            once(&stage, &show, arguments.seed).await
-        } else {
-            life::watch(&stage, &show, arguments.seed).await.map(|()| true)
+    let ended = if arguments.once {
+        tokio::select! {
+            played = once(&stage, &show, arguments.seed) => played,
+            // Dropping the play kills the processes that it started.
+            () = stopped() => Err(anyhow::anyhow!("stopped")),
         }
-    };
-    let ended = tokio::select! {
-        played = played => played,
-        // Dropping the play kills the processes that it started.
-        () = stopped() => Err(anyhow::anyhow!("stopped")),
+    } else {
+        life::watch(&stage, &show, arguments.seed).await.map(|()| true)
     };
     match ended {
         Ok(true) => Exit::Done,
@@ -189,7 +186,8 @@ async fn play(stage: &Stage, show: &Show, company: &mut Company) -> anyhow::Resu
     show.heading("Accounting");
     show.plain(&accounting.render());
     show.heading("Checks");
-    let adds_up = check(show, accounting.adds_up(), "every record read has one outcome", "the accounting does not add up");
+    let adds_up =
+        check(show, accounting.adds_up(), "every record read has one outcome", "the accounting does not add up");
     let is_repeated = before.is_none_or(|before| {
         check(
             show,
@@ -225,7 +223,11 @@ fn sentence(counts: &Value) -> String {
 }
 
 fn check(show: &Show, is_right: bool, right: &str, wrong: &str) -> bool {
-    if is_right { show.done(right) } else { show.wrong(wrong) }
+    if is_right {
+        show.done(right)
+    } else {
+        show.wrong(wrong)
+    }
     is_right
 }
 
@@ -258,14 +260,22 @@ fn introduce(stage: &Stage, show: &Show) {
 }
 
 fn show_ways_on(stage: &Stage, show: &Show) {
-    let place = format!("--dir {}", stage.directory.display());
-    show.command(&format!("passerelle rejects list {place}"), "why four records of the ERP were refused, by line");
-    show.command(
-        &format!("passerelle customers show \"Garage Lemoine SAS\" {place}"),
+    // As this program was called, so that the lines can be copied.
+    let program = std::env::args().next().unwrap_or_else(|| "passerelle".to_owned());
+    let directory = stage.directory.display().to_string();
+    let place = if directory.contains(char::is_whitespace) {
+        format!("--dir '{directory}'")
+    } else {
+        format!("--dir {directory}")
+    };
+    let command = |words: &str, shows: &str| show.command(&format!("{program} {words}"), shows);
+    command(&format!("rejects list {place}"), "what the ERP got wrong, by file and line");
+    command(
+        &format!("customers show \"Garage Lemoine SAS\" {place}"),
         "one customer: what each system says, and whose word won",
     );
-    show.command(&format!("passerelle trace F2026-0102 {place}"), "everything that happened to one invoice");
-    show.command(&format!("passerelle demo --once {place}"), "the same files again: nothing changes");
-    show.command("passerelle demo", "the company goes on, with the page open to watch");
-    show.plain(&format!("  Others' own logs: {}", stage.path("outside").display()));
+    command(&format!("trace F2026-0102 {place}"), "everything that happened to one invoice");
+    command(&format!("demo --once {place}"), "the same files again: nothing changes");
+    command("demo", "the company goes on, with the page open to watch");
+    show.plain(&format!("  What CRM and ledger wrote down themselves is in {}", stage.path("outside").display()));
 }

@@ -9,8 +9,8 @@ use bus::{Bus, Queue};
 use console::{Live, QueueDepth, StreamView, SubscriptionView, SystemView};
 use hub::NextRuns;
 use jiff::Timestamp;
-use store::sqlite::SqliteStore;
 use store::OperateStore;
+use store::sqlite::SqliteStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::configuration::Configuration;

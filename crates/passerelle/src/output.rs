@@ -70,8 +70,10 @@ impl Table {
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let is_number: Vec<bool> = (0..columns)
             .map(|column| {
-                let mut cells = self.rows.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty()).peekable();
-                cells.peek().is_some() && cells.all(|cell| cell.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()))
+                let mut cells =
+                    self.rows.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty()).peekable();
+                cells.peek().is_some()
+                    && cells.all(|cell| cell.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()))
             })
             .collect();
         let pad = |column: usize, cell: &str| {
@@ -81,7 +83,8 @@ impl Table {
         let mut text = String::new();
         let headers = self.headers.iter().map(|header| (*header).to_owned()).collect();
         for row in std::iter::once(&headers).chain(&self.rows) {
-            let cells: Vec<String> = row.iter().enumerate().take(columns).map(|(column, cell)| pad(column, cell)).collect();
+            let cells: Vec<String> =
+                row.iter().enumerate().take(columns).map(|(column, cell)| pad(column, cell)).collect();
             text.push_str(cells.join("  ").trim_end());
             text.push('\n');
         }

@@ -11,7 +11,8 @@ use crate::output;
 /// Waits until the files that are in the pick-up folders now have settled, so that a run on command does not pass
 /// over a file only because it came a moment ago. It takes at most the longest settling time.
 pub async fn settled<'s>(directory: &Path, streams: impl IntoIterator<Item = (&'s hub::System, &'s str)>) {
-    let unsettled = streams.into_iter().filter_map(|(system, stream)| Some(PickUp::of(directory, system, stream)?.unsettled()));
+    let unsettled =
+        streams.into_iter().filter_map(|(system, stream)| Some(PickUp::of(directory, system, stream)?.unsettled()));
     let longest = unsettled.max().unwrap_or_default();
     if !longest.is_zero() {
         // A little more, because a file system may round its times.
@@ -54,7 +55,9 @@ impl PickUp {
             let metadata = entry.metadata().ok()?;
             let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
             // A file from the future is as new as can be.
-            (metadata.is_file() && !is_hidden).then(|| now.duration_since(metadata.modified().ok()?).ok()).map(Option::unwrap_or_default)
+            (metadata.is_file() && !is_hidden)
+                .then(|| now.duration_since(metadata.modified().ok()?).ok())
+                .map(Option::unwrap_or_default)
         });
         ages.min().map_or(Duration::ZERO, |youngest| self.settle.saturating_sub(youngest))
     }

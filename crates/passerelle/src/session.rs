@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::output;
 
 /// How often a state is looked at again that nobody tells of.
-const LOOK_DELAY: Duration = Duration::from_millis(50);
+pub const LOOK_DELAY: Duration = Duration::from_millis(50);
 
 /// Reads the user's directory; everything that is wrong with it is printed.
 ///
@@ -56,16 +56,42 @@ pub struct Session {
     pub hub: Hub,
 }
 
+/// A directory whose lock is taken, and in which nothing runs yet.
+pub struct Opened {
+    configuration: Configuration,
+    store: Arc<SqliteStore>,
+    bus: Arc<EmbeddedBus>,
+}
+
+impl Opened {
+    /// Takes the directory's lock, and opens store and bus.
+    ///
+    /// # Errors
+    /// When another hub has the directory, or store or bus cannot be opened.
+    pub fn open(configuration: Configuration) -> Result<Self, Failure> {
+        let store = SqliteStore::open(&configuration.store_path(), configuration.hub.store.options())?;
+        let bus = Arc::new(EmbeddedBus::open(configuration.bus_path(), configuration.hub.bus.options())?);
+        Ok(Opened { configuration, store, bus })
+    }
+
+    /// Starts the hub.
+    ///
+    /// # Errors
+    /// When the bus has other queues than are needed.
+    pub async fn start(self, mode: Mode) -> Result<Session, Failure> {
+        let Opened { configuration, store, bus } = self;
+        let hub = Hub::start(configuration.settings(), store.clone(), bus.clone(), mode).await?;
+        Ok(Session { configuration, store, bus, hub })
+    }
+}
+
 impl Session {
     /// Takes the directory's lock and starts a hub.
     ///
     /// # Errors
     /// When another hub has the directory, or store or bus cannot be opened.
     pub async fn start(configuration: Configuration, mode: Mode) -> Result<Self, Failure> {
-        let store = SqliteStore::open(&configuration.store_path(), configuration.hub.store.options())?;
-        let bus = Arc::new(EmbeddedBus::open(configuration.bus_path(), configuration.hub.bus.options())?);
-        let hub = Hub::start(configuration.settings(), store.clone(), bus.clone(), mode).await?;
-        Ok(Session { configuration, store, bus, hub })
+        Opened::open(configuration)?.start(mode).await
     }
 
     /// Waits until nothing is on its way any more, except to systems that cannot be written to.
@@ -145,14 +171,18 @@ pub async fn submit(store: &dyn OperateStore, command: &Command, patience: Durat
             return answer.map_err(|reason| Failure::usage("cli.refused", reason));
         }
         if asked.elapsed() > patience {
-            let message = format!(
-                "the hub has not answered for {} s; the command stays in its queue and is carried out later",
-                patience.as_secs()
-            );
-            return Err(Failure::unreachable("hub.no-answer", message));
+            return Err(no_answer(patience));
         }
         tokio::time::sleep(LOOK_DELAY).await;
     }
+}
+
+/// The hub that runs beside has not answered.
+pub fn no_answer(patience: Duration) -> Failure {
+    let seconds = patience.as_secs();
+    let message =
+        format!("the hub has not answered for {seconds} s; the command stays in its queue and is carried out later");
+    Failure::unreachable("hub.no-answer", message)
 }
 
 /// A filter that lets everything through, for listings that are bounded by the configuration.

@@ -1,5 +1,7 @@
 //! The real binary, as people and scripts use it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "command/beside.rs"]
 mod beside;
 #[path = "command/convert.rs"]

@@ -8,7 +8,10 @@ pub mod resolve;
 /// Everything that lasts. One value is shared by all tasks of a process.
 pub trait Store: collect::CollectStore + resolve::ResolveStore + deliver::DeliverStore + operate::OperateStore {}
 
-impl<S> Store for S where S: collect::CollectStore + resolve::ResolveStore + deliver::DeliverStore + operate::OperateStore {}
+impl<S> Store for S where
+    S: collect::CollectStore + resolve::ResolveStore + deliver::DeliverStore + operate::OperateStore
+{
+}
 
 /// What can go wrong with a store. Nothing of a call that failed was changed.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +20,9 @@ pub enum StoreError {
     #[error("the store is not reachable: {0}")]
     Unreachable(String),
     /// The store was written by a newer version.
-    #[error("{place} is at schema {found}, this passerelle knows {known}; run the newer version, or restore a copy from before the upgrade")]
+    #[error(
+        "{place} is at schema {found}, this passerelle knows {known}; run the newer version, or restore a copy from before the upgrade"
+    )]
     Newer {
         /// The file or database.
         place: String,
@@ -35,7 +40,9 @@ pub enum StoreError {
         holder: String,
     },
     /// The store cannot be written: a full disk, a read-only file.
-    #[error("{place} cannot be written: {reason}; nothing was lost, free some space or restore the rights and the hub goes on")]
+    #[error(
+        "{place} cannot be written: {reason}; nothing was lost, free some space or restore the rights and the hub goes on"
+    )]
     Storage {
         /// The file or database.
         place: String,

@@ -55,7 +55,9 @@ fn tables(folder: &Path) -> BTreeMap<String, Arc<Table>> {
 pub fn packs() -> Vec<Pack> {
     let mut packs = Vec::new();
     let folders = entries(&workspace().join("mappings"));
-    for folder in folders.into_iter().filter(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "tables")) {
+    for folder in
+        folders.into_iter().filter(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "tables"))
+    {
         let tables = tables(&folder);
         for path in entries(&folder).into_iter().filter(|path| is_toml(path)) {
             let name = format!("{}/{}", folder.file_name().unwrap().to_str().unwrap(), stem(&path));

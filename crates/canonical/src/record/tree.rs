@@ -169,7 +169,8 @@ impl<'a> Element<'a> {
     /// The value of an attribute by the number of its name.
     pub fn attribute(self, name: NameId) -> Option<&'a str> {
         let span = self.data().attributes;
-        let (_, value) = self.tree.attributes[span.start as usize..span.end as usize].iter().find(|(id, _)| *id == name)?;
+        let (_, value) =
+            self.tree.attributes[span.start as usize..span.end as usize].iter().find(|(id, _)| *id == name)?;
         Some(self.tree.text(*value))
     }
 }

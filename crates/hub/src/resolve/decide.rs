@@ -1,33 +1,23 @@
 //! What one observation means: whose document it is, whether the golden document changes, and who must hear of it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use canonical::entity::{Entity, Operation};
-use master::{Asserted, Holds, MasterId, SourceView, Trust};
+use master::{Asserted, Holds, MasterId};
 use serde_json::Value;
-use store::{CrosswalkRow, JournalKind, LocalKey, MasterRow, RecordOutcome, SourceRow, StoreError};
+use store::{CrosswalkRow, JournalKind, LocalKey, RecordOutcome, SourceRow, StoreError};
 
+use super::golden::Golden;
 use super::links::{self, Prepared};
-use super::working::Working;
-use crate::references;
+use super::working::{Shown, Working};
 
 /// How many payments may be alike in account, date, amount and reference.
 const OCCURRENCES_MAX: u32 = 1_000;
 
-/// What became of the golden document.
-enum Golden {
-    /// A new version.
-    Changed(u64),
-    /// The same as before, and the same as what was observed.
-    Same(u64),
-    /// The same as before; the observing system shows something else.
-    Differs(u64),
-}
-
 impl Working<'_> {
     pub(super) async fn decide(&mut self, one: &mut Prepared) -> Result<(), StoreError> {
-        let seen = self.source(&one.source_key()).is_some_and(|source| source.position >= one.observation.position);
+        let position = one.observation.position;
+        let seen = self.shown(&one.source_key()).is_some_and(|shown| shown.row.position >= position);
         if seen {
             return Ok(());
         }
@@ -76,24 +66,23 @@ impl Working<'_> {
         let (master_id, keys) = self.find(one, &document).await?;
         let is_new = master_id.is_none();
         let master_id = master_id.unwrap_or_else(|| self.new_master_id());
-        let previous = self.source(&one.source_key()).cloned();
-        let shown: Option<Value> = previous.as_ref().and_then(|source| serde_json::from_str(&source.document).ok());
-        let unchanged = previous.as_ref().is_some_and(|source| !source.removed)
-            && shown.as_ref().is_some_and(|shown| *shown == document);
-        let asserted = self.claims(one, previous.as_ref(), shown.as_ref(), &document);
-        self.put_source(source_row(one, master_id, &document, &asserted));
+        let before = self.shown(&one.source_key());
+        let outcome = match before {
+            Some(before) if before.row.removed => RecordOutcome::Created,
+            Some(before) if before.document == document => RecordOutcome::Unchanged,
+            Some(_) => RecordOutcome::Updated,
+            None => RecordOutcome::Created,
+        };
+        let old_document = before.map(|before| before.document.clone()).filter(|_| entity != Entity::Customer);
+        let asserted = self.claims(one, before.filter(|before| !before.row.removed), &document);
+        self.put_source(show(one, master_id, document, asserted));
         self.link(one, master_id).await?;
         if entity == Entity::Customer {
             self.refresh_customer_keys(master_id);
         } else {
-            self.move_keys(one, master_id, shown.as_ref(), keys).await?;
+            self.move_keys(one, master_id, old_document.as_ref(), keys).await?;
         }
-        let golden = self.recompute(master_id, &entity, Some(&document));
-        let outcome = match previous {
-            Some(source) if !source.removed && unchanged => RecordOutcome::Unchanged,
-            Some(source) if !source.removed => RecordOutcome::Updated,
-            _ => RecordOutcome::Created,
-        };
+        let golden = self.recompute(master_id, &entity, Some(&one.source_key()));
         self.tell(one, master_id, &golden, is_new, outcome);
         Ok(())
     }
@@ -122,22 +111,14 @@ impl Working<'_> {
     }
 
     /// What the system claims of what it shows, and what is only an echo of our own delivery.
-    fn claims(
-        &self,
-        one: &Prepared,
-        previous: Option<&SourceRow>,
-        shown: Option<&Value>,
-        observed: &Value,
-    ) -> Asserted {
+    fn claims(&self, one: &Prepared, before: Option<&Shown>, observed: &Value) -> Asserted {
         let entity = &one.observation.entity;
-        let before: Option<Asserted> =
-            previous.filter(|source| !source.removed).and_then(|source| serde_json::from_str(&source.asserted).ok());
-        let before = shown.zip(before.as_ref());
         let holds: Option<Value> =
             self.crosswalk(&one.local).and_then(|row| serde_json::from_str(row.holds.as_deref()?).ok());
         let writes = self.writes_of(&one.local.system, entity);
         let holds = holds.as_ref().zip(writes).map(|(document, writes)| Holds { document, writes });
         let covers = self.covers_of(&one.observation.mapping, entity, observed);
+        let before = before.map(|before| (&before.document, &before.asserted));
         master::assert(entity, before, observed, &covers, holds, one.observation.at)
     }
 
@@ -148,7 +129,7 @@ impl Working<'_> {
     }
 
     /// What a mapping version covers; for an embedded document, what it holds.
-    fn covers_of(&self, mapping: &Arc<str>, entity: &Entity, document: &Value) -> Arc<[String]> {
+    pub(super) fn covers_of(&self, mapping: &Arc<str>, entity: &Entity, document: &Value) -> Arc<[String]> {
         self.covers(mapping).unwrap_or_else(|| master::units(entity, document).into())
     }
 
@@ -182,9 +163,11 @@ impl Working<'_> {
     /// Whether the same stream shows this master under another key: then two records are alike and not the same.
     fn shows_another(&mut self, master_id: MasterId, one: &Prepared) -> bool {
         let (local, stream) = one.source_key();
-        self.known(master_id).sources.iter().any(|source| {
-            source.stream == stream && source.local.system == local.system && source.local.key != local.key
-        })
+        self.known(master_id)
+            .sources
+            .iter()
+            .map(|shown| &shown.row)
+            .any(|row| row.stream == stream && row.local.system == local.system && row.local.key != local.key)
     }
 
     /// Links the record to its master, and takes its own word for what it holds from now on.
@@ -230,15 +213,11 @@ impl Working<'_> {
     }
 
     fn remove(&mut self, one: &Prepared) -> Result<(), StoreError> {
-        let Some(mut source) = self.source(&one.source_key()).cloned() else {
+        let Some(master_id) = self.shown(&one.source_key()).map(|shown| shown.row.master_id) else {
             self.end(one, RecordOutcome::Removed);
             return Ok(());
         };
-        let master_id = self.survivor(source.master_id);
-        source.removed = true;
-        source.position = one.observation.position;
-        source.observed_at = one.observation.at;
-        self.put_source(source);
+        self.mark_removed(master_id, one);
         self.unlink(&one.local, master_id);
         if one.observation.entity == Entity::Customer {
             self.refresh_customer_keys(master_id);
@@ -257,115 +236,32 @@ impl Working<'_> {
 
     /// Notes that a system holds nothing under a key, unless another of its streams still shows it.
     fn unlink(&mut self, local: &LocalKey, master_id: MasterId) {
-        let shown = self.known(master_id).sources.iter().any(|source| source.local == *local && !source.removed);
+        let mut rows = self.known(master_id).sources.iter().map(|shown| &shown.row);
+        let shown = rows.any(|row| row.local == *local && !row.removed);
         if let Some(row) = self.crosswalk(local).filter(|_| !shown).cloned() {
             self.replace_crosswalk(CrosswalkRow { holds: None, removed: true, ..row });
         }
     }
-
-    /// Recomputes the golden document from the sources, and takes a new version if and only if it changed.
-    fn recompute(&mut self, master_id: MasterId, entity: &Entity, observed: Option<&Value>) -> Golden {
-        let sources: Vec<SourceRow> =
-            self.known(master_id).sources.iter().filter(|row| !row.removed).cloned().collect();
-        let parsed: Vec<Parsed> = sources.iter().filter_map(|row| self.parse(row, entity)).collect();
-        let views: Vec<SourceView<'_>> = parsed.iter().zip(&sources).map(|(parsed, row)| parsed.view(row)).collect();
-        let nobody = Trust::default();
-        let trust = self.context.settings.trust.get(&self.tenant).unwrap_or(&nobody);
-        let golden = master::golden(entity, &views, trust);
-        let state = if golden.is_some() { Operation::Upsert } else { Operation::Remove };
-        let differs = match (&golden, observed) {
-            (Some(golden), Some(document)) => {
-                let observed = self.globalise(document.clone(), entity);
-                !master::same(entity, golden, &observed)
-            }
-            _ => false,
-        };
-        let golden = golden.map(Cow::into_owned);
-        let before = self.known(master_id).row.as_ref();
-        let same = before.is_some_and(|row| {
-            row.state == state
-                && golden.as_ref().is_none_or(|golden| {
-                    *row.document == *golden.to_string()
-                        || serde_json::from_str(&row.document).is_ok_and(|before| master::same(entity, golden, &before))
-                })
-        });
-        if let Some(row) = before.filter(|_| same) {
-            return if differs { Golden::Differs(row.version) } else { Golden::Same(row.version) };
-        }
-        let document = golden
-            .unwrap_or_else(|| before.and_then(|row| serde_json::from_str(&row.document).ok()).unwrap_or(Value::Null));
-        let version = self.new_version();
-        let row = MasterRow {
-            master_id,
-            entity: entity.clone(),
-            version,
-            state,
-            redirect: None,
-            root: self.root(master_id, &document),
-            search: master::search_text(entity, &document).into_boxed_str(),
-            document: document.to_string().into_boxed_str(),
-        };
-        self.put_master(row);
-        Golden::Changed(version)
-    }
-
-    fn parse(&self, row: &SourceRow, entity: &Entity) -> Option<Parsed> {
-        let document = self.globalise(serde_json::from_str(&row.document).ok()?, entity);
-        let covers = self.covers_of(&row.mapping, entity, &document);
-        Some(Parsed { document, covers, asserted: serde_json::from_str(&row.asserted).ok()? })
-    }
-
-    /// Puts references in the terms that all systems share: the master id, and nothing of the system's own.
-    fn globalise(&self, mut document: Value, entity: &Entity) -> Value {
-        for field in references::fields(entity) {
-            let master_id = references::member(&document, field.name, "master_id").and_then(|id| id.parse().ok());
-            if let Some(master_id) = master_id {
-                let survivor = self.survivor(master_id).to_string();
-                references::replace(&mut document, field.name, &[("master_id", &survivor)]);
-            }
-        }
-        document
-    }
-
-    /// The customer whose story a document belongs to.
-    fn root(&self, master_id: MasterId, document: &Value) -> MasterId {
-        let customer = references::member(document, "customer", "master_id").and_then(|id| id.parse().ok());
-        customer.map_or(master_id, |customer| self.root_of(customer))
-    }
 }
 
-/// A source row, read.
-struct Parsed {
-    document: Value,
-    covers: Arc<[String]>,
-    asserted: Asserted,
-}
-
-impl Parsed {
-    fn view<'a>(&'a self, row: &'a SourceRow) -> SourceView<'a> {
-        SourceView {
-            system: &row.local.system,
-            stream: &row.stream,
-            key: &row.local.key,
-            document: &self.document,
-            covers: &self.covers,
-            asserted: &self.asserted,
-        }
-    }
-}
-
-fn source_row(one: &Prepared, master_id: MasterId, document: &Value, asserted: &Asserted) -> SourceRow {
+/// What a stream shows of a record now.
+fn show(one: &Prepared, master_id: MasterId, document: Value, asserted: Asserted) -> Shown {
     let observation = &one.observation;
-    SourceRow {
+    let row = SourceRow {
         local: one.local.clone(),
         stream: observation.stream.stream.clone(),
         master_id,
         document: document.to_string().into_boxed_str(),
         mapping: observation.mapping.clone(),
-        asserted: serde_json::to_string(asserted).unwrap_or_default().into_boxed_str(),
+        asserted: serde_json::to_string(&asserted).unwrap_or_default().into_boxed_str(),
         residue: observation.residue.clone().map(String::into_boxed_str),
         position: observation.position,
         observed_at: observation.at,
         removed: false,
-    }
+    };
+    let match_keys = match observation.entity {
+        Entity::Customer => one.match_keys.clone(),
+        _ => Vec::new(),
+    };
+    Shown { row, document, asserted, match_keys, changed: true }
 }

@@ -1,11 +1,10 @@
 //! What an observation refers to: its own record, the documents that it names, the keys that it may be matched by.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use canonical::entity::Entity;
 use serde_json::Value;
-use store::{LocalKey, SourceRow};
+use store::LocalKey;
 
 use crate::observation::Observation;
 use crate::references;
@@ -73,14 +72,4 @@ fn links(document: &Value, entity: &Entity, own: &Arc<str>) -> Vec<Link> {
         Some(Link { field: field.name, to: LocalKey { system, entity: field.entity.clone(), key } })
     };
     references::fields(entity).iter().filter_map(link).collect()
-}
-
-/// The match keys that a customer has by its sources. Other documents are matched when they are created only.
-pub(super) fn customer_keys(tenant: &str, sources: &[SourceRow]) -> BTreeSet<String> {
-    let live = sources.iter().filter(|source| !source.removed && source.local.entity == Entity::Customer);
-    let keys = live.flat_map(|source| {
-        let document = serde_json::from_str(&source.document).unwrap_or(Value::Null);
-        match_keys(tenant, &Entity::Customer, &document, 0)
-    });
-    keys.collect()
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bus::Delivered;
 use canonical::entity::Entity;
 use jiff::Timestamp;
-use master::MasterId;
+use master::{Asserted, MasterId};
+use serde_json::Value;
 use store::{
     CrosswalkRow, JournalEntry, JournalKind, LocalKey, MasterRow, MatchKeysWrite, NewParked, OutboxWrite, ParkedStage,
     Position, RecordOutcome, Resolution, Resolved, SourceRow, StoreError, WaitingRow,
@@ -20,12 +21,40 @@ use crate::reading;
 /// A record of one stream.
 pub(super) type SourceKey = (LocalKey, Arc<str>);
 
+/// A source row, read.
+pub(super) struct Shown {
+    pub row: SourceRow,
+    /// In normal form.
+    pub document: Value,
+    pub asserted: Asserted,
+    /// The keys by which a customer is found; other documents get theirs when they are created.
+    pub match_keys: Vec<String>,
+    pub changed: bool,
+}
+
+impl Shown {
+    /// `None` for a row that this version cannot read: it asserts nothing.
+    fn read(tenant: &str, row: SourceRow) -> Option<Self> {
+        let document = serde_json::from_str(&row.document).ok()?;
+        let asserted = serde_json::from_str(&row.asserted).ok()?;
+        let match_keys = match row.local.entity {
+            Entity::Customer => links::match_keys(tenant, &Entity::Customer, &document, 0),
+            _ => Vec::new(),
+        };
+        Some(Shown { row, document, asserted, match_keys, changed: false })
+    }
+
+    pub fn is(&self, key: &SourceKey) -> bool {
+        self.row.local == key.0 && self.row.stream == key.1
+    }
+}
+
 /// A master with its sources, as they are after the observations so far.
 #[derive(Default)]
 pub(super) struct Known {
     /// `None` until its first version is made.
     pub row: Option<MasterRow>,
-    pub sources: Vec<SourceRow>,
+    pub sources: Vec<Shown>,
     /// The match keys that the store has, and those that it must have.
     pub keys_stored: BTreeSet<String>,
     pub keys: BTreeSet<String>,
@@ -45,7 +74,6 @@ pub(super) struct Working<'c> {
     pub context: &'c Context,
     pub tenant: Arc<str>,
     resolution: Box<dyn Resolution>,
-    sources: HashMap<SourceKey, Option<SourceRow>>,
     crosswalk: HashMap<LocalKey, Option<CrosswalkRow>>,
     matches: HashMap<String, Vec<MasterId>>,
     masters: HashMap<MasterId, Known>,
@@ -53,7 +81,6 @@ pub(super) struct Working<'c> {
     waiting: HashMap<LocalKey, HashSet<(SourceKey, Position)>>,
     blocked: HashSet<(Arc<str>, String)>,
     numbers: Numbers,
-    changed_sources: BTreeSet<SourceKey>,
     changed_crosswalk: BTreeSet<LocalKey>,
     pub writes: Resolved,
     released: Vec<Observation>,
@@ -67,7 +94,6 @@ impl<'c> Working<'c> {
             context,
             tenant: tenant.clone(),
             resolution: context.store.begin_resolve(tenant).await?,
-            sources: HashMap::new(),
             crosswalk: HashMap::new(),
             matches: HashMap::new(),
             masters: HashMap::new(),
@@ -75,7 +101,6 @@ impl<'c> Working<'c> {
             waiting: HashMap::new(),
             blocked: HashSet::new(),
             numbers: Numbers::default(),
-            changed_sources: BTreeSet::new(),
             changed_crosswalk: BTreeSet::new(),
             writes: Resolved::default(),
             released: Vec::new(),
@@ -84,14 +109,7 @@ impl<'c> Working<'c> {
     }
 
     /// Takes observations in, in order; returns those that they released.
-    pub async fn take(
-        &mut self,
-        observations: Vec<Observation>,
-        from_flight: bool,
-    ) -> Result<Vec<Observation>, StoreError> {
-        let tenant = self.tenant.clone();
-        let prepare = |observation| links::prepare(&tenant, observation, from_flight);
-        let mut prepared: Vec<_> = observations.into_iter().map(prepare).collect();
+    pub async fn take(&mut self, mut prepared: Vec<links::Prepared>) -> Result<Vec<Observation>, StoreError> {
         self.read(&prepared).await?;
         for one in &mut prepared {
             self.decide(one).await?;
@@ -101,12 +119,6 @@ impl<'c> Working<'c> {
 
     /// Reads everything that these observations may touch, in a handful of calls.
     async fn read(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        let new = |key: &SourceKey, known: &HashMap<SourceKey, _>| !known.contains_key(key);
-        let source_keys =
-            unique(prepared.iter().map(links::Prepared::source_key).filter(|key| new(key, &self.sources)));
-        for (key, row) in source_keys.iter().zip(self.resolution.sources(&source_keys).await?) {
-            self.sources.insert(key.clone(), row);
-        }
         let local_keys = prepared
             .iter()
             .flat_map(|one| one.references.iter().map(|link| link.to.clone()).chain([one.local.clone()]));
@@ -146,7 +158,9 @@ impl<'c> Working<'c> {
             let mut survivors = Vec::new();
             for ((id, row), sources) in ids.iter().zip(rows).zip(sources) {
                 survivors.extend(row.as_ref().and_then(|row| row.redirect));
-                let keys = links::customer_keys(&self.tenant, &sources);
+                let sources: Vec<Shown> =
+                    sources.into_iter().filter_map(|row| Shown::read(&self.tenant, row)).collect();
+                let keys = match_keys(&sources);
                 let (keys_stored, row_changed) = (keys.clone(), false);
                 self.masters.insert(*id, Known { row, sources, keys_stored, keys, row_changed });
             }
@@ -157,7 +171,7 @@ impl<'c> Working<'c> {
 
     async fn read_covers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
         let of_sources =
-            self.masters.values().flat_map(|known| known.sources.iter().map(|source| source.mapping.clone()));
+            self.masters.values().flat_map(|known| known.sources.iter().map(|source| source.row.mapping.clone()));
         let versions = of_sources.chain(prepared.iter().map(|one| one.observation.mapping.clone()));
         for version in unique(versions.filter(|version| !self.covers.contains_key(version))) {
             let covers =
@@ -209,8 +223,11 @@ impl<'c> Working<'c> {
         version
     }
 
-    pub fn source(&self, key: &SourceKey) -> Option<&SourceRow> {
-        self.sources.get(key).and_then(Option::as_ref)
+    /// What a stream shows of a record, as it is after the observations so far.
+    pub fn shown(&self, key: &SourceKey) -> Option<&Shown> {
+        let master_id = self.crosswalk(&key.0)?.master_id;
+        let of = |id: MasterId| self.masters.get(&id)?.sources.iter().find(|shown| shown.is(key));
+        of(master_id).or_else(|| of(self.survivor(master_id)))
     }
 
     pub fn crosswalk(&self, key: &LocalKey) -> Option<&CrosswalkRow> {
@@ -256,16 +273,30 @@ impl<'c> Working<'c> {
         self.blocked.contains(&one.partition_key())
     }
 
-    /// Replaces a source row, in the working set and in what is written.
-    pub fn put_source(&mut self, row: SourceRow) {
-        let key = (row.local.clone(), row.stream.clone());
-        let known = self.known(row.master_id);
-        match known.sources.iter_mut().find(|source| source.local == row.local && source.stream == row.stream) {
-            Some(source) => *source = row.clone(),
-            None => known.sources.push(row.clone()),
+    /// What all streams show of a master.
+    pub fn sources_of(&self, id: MasterId) -> &[Shown] {
+        self.masters.get(&id).map_or(&[], |known| &known.sources)
+    }
+
+    /// Notes that a stream no longer shows a record.
+    pub fn mark_removed(&mut self, id: MasterId, one: &links::Prepared) {
+        let key = one.source_key();
+        if let Some(shown) = self.known(id).sources.iter_mut().find(|shown| shown.is(&key)) {
+            shown.row.removed = true;
+            shown.row.position = one.observation.position;
+            shown.row.observed_at = one.observation.at;
+            shown.changed = true;
         }
-        self.sources.insert(key.clone(), Some(row));
-        self.changed_sources.insert(key);
+    }
+
+    /// Replaces what a stream shows of a record.
+    pub fn put_source(&mut self, shown: Shown) {
+        let key = (shown.row.local.clone(), shown.row.stream.clone());
+        let sources = &mut self.known(shown.row.master_id).sources;
+        match sources.iter_mut().find(|other| other.is(&key)) {
+            Some(other) => *other = shown,
+            None => sources.push(shown),
+        }
     }
 
     /// Replaces a crosswalk row, and releases what waited for it if it is new.
@@ -292,9 +323,11 @@ impl<'c> Working<'c> {
 
     /// Keeps the match keys of a customer in step with its sources.
     pub fn refresh_customer_keys(&mut self, id: MasterId) {
-        let tenant = self.tenant.clone();
         let known = self.known(id);
-        let (keys, before) = (links::customer_keys(&tenant, &known.sources), known.keys.clone());
+        let (keys, before) = (match_keys(&known.sources), known.keys.clone());
+        if keys == before {
+            return;
+        }
         for gone in before.difference(&keys) {
             self.remove_key(id, gone);
         }
@@ -330,9 +363,10 @@ impl<'c> Working<'c> {
                 self.writes.released.push(row.number);
             }
         }
-        let (here, others) = std::mem::take(&mut self.writes.waiting).into_iter().partition(|row| row.needs == *key);
+        let (here, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.writes.waiting).into_iter().partition(|row| row.needs == *key);
         self.writes.waiting = others;
-        for row in Vec::<WaitingRow>::from(here) {
+        for row in here {
             self.take_up(&row);
         }
         Ok(())
@@ -449,8 +483,7 @@ impl<'c> Working<'c> {
 
     /// Writes everything and commits.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        let (sources, crosswalk) = (&mut self.sources, &mut self.crosswalk);
-        self.writes.sources.extend(self.changed_sources.iter().filter_map(|key| sources.remove(key).flatten()));
+        let crosswalk = &mut self.crosswalk;
         self.writes.crosswalk.extend(self.changed_crosswalk.iter().filter_map(|key| crosswalk.remove(key).flatten()));
         let changed: BTreeMap<MasterId, Known> = self.masters.into_iter().collect();
         for (master_id, known) in changed {
@@ -460,6 +493,7 @@ impl<'c> Working<'c> {
                 self.writes.match_keys.push(MatchKeysWrite { master_id, add, remove });
             }
             self.writes.masters.extend(known.row.filter(|_| known.row_changed));
+            self.writes.sources.extend(known.sources.into_iter().filter(|shown| shown.changed).map(|shown| shown.row));
         }
         self.resolution.commit(self.writes).await
     }
@@ -467,6 +501,11 @@ impl<'c> Working<'c> {
 
 fn unique<T: Ord + Clone>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     items.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The match keys that a customer has by what its live sources show.
+fn match_keys(sources: &[Shown]) -> BTreeSet<String> {
+    sources.iter().filter(|shown| !shown.row.removed).flat_map(|shown| shown.match_keys.iter().cloned()).collect()
 }
 
 /// A message that no hub published, set aside.

@@ -10,7 +10,8 @@ use super::line::{Extent, LINE_OPTIONS, Line};
 use super::options::{Located, Options, Word};
 use crate::place::Place;
 use crate::program::{
-    Choice, Chosen, Direction, Each, EachAt, Kind, Leaf, List, Member, Node, Object, Sign, Source, Values, ValuesSource,
+    Choice, Chosen, Direction, Each, EachAt, Kind, Leaf, List, Member, Node, Object, Sign, Source, Values,
+    ValuesSource, node_leaves,
 };
 use crate::verbs::Verb;
 
@@ -89,7 +90,8 @@ impl Compiler<'_> {
             Shape::Group(fields) => self.short_group(words, options, fields, path, span).map(Node::Object),
             Shape::List { item: Shape::Group(_), selector } => {
                 let example = selector.map_or("[each.…]".to_owned(), |selector| format!("{path}.{selector}"));
-                let message = format!("\"{path}\" is a list; name one of its items by its {example}, or use [each.{path}]");
+                let message =
+                    format!("\"{path}\" is a list; name one of its items by its {example}, or use [each.{path}]");
                 self.reporter.error(span, message);
                 None
             }
@@ -322,6 +324,8 @@ impl Compiler<'_> {
                 return None;
             }
         };
+        let direction = self.only(&mut options);
+        let outer_direction = std::mem::replace(&mut self.direction, direction);
         let outer = std::mem::replace(&mut self.in_each, true);
         let base = self.base.take();
         let fields = options.table("fields", &mut self.reporter);
@@ -329,13 +333,20 @@ impl Compiler<'_> {
         if let Some((inner, _)) = options.table("each", &mut self.reporter) {
             self.each_tables(&mut object, inner, item, path);
         }
+        self.direction = outer_direction;
         self.in_each = outer;
         self.base = base;
         options.finish("a repeating group", &[], &mut self.reporter);
         if object.members.is_empty() {
-            self.reporter.error(span, format!("the repeating group \"{path}\" has no fields; add [each.{path}.fields]"));
+            self.reporter
+                .error(span, format!("the repeating group \"{path}\" has no fields; add [each.{path}.fields]"));
         }
-        Some(Each { at, key, node: Node::Object(object) })
+        let node = Node::Object(object);
+        let mut writes = false;
+        node_leaves(&node, &mut |leaf| {
+            writes |= leaf.direction.writes() && !matches!(leaf.source, Source::Selector(_))
+        });
+        Some(Each { at, key, node, writes })
     }
 }
 

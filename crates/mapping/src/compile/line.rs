@@ -10,7 +10,7 @@ use super::Compiler;
 use super::options::{Located, Options, Word, words};
 use super::styles;
 use crate::place::{Path, Place};
-use crate::program::{CurrencyAttribute, DebitCredit, Direction, Kind, Leaf, Part, Sign, Signed, Source};
+use crate::program::{CurrencyAttribute, DebitCredit, Kind, Leaf, Part, Sign, Signed, Source};
 use crate::verbs::Verb;
 use crate::verbs::number::NumberStyle;
 
@@ -19,10 +19,47 @@ const LINE_MARKS: [&str; 4] = ["at", "debit", "credit", "value"];
 
 /// Every option of a line, so that one that does not go with the others is told apart from an unknown one.
 pub(crate) const LINE_OPTIONS: [&str; 41] = [
-    "at", "value", "only", "by_record", "as", "table", "unknown", "default", "blank", "required", "optional", "text", "join",
-    "split", "part", "rest", "decimal", "group", "write_groups", "decimals", "implied_decimals", "negative",
-    "currency", "currency_at", "currency_attribute", "currency_field", "debit", "credit", "positive", "sign_at",
-    "minus", "plus", "direction", "format", "zone", "true", "false", "country", "ignore_case", "number", "system",
+    "at",
+    "value",
+    "only",
+    "by_record",
+    "as",
+    "table",
+    "unknown",
+    "default",
+    "blank",
+    "required",
+    "optional",
+    "text",
+    "join",
+    "split",
+    "part",
+    "rest",
+    "decimal",
+    "group",
+    "write_groups",
+    "decimals",
+    "implied_decimals",
+    "negative",
+    "currency",
+    "currency_at",
+    "currency_attribute",
+    "currency_field",
+    "debit",
+    "credit",
+    "positive",
+    "sign_at",
+    "minus",
+    "plus",
+    "direction",
+    "format",
+    "zone",
+    "true",
+    "false",
+    "country",
+    "ignore_case",
+    "number",
+    "system",
 ];
 
 /// How many values a line gives.
@@ -49,9 +86,8 @@ impl<'t> Line<'t> {
         match value.get_ref() {
             DeValue::Table(table) => {
                 let has_value_field = group.field("value").is_some();
-                let is_line = LINE_MARKS
-                    .iter()
-                    .any(|mark| table.contains_key(*mark) && !(has_value_field && *mark == "value"));
+                let is_line =
+                    LINE_MARKS.iter().any(|mark| table.contains_key(*mark) && !(has_value_field && *mark == "value"));
                 let is_group = matches!(group, Shape::Group(_) | Shape::Money | Shape::List { .. } | Shape::Any);
                 (is_line || !is_group).then(|| Line::Options(Options::new(table, value.span())))
             }
@@ -77,7 +113,13 @@ impl<'t> Line<'t> {
 
 impl Compiler<'_> {
     /// Compiles a line of a scalar field. `words` are its places when the line consists of nothing else.
-    pub(crate) fn leaf(&mut self, words: Vec<Word>, mut options: Options<'_>, shape: Shape, path: &str) -> Option<Leaf> {
+    pub(crate) fn leaf(
+        &mut self,
+        words: Vec<Word>,
+        mut options: Options<'_>,
+        shape: Shape,
+        path: &str,
+    ) -> Option<Leaf> {
         let mut leaf = self.open_leaf(words, &mut options, shape, path, Extent::One)?;
         if matches!(leaf.verb, Verb::Number(_)) {
             self.amount_options(&mut options, &mut leaf);
@@ -103,8 +145,7 @@ impl Compiler<'_> {
             Shape::Code { values, open: false } => Some(values),
             _ => None,
         };
-        let directions = [("read", Direction::Read), ("write", Direction::Write)];
-        let direction = options.choice("only", &directions, &mut self.reporter).unwrap_or(Direction::Both);
+        let direction = self.only(options);
         let by_record = options.flag("by_record", &mut self.reporter);
         let source = self.source(&at, options, &verb, extent)?;
         if by_record && (!matches!(source, Source::First(_)) || source.places().len() != self.records) {
@@ -162,20 +203,15 @@ impl Compiler<'_> {
     /// The attribute of a written amount, and the field that holds its currency.
     pub(crate) fn currency_attribute(&mut self, options: &mut Options<'_>, field: &str) -> Option<CurrencyAttribute> {
         let attribute = options.text("currency_attribute", &mut self.reporter);
-        let field = options.text("currency_field", &mut self.reporter).map_or_else(|| field.into(), |word| word.text.into());
+        let field =
+            options.text("currency_field", &mut self.reporter).map_or_else(|| field.into(), |word| word.text.into());
         let attribute = attribute?;
         let word = Word { text: format!("@{}", attribute.text), span: attribute.span };
         let path: Path = self.path(&word)?;
         Some(CurrencyAttribute { path, field })
     }
 
-    fn source(
-        &mut self,
-        at: &[Word],
-        options: &mut Options<'_>,
-        verb: &Verb,
-        extent: Extent,
-    ) -> Option<Source> {
+    fn source(&mut self, at: &[Word], options: &mut Options<'_>, verb: &Verb, extent: Extent) -> Option<Source> {
         if let Some(constant) = options.text("value", &mut self.reporter) {
             let place = at.first().and_then(|word| self.place(word));
             return Some(Source::Constant(constant.text.into(), place));

@@ -108,7 +108,11 @@ impl<'t> Options<'t> {
     }
 
     /// A table inside.
-    pub(crate) fn table(&mut self, name: &'static str, reporter: &mut Reporter<'_>) -> Option<(&'t DeTable<'t>, Range<usize>)> {
+    pub(crate) fn table(
+        &mut self,
+        name: &'static str,
+        reporter: &mut Reporter<'_>,
+    ) -> Option<(&'t DeTable<'t>, Range<usize>)> {
         let value = self.take(name)?;
         match value.get_ref() {
             DeValue::Table(table) => Some((table, value.span())),

@@ -105,11 +105,8 @@ fn by_name(name: &str, options: &mut Options<'_>, compiler: &mut Compiler<'_>) -
 
 fn number(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> NumberStyle {
     let reporter = &mut compiler.reporter;
-    let negatives = [
-        ("leading", Negative::Leading),
-        ("trailing", Negative::Trailing),
-        ("parentheses", Negative::Parentheses),
-    ];
+    let negatives =
+        [("leading", Negative::Leading), ("trailing", Negative::Trailing), ("parentheses", Negative::Parentheses)];
     let style = NumberStyle {
         decimal: options.character("decimal", reporter).unwrap_or('.'),
         group: options.character("group", reporter),
@@ -141,7 +138,8 @@ fn date(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> DateStyle {
 fn timestamp(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> Option<TimestampStyle> {
     let words = options.texts("format", &mut compiler.reporter);
     let span = options.span.clone();
-    let mut style = TimestampStyle { formats: words.into_iter().map(|word| word.text.into()).collect(), ..Default::default() };
+    let mut style =
+        TimestampStyle { formats: words.into_iter().map(|word| word.text.into()).collect(), ..Default::default() };
     if let Some(zone) = options.text("zone", &mut compiler.reporter) {
         match TimestampStyle::zone(&zone.text) {
             Some(found) => style.zone = found,

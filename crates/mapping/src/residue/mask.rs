@@ -99,7 +99,10 @@ impl Mask {
         if step.alone && fitting.len() != 1 {
             return false;
         }
-        let wanted = fitting.into_iter().enumerate().filter(|(index, _)| step.position.is_none_or(|position| position == *index));
+        let wanted = fitting
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| step.position.is_none_or(|position| position == *index));
         for (_, (address, child)) in wanted {
             let Some(mask) = self.at(&address) else { continue };
             if mask.mark(context, child, rest, attribute, state) {
@@ -153,7 +156,10 @@ impl Mask {
         if step.alone && fitting.len() != 1 {
             return;
         }
-        let wanted = fitting.into_iter().enumerate().filter(|(index, _)| step.position.is_none_or(|position| position == *index));
+        let wanted = fitting
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| step.position.is_none_or(|position| position == *index));
         for (_, (address, child)) in wanted {
             let Some(mask) = self.at(&address) else { continue };
             mask.every(context, child, rest, visit);
@@ -170,7 +176,11 @@ impl Mask {
             }
             Cursor::Json(Value::Object(members)) => {
                 let name = step.names.first().map_or("", |slot| context.program.names.local(*slot));
-                let Some((index, member)) = members.iter().enumerate().find(|(_, (key, _))| *key == name).map(|(index, (_, value))| (index, value))
+                let Some((index, member)) = members
+                    .iter()
+                    .enumerate()
+                    .find(|(_, (key, _))| *key == name)
+                    .map(|(index, (_, value))| (index, value))
                 else {
                     return Vec::new();
                 };

@@ -164,7 +164,11 @@ fn values_that_the_types_refuse_are_all_told() {
     let told: Vec<(&str, &str)> = errors.iter().map(|error| (&*error.field, error.code)).collect();
     assert_eq!(
         told,
-        [("currency", "mapping.kind"), ("addresses.main.country", "mapping.kind"), ("payment_terms.days", "mapping.unfit")]
+        [
+            ("currency", "mapping.kind"),
+            ("addresses.main.country", "mapping.kind"),
+            ("payment_terms.days", "mapping.unfit")
+        ]
     );
     let shown = messages(&errors).join("\n");
     assert!(!shown.contains("euro") && !shown.contains("France") && !shown.contains("999"), "{shown}");
@@ -176,9 +180,13 @@ fn a_missing_column_is_told_with_the_nearest() {
     let errors = mapping(ERP).reader().read(&rows(&ROW.replace("CT_Intitule", "CT_Intitulé"))).unwrap_err();
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].code, "mapping.missing-column");
-    assert!(errors[0].to_string().contains("legal_name (column \"CT_Intitule\", missing): the table has no such column; the nearest are \"CT_Intitulé\""));
+    assert!(errors[0].to_string().contains(
+        "legal_name (column \"CT_Intitule\", missing): the table has no such column; the nearest are \"CT_Intitulé\""
+    ));
     // One of two alternatives is enough, and identifiers.vat is optional.
-    assert!(mapping(ERP).reader().read(&rows(&ROW.replace(";TELEPHONE;", ";T2;").replace("TEL;", "TELEPHONE;"))).is_ok());
+    assert!(
+        mapping(ERP).reader().read(&rows(&ROW.replace(";TELEPHONE;", ";T2;").replace("TEL;", "TELEPHONE;"))).is_ok()
+    );
 }
 
 #[test]
@@ -287,7 +295,8 @@ statement.entry               = { at = "POS", as = "integer" }
 reversal                      = { at = "EXT", as = "boolean", true = "X", false = "" }
 "#;
 
-const MOVEMENT: &str = "COMPTE;REF;MONTANT;DEV;DATE;TIERS;L1;L2;POS;EXT\nFR76|1;R\\9;1.234,50-;EUR;02/01/24;Martin / Lyon;FACT 1;;007;X";
+const MOVEMENT: &str =
+    "COMPTE;REF;MONTANT;DEV;DATE;TIERS;L1;L2;POS;EXT\nFR76|1;R\\9;1.234,50-;EUR;02/01/24;Martin / Lyon;FACT 1;;007;X";
 
 #[test]
 fn signs_parts_and_lists_of_columns_are_read() {
@@ -332,7 +341,11 @@ fn declared_entities_have_any_field() {
     let text = "entity = \"stock-item\"\nformat = \"csv\"\nkey = \"REF\"\n[fields]\nname = \"NOM\"\nstock.quantity = { at = \"QTE\", as = \"decimal\" }\nstock.minimum = { at = \"MIN\", as = \"integer\" }\nactive = { at = \"A\", as = \"boolean\" }\ntags = { at = \"TAGS\", split = \",\" }\n";
     let stock = mapping(text);
     let body = rows("REF;NOM;QTE;MIN;A;TAGS\nr1;Vis;10.50;3;1;a, b");
-    let expected = json!({"name": "Vis", "stock": {"quantity": "10.50", "minimum": 3}, "active": true, "tags": ["a", "b"]});
+    let expected =
+        json!({"name": "Vis", "stock": {"quantity": "10.50", "minimum": 3}, "active": true, "tags": ["a", "b"]});
     assert_eq!(read(&stock, &body), expected);
-    assert_eq!(csv_of(&stock.write(&expected, Some("r1"), None).unwrap()), "REF;NOM;QTE;MIN;A;TAGS\nr1;Vis;10.50;3;true;a,b");
+    assert_eq!(
+        csv_of(&stock.write(&expected, Some("r1"), None).unwrap()),
+        "REF;NOM;QTE;MIN;A;TAGS\nr1;Vis;10.50;3;true;a,b"
+    );
 }

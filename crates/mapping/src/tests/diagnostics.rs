@@ -49,7 +49,10 @@ t.toml:10:25: unknown option "tabel" of a line with as = "text"; did you mean "t
 
 #[test]
 fn toml_errors_have_places() {
-    check("entity = \"customer\"\nformat = csv\n", "t.toml:2:10: string values must be quoted, expected literal string");
+    check(
+        "entity = \"customer\"\nformat = csv\n",
+        "t.toml:2:10: string values must be quoted, expected literal string",
+    );
 }
 
 #[test]
@@ -97,7 +100,10 @@ fn values_in_the_file_are_held_against_the_field() {
         "kind = { at = \"K\", table = { \"S\" = \"compny\" } }",
         "t.toml:5:28: the table gives \"compny\", which is none of: company, person",
     );
-    check_line("legal_name = { at = \"N\", table = \"countries\" }", "t.toml:5:34: there is no table \"countries\"; did you mean \"countries-fr\"?");
+    check_line(
+        "legal_name = { at = \"N\", table = \"countries\" }",
+        "t.toml:5:34: there is no table \"countries\"; did you mean \"countries-fr\"?",
+    );
     check_line(
         "addresses.main.country = { at = \"P\", table = \"countries-f\" }",
         "t.toml:5:46: there is no table \"countries-f\"; did you mean \"countries-fr\"?",
@@ -133,7 +139,9 @@ t.toml:11:8: a repeating group is a table with at = "…" and fields
 fn paths_are_checked() {
     let head = "entity = \"invoice\"\nformat = \"xml\"\nrecord = \"/u:Invoice\"\nkey = \"u:ID\"\n[namespaces]\nu = \"urn:u\"\n[fields]\n";
     check(
-        &format!("{head}number = \"v:ID\"\nseller.name = \"u:A[u:B='x'\"\nbuyer.name = \"u:A/\"\ndue_date = \"u:A[$currency='x']\"\nnote = \"u:A\"\nvat_currency = \"u:T[@c=$curency]\"\n"),
+        &format!(
+            "{head}number = \"v:ID\"\nseller.name = \"u:A[u:B='x'\"\nbuyer.name = \"u:A/\"\ndue_date = \"u:A[$currency='x']\"\nnote = \"u:A\"\nvat_currency = \"u:T[@c=$curency]\"\n"
+        ),
         r#"
 t.toml:8:10: the prefix "v" stands for no namespace; add it below [namespaces]; did you mean "u"?
 t.toml:9:15: "u:A[u:B='x'" is no path: a ] is missing

@@ -71,10 +71,7 @@ fn an_object_is_read() {
     let reading = crm.reader().read_with_unmapped(&Body::Json(contact())).unwrap();
     assert_eq!(reading.key, "42");
     assert_eq!(reading.document.to_json(), document());
-    assert_eq!(
-        reading.unmapped,
-        ["addresses.verified", "company.owner", "emails.address", "emails.type", "updated"]
-    );
+    assert_eq!(reading.unmapped, ["addresses.verified", "company.owner", "emails.address", "emails.type", "updated"]);
     assert_eq!(crm.stream_needs().record_paths, ["data.items"]);
 }
 
@@ -87,7 +84,8 @@ fn writing_what_was_read_changes_nothing() {
 #[test]
 fn changes_keep_what_is_not_mapped() {
     let mut changed = document();
-    changed["addresses"] = json!([{"use": "billing", "line1": "3 rue D", "city": "Paris"}, {"use": "main", "city": "Lyon"}]);
+    changed["addresses"] =
+        json!([{"use": "billing", "line1": "3 rue D", "city": "Paris"}, {"use": "main", "city": "Lyon"}]);
     changed["emails"] = json!([]);
     changed["phones"] = json!([{"use": "mobile", "value": "+33600000000"}]);
     changed["credit_limit"]["amount"] = json!("99.90");

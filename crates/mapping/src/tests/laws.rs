@@ -29,7 +29,9 @@ fn date() -> impl Strategy<Value = String> {
 
 /// An object of the members that are there.
 fn object(members: Vec<(&str, Option<Value>)>) -> Value {
-    Value::Object(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>())
+    Value::Object(
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>(),
+    )
 }
 
 fn words(strategy: impl Strategy<Value = String>) -> impl Strategy<Value = Option<Value>> {
@@ -89,7 +91,8 @@ fn customer() -> impl Strategy<Value = Value> {
 }
 
 fn line() -> impl Strategy<Value = Value> {
-    let charge = (words(decimal()), words(text())).prop_map(|(amount, reason)| object(vec![("amount", amount), ("reason", reason)]));
+    let charge = (words(decimal()), words(text()))
+        .prop_map(|(amount, reason)| object(vec![("amount", amount), ("reason", reason)]));
     (words("[0-9]{1,2}"), words(decimal()), words(decimal()), words(text()), vec(charge, 0..2)).prop_map(
         |(id, quantity, net_amount, name, charges)| {
             object(vec![
@@ -105,22 +108,24 @@ fn line() -> impl Strategy<Value = Value> {
 
 fn invoice() -> impl Strategy<Value = Value> {
     let note = words(text()).prop_map(|text| object(vec![("text", text)]));
-    let vat = (words(decimal()), words(decimal()), one_of(&["S", "Z"]))
-        .prop_map(|(taxable, tax, category)| object(vec![("taxable_amount", taxable), ("tax_amount", tax), ("category", category)]));
+    let vat = (words(decimal()), words(decimal()), one_of(&["S", "Z"])).prop_map(|(taxable, tax, category)| {
+        object(vec![("taxable_amount", taxable), ("tax_amount", tax), ("category", category)])
+    });
     let head = (words(text()), words(date()), one_of(&["380", "381"]), words(date()), words(text()));
-    let totals = (decimal(), words(decimal()), words(decimal()));
+    let totals = (decimal(), words(decimal()), words(decimal()), proptest::sample::select(&["EUR", "SEK", "NOK"][..]));
     (head, totals, vec(note, 0..3), vec(vat, 0..3), vec(line(), 0..4), words(text())).prop_map(
         |(head, totals, notes, vat, lines, seller)| {
             let (number, issue_date, type_code, due_date, customer) = head;
-            let (vat_amount, other_vat, due) = totals;
+            let (vat_amount, other_vat, due, currency) = totals;
+            let vat_currency = if currency == "SEK" { "EUR" } else { "SEK" };
             object(vec![
                 ("number", number),
                 ("issue_date", issue_date),
                 ("type_code", type_code),
                 ("due_date", due_date),
                 ("customer", customer.map(|key| json!({"key": key}))),
-                ("currency", Some("EUR".into())),
-                ("vat_currency", other_vat.as_ref().map(|_| "SEK".into())),
+                ("currency", Some(currency.into())),
+                ("vat_currency", other_vat.as_ref().map(|_| vat_currency.into())),
                 ("notes", Some(notes.into())),
                 ("seller", Some(object(vec![("name", seller)]))),
                 ("vat_breakdown", Some(vat.into())),

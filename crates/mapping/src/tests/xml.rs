@@ -126,7 +126,8 @@ fn changed_fields_change_their_elements_only() {
     let first_line = expected.find("<InvoiceLine><ID>1").unwrap()..expected.find("<InvoiceLine><ID>2").unwrap();
     let mut expected = expected;
     expected.replace_range(first_line, "");
-    let expected = expected.replace("</Invoice>", "<InvoiceLine><ID>3</ID><Item><Name>Rabot</Name></Item></InvoiceLine></Invoice>");
+    let expected = expected
+        .replace("</Invoice>", "<InvoiceLine><ID>3</ID><Item><Name>Rabot</Name></Item></InvoiceLine></Invoice>");
     assert_eq!(written, expected);
 }
 
@@ -146,7 +147,10 @@ fn a_new_element_follows_the_sequence() {
          <PartyLegalEntity><RegistrationName>Vendeur SA</RegistrationName></PartyLegalEntity></Party></AccountingSupplierParty>"
     ), "{written}");
     assert!(written.contains("<AllowanceCharge><ChargeIndicator>false</ChargeIndicator><Amount currencyID=\"EUR\">2.50</Amount></AllowanceCharge>"), "{written}");
-    assert!(written.contains("<CreditNoteLine><ID>1</ID><CreditedQuantity unitCode=\"C62\">2</CreditedQuantity>"), "{written}");
+    assert!(
+        written.contains("<CreditNoteLine><ID>1</ID><CreditedQuantity unitCode=\"C62\">2</CreditedQuantity>"),
+        "{written}"
+    );
     assert_eq!(read(&body)["lines"][1]["net_amount"], json!("60.00"));
     assert_eq!(laws::read_after_write(&ubl(), &document), Ok(()));
 }
@@ -249,4 +253,30 @@ fn every_sample_is_read_and_written_back() {
         count += 1;
     }
     assert!(count > 0, "the folder of samples is empty");
+}
+
+#[test]
+fn a_total_in_an_old_currency_does_not_stay() {
+    let body = element(INVOICE);
+    let mut document = read(&body);
+    document["currency"] = json!("USD");
+    document["vat_currency"] = Value::Null;
+    document["totals"]["vat_amount_in_vat_currency"] = Value::Null;
+    let written = ubl().write(&document, Some("F-1"), Some(&body)).unwrap();
+    let text = xml_of(&written);
+    assert_eq!(text.matches("<TaxTotal>").count(), 1, "{text}");
+    assert!(text.contains("<TaxTotal><TaxAmount currencyID=\"USD\">20.00</TaxAmount><TaxSubtotal>"), "{text}");
+    assert_eq!(ubl().restrict(&read(&written)), ubl().project(&document));
+}
+
+#[test]
+fn a_table_of_lines_can_go_one_way() {
+    let text = UBL.replace("at = \"cbc:Note\"\n", "at = \"cbc:Note\"\nonly = \"read\"\n");
+    let one_way = mapping(&text);
+    assert!(one_way.covers().contains(&"notes.text".to_owned()));
+    assert!(!one_way.writes().contains(&"notes.text".to_owned()));
+    let mut document = read(&element(INVOICE));
+    document["notes"] = json!([]);
+    let body = element(INVOICE);
+    assert_eq!(one_way.write(&document, Some("F-1"), Some(&body)).unwrap(), body);
 }

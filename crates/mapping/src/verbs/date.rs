@@ -46,14 +46,16 @@ impl DateStyle {
     }
 
     fn keeps(&self, format: &str, sample: Date) -> bool {
-        written(format, sample).is_some_and(|text| self.read(Cow::Owned(text)).is_ok_and(|read| *read == *sample.to_string()))
+        written(format, sample)
+            .is_some_and(|text| self.read(Cow::Owned(text)).is_ok_and(|read| *read == *sample.to_string()))
     }
 
     /// Whether every format can be written, and what it wrote read again.
     pub(crate) fn broken_format(&self) -> Option<&str> {
-        self.formats.iter().map(|format| &**format).find(|format| {
-            written(format, DATE_SAMPLES[0]).is_none_or(|text| Date::strptime(format, &text).is_err())
-        })
+        self.formats
+            .iter()
+            .map(|format| &**format)
+            .find(|format| written(format, DATE_SAMPLES[0]).is_none_or(|text| Date::strptime(format, &text).is_err()))
     }
 }
 

@@ -80,7 +80,9 @@ fn numbers_are_written() {
 
 #[test]
 fn numbers_have_a_normal_form() {
-    for (canonical, expected) in [("1.50", "1.5"), ("1.00", "1"), ("100", "100"), ("0.0", "0"), ("-0.00", "0"), ("x", "x")] {
+    for (canonical, expected) in
+        [("1.50", "1.5"), ("1.00", "1"), ("100", "100"), ("0.0", "0"), ("-0.00", "0"), ("x", "x")]
+    {
         assert_eq!(number::normal(canonical), expected, "{canonical}");
     }
 }
@@ -106,7 +108,8 @@ fn dates_are_read_and_written() {
 
 #[test]
 fn instants_are_read_in_their_zone() {
-    let paris = TimestampStyle { formats: vec!["%d/%m/%Y %H:%M".into()], zone: TimestampStyle::zone("Europe/Paris").unwrap() };
+    let paris =
+        TimestampStyle { formats: vec!["%d/%m/%Y %H:%M".into()], zone: TimestampStyle::zone("Europe/Paris").unwrap() };
     let check = |style: &TimestampStyle, raw: &str, expected: Option<&str>| {
         assert_eq!(style.read(raw).ok().as_deref(), expected, "{raw}");
     };

@@ -36,9 +36,9 @@ impl TextVerb {
             TextVerb::Digits => keep(text, |character| character.is_ascii_digit()),
             TextVerb::Prefix(prefix) => cut(text, |text| text.strip_prefix(&**prefix)),
             TextVerb::Suffix(suffix) => cut(text, |text| text.strip_suffix(&**suffix)),
-            TextVerb::PadLeft(with, _) => {
-                cut(text, |text| Some(last_kept(text, text.trim_start_matches(*with), text.len().saturating_sub(with.len_utf8()))))
-            }
+            TextVerb::PadLeft(with, _) => cut(text, |text| {
+                Some(last_kept(text, text.trim_start_matches(*with), text.len().saturating_sub(with.len_utf8())))
+            }),
             TextVerb::PadRight(with, _) => cut(text, |text| Some(text.trim_end_matches(*with))),
             TextVerb::Replace(from, to) => replace(text, from, to),
             TextVerb::Truncate(_) => text,

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::{Slot, Writer, repeated_rows, value};
 use crate::cursor::{Cursor, json_text};
 use crate::place::Path;
-use crate::project;
 use crate::program::{Choice, Chosen, Each, EachAt, List, Node, Values, ValuesSource};
+use crate::project;
 use crate::xml::XmlNode;
 
 /// The items of a document's list.
@@ -22,9 +22,8 @@ pub(crate) fn items(value: Option<&Value>) -> &[Value] {
 pub(crate) fn choose(list: &List, chosen: &Chosen, items: &[Value], claimed: &mut [bool]) -> Option<usize> {
     let index = match (&chosen.choice, list.selector) {
         (Choice::Position(position), _) => (*position < items.len()).then_some(*position),
-        (Choice::Selector(wanted), Some(selector)) => (0..items.len()).find(|index| {
-            !claimed[*index] && items[*index].get(selector).and_then(Value::as_str) == Some(&**wanted)
-        }),
+        (Choice::Selector(wanted), Some(selector)) => (0..items.len())
+            .find(|index| !claimed[*index] && items[*index].get(selector).and_then(Value::as_str) == Some(&**wanted)),
         (Choice::Selector(_), None) => None,
     }?;
     claimed[index] = true;
@@ -55,7 +54,8 @@ fn continued(each: &Each, items: &[&Value], base: &[Option<String>]) -> Vec<Opti
     let mut taken = vec![false; base.len()];
     let find = |item: &&Value| {
         let wanted = item.get(&**key).and_then(|value| json_text(value).ok().flatten());
-        let found = (0..base.len()).find(|index| !taken[*index] && wanted.is_some() && base[*index].as_deref() == wanted.as_deref());
+        let found = (0..base.len())
+            .find(|index| !taken[*index] && wanted.is_some() && base[*index].as_deref() == wanted.as_deref());
         if let Some(index) = found {
             taken[index] = true;
         }
@@ -65,14 +65,20 @@ fn continued(each: &Each, items: &[&Value], base: &[Option<String>]) -> Vec<Opti
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn list(&mut self, list: &'a List, value: Option<&'a Value>, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
+    pub(super) fn list(
+        &mut self,
+        list: &'a List,
+        value: Option<&'a Value>,
+        base: Option<Cursor<'a>>,
+        slot: &mut Slot<'_>,
+    ) {
         let items = items(value);
         let mut claimed = vec![false; items.len()];
         for chosen in &list.chosen {
             let item = choose(list, chosen, items, &mut claimed).map(|index| &items[index]);
             self.node(&chosen.node, item, base, slot);
         }
-        if let Some(each) = &list.each {
+        if let Some(each) = list.each.as_ref().filter(|each| each.writes) {
             self.each(each, &written(list, each, items), base, slot);
         }
         if let Some(values) = &list.values {
@@ -86,7 +92,9 @@ impl<'a> Writer<'a> {
         let Some((path, list)) = repeated_rows(&self.context.program.root) else {
             return (0..rows.max(1)).map(|row| (row < rows).then_some(row)).collect();
         };
-        let Some(each) = &list.each else { return vec![None] };
+        let Some(each) = list.each.as_ref().filter(|each| each.writes) else {
+            return (0..rows.max(1)).map(|row| (row < rows).then_some(row)).collect();
+        };
         let value = path.iter().try_fold(self.document, |value, name| value.get(name));
         let items = written(list, each, items(value));
         let cursors = (0..rows).filter_map(|row| Some(Cursor::Row(base?, row)));
@@ -128,8 +136,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// The base's items, unless they were forgotten.
     fn base_items(&self, path: &Path, base: Option<Cursor<'a>>) -> Vec<Cursor<'a>> {
-        base.map(|base| self.context.every(base, path)).unwrap_or_default()
+        base.filter(|_| !path.compares_with(&self.changed))
+            .map(|base| self.context.every(base, path))
+            .unwrap_or_default()
     }
 
     fn each_element(
@@ -153,7 +164,14 @@ impl<'a> Writer<'a> {
         });
     }
 
-    fn each_json(&mut self, each: &'a Each, path: &Path, items: &[&'a Value], base: Option<Cursor<'a>>, value: &mut Value) {
+    fn each_json(
+        &mut self,
+        each: &'a Each,
+        path: &Path,
+        items: &[&'a Value],
+        base: Option<Cursor<'a>>,
+        value: &mut Value,
+    ) {
         let held = self.base_items(path, base);
         let keys: Vec<_> = held.iter().map(|cursor| self.item_key(each, *cursor)).collect();
         let sources = continued(each, items, &keys);
@@ -162,7 +180,8 @@ impl<'a> Writer<'a> {
         let mut finished = Vec::with_capacity(items.len());
         for (item, source) in items.iter().zip(&sources) {
             let old = source.and_then(|source| taken.get_mut(source)?.take());
-            let mut new = old.unwrap_or_else(|| path.steps.last().map_or(Value::Null, |step| self.json_writer().make(step)));
+            let mut new =
+                old.unwrap_or_else(|| path.steps.last().map_or(Value::Null, |step| self.json_writer().make(step)));
             let base = source.and_then(|source| held.get(source)).copied();
             self.node(&each.node, Some(item), base, &mut Slot::Json(&mut new));
             finished.push(new);
@@ -187,7 +206,8 @@ impl<'a> Writer<'a> {
         if let Some(base) = base {
             let held = values.texts(&self.context, base).into_iter();
             let held: Result<Vec<_>, _> = held.map(|text| leaf.convert_value(text)).collect();
-            let held = held.map(|held| held.into_iter().flatten().map(|text| leaf.normal(&text).into_owned()).collect::<Vec<_>>());
+            let held = held
+                .map(|held| held.into_iter().flatten().map(|text| leaf.normal(&text).into_owned()).collect::<Vec<_>>());
             if held.is_ok_and(|held| held == wanted) {
                 return;
             }
@@ -227,7 +247,8 @@ impl<'a> Writer<'a> {
                 Slot::Json(value) => {
                     let was_there = !self.json_writer().take(value, &path.steps).is_empty();
                     if was_there || !written.is_empty() {
-                        let typed = |text: String| value::typed(&values.leaf, &text).unwrap_or_else(|_| Value::from(text));
+                        let typed =
+                            |text: String| value::typed(&values.leaf, &text).unwrap_or_else(|_| Value::from(text));
                         self.json_writer().put(value, &path.steps, written.into_iter().map(typed).collect());
                     }
                 }

@@ -39,7 +39,10 @@ pub(crate) fn typed(leaf: &Leaf, written: &str) -> Result<Value, Problem> {
         "true" => Ok(Value::Bool(true)),
         "false" => Ok(Value::Bool(false)),
         _ => number(written).ok_or_else(|| {
-            Problem::new("mapping.json-number", "it is no number that JSON holds exactly; remove number = true to write text")
+            Problem::new(
+                "mapping.json-number",
+                "it is no number that JSON holds exactly; remove number = true to write text",
+            )
         }),
     }
 }
@@ -52,13 +55,16 @@ pub(crate) fn held(context: &Context<'_>, place: &Place, slot: &Slot<'_>) -> Opt
             let mut found = &**node;
             for step in &path.steps {
                 let is_named = |slot: &usize, name| context.is_attribute(*slot, name);
-                found = found.children.iter().find(|child| step.names.iter().any(|slot| is_named(slot, &child.name)))?;
+                found =
+                    found.children.iter().find(|child| step.names.iter().any(|slot| is_named(slot, &child.name)))?;
             }
             match path.attribute {
                 None => found.text.trim().to_owned(),
-                Some(slot) => {
-                    found.attributes.iter().find(|(name, _)| context.is_attribute(slot, name)).map(|(_, text)| text.clone())?
-                }
+                Some(slot) => found
+                    .attributes
+                    .iter()
+                    .find(|(name, _)| context.is_attribute(slot, name))
+                    .map(|(_, text)| text.clone())?,
             }
         }
         (place, Slot::Json(value)) => context.raw(place, Cursor::Json(value)).ok().flatten()?.trim().to_owned(),

@@ -4,9 +4,8 @@ use super::Cli;
 
 /// The help of every command, one after the other.
 fn all_help() -> String {
-    let mut text = String::from(
-        "# Commands\n\nThis page is the help of the program itself; a test keeps both equal.\n",
-    );
+    let mut text =
+        String::from("# Commands\n\nThis page is the help of the program itself; a test keeps both equal.\n");
     let mut root = Cli::command().term_width(100);
     root.build();
     add(&mut root, "passerelle", &mut text);
@@ -17,7 +16,7 @@ fn add(command: &mut clap::Command, path: &str, text: &mut String) {
     let help = command.render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     text.push_str(&format!("\n## `{path}`\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
-    for inner in command.get_subcommands_mut() {
+    for inner in command.get_subcommands_mut().filter(|inner| !inner.is_hide_set()) {
         let path = format!("{path} {}", inner.get_name());
         add(inner, &path, text);
     }
@@ -40,7 +39,7 @@ fn every_command_that_does_something_has_an_example() {
         if !command.has_subcommands() && !after.contains("passerelle ") {
             missing.push(path.to_owned());
         }
-        for inner in command.get_subcommands() {
+        for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
             walk(inner, &format!("{path} {}", inner.get_name()), missing);
         }
     }

@@ -1,17 +1,19 @@
 //! `passerelle collect`: reads the streams of a system now.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use hub::{Mode, Progress, StreamName};
-use indicatif::{ProgressBar, ProgressStyle};
-use store::Command;
+use hub::Mode;
+use jiff::Timestamp;
 use store::sqlite::SqliteStore;
+use store::{Command, OperateStore};
 
 use crate::accounting::Accounting;
 use crate::cli::Collect;
 use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
-use crate::session::{self, Session, submit};
+use crate::progress::Bar;
+use crate::session::{self, LOOK_DELAY, Session};
 
 /// Reads the streams of a system.
 ///
@@ -99,26 +101,32 @@ impl Request {
         if SqliteStore::is_hub_running(&path) { self.beside(&path).await } else { self.in_process(configuration).await }
     }
 
-    async fn beside(&self, path: &std::path::Path) -> Result<Accounting, Failure> {
+    async fn beside(&self, path: &Path) -> Result<Accounting, Failure> {
         let store = SqliteStore::open_beside(path)?;
         let before = Accounting::take(&*store).await?;
-        let command =
-            Command::Collect { system: self.system.clone(), stream: self.stream.clone(), again: self.again };
-        submit(&*store, &command, self.patience.max(Duration::from_secs(60))).await?;
-        // The hub works on other things too, so only this system's records are waited for.
+        let command = Command::Collect { system: self.system.clone(), stream: self.stream.clone(), again: self.again };
+        let number = store.submit(&command, Timestamp::now()).await?;
+        let mut answered = false;
         let mut last = None;
-        let mut moved = std::time::Instant::now();
+        let mut moved = Instant::now();
         loop {
-            let now = Accounting::take(&*store).await?;
-            let run = now.since(&before).of(&self.system);
-            if now.of(&self.system).in_flight() == 0 || moved.elapsed() > self.patience {
-                return Ok(run);
+            // The hub works on other things too, so only this system's records are waited for.
+            let now = Accounting::take(&*store).await?.of(&self.system);
+            match store.answer_of(number).await? {
+                Some(Err(reason)) => return Err(Failure::usage("cli.refused", reason)),
+                Some(Ok(_)) if answered && now.in_flight() == 0 => return Ok(now.since(&before)),
+                // Once more, because the sums were taken before the answer.
+                Some(Ok(_)) => answered = true,
+                None => {}
             }
-            if last.as_ref() != Some(&run) {
-                moved = std::time::Instant::now();
+            if last.as_ref() != Some(&now) {
+                moved = Instant::now();
             }
-            last = Some(run);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            if moved.elapsed() > self.patience {
+                return Err(session::no_answer(self.patience));
+            }
+            last = Some(now);
+            tokio::time::sleep(LOOK_DELAY).await;
         }
     }
 
@@ -143,31 +151,5 @@ impl Request {
             bar.finish();
         }
         session.settle(self.patience).await.map(drop)
-    }
-}
-
-/// A progress bar on standard error; nothing where that is no terminal.
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn new(name: &StreamName) -> Self {
-        let bar = ProgressBar::new(0).with_message(format!("{}/{}", name.0, name.1));
-        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:30}] {bytes}/{total_bytes} {elapsed}") {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        Bar(bar)
-    }
-
-    fn teller(&self) -> Box<dyn FnMut(Progress) + Send> {
-        let bar = self.0.clone();
-        Box::new(move |progress: Progress| {
-            bar.set_length(progress.bytes.unwrap_or_default());
-            bar.set_position(progress.bytes_done.unwrap_or_default());
-            bar.set_message(format!("{}: {} records", progress.drop_name, progress.outcomes.read));
-        })
-    }
-
-    fn finish(&self) {
-        self.0.finish_and_clear();
     }
 }

@@ -16,7 +16,8 @@ use crate::output::{self, Table};
 pub fn connectors(arguments: &Connectors) -> Result<Exit, Failure> {
     let registry = registry();
     let Some(kind) = &arguments.kind else {
-        let described: Vec<(&str, String)> = registry.kinds().map(|kind| (kind, description(&registry, kind))).collect();
+        let described: Vec<(&str, String)> =
+            registry.kinds().map(|kind| (kind, description(&registry, kind))).collect();
         if arguments.json {
             let view = described.iter().map(|(kind, description)| json!({ "kind": kind, "description": description }));
             output::json(&view.collect::<Vec<_>>());
@@ -35,7 +36,11 @@ pub fn connectors(arguments: &Connectors) -> Result<Exit, Failure> {
         let hint = hint.unwrap_or_else(|| format!("there are {}", known.join(", ")));
         return Err(Failure::usage("cli.unknown", format!("there is no connector \"{kind}\"; {hint}")));
     };
-    if arguments.json { output::json(&schema) } else { output::line(reference.trim_end()) }
+    if arguments.json {
+        output::json(&schema)
+    } else {
+        output::line(reference.trim_end())
+    }
     Ok(Exit::Done)
 }
 
@@ -43,8 +48,7 @@ pub fn connectors(arguments: &Connectors) -> Result<Exit, Failure> {
 fn description(registry: &connector::Registry, kind: &str) -> String {
     let schema = registry.schema(kind).map(schemars::Schema::to_value).unwrap_or_default();
     let text = schema.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let first = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    first
+    text.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Prints completions for a shell.

@@ -29,7 +29,10 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     if let Some(to) = to.as_ref().filter(|to| to.entity() != from.entity()) {
         let message = format!(
             "\"{}\" is a mapping for \"{}\" and \"{}\" one for \"{}\"; both must be for one entity",
-            arguments.from, from.entity(), to.name(), to.entity()
+            arguments.from,
+            from.entity(),
+            to.name(),
+            to.entity()
         );
         return Err(Failure::usage("config.unfit-mapping", message));
     }
@@ -52,8 +55,13 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     for file in &arguments.files {
         conversion.file = file.display().to_string();
         let mut records = FileReader::open(file, &from, &dialect).await?;
+        let mut is_empty = true;
         while let Some(items) = records.next().await? {
+            is_empty &= items.is_empty();
             items.iter().for_each(|item| conversion.item(item));
+        }
+        if is_empty {
+            output::note(format!("{}: there is no record in it", conversion.file));
         }
         conversion.tell_unmapped();
     }

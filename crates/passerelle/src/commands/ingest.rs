@@ -54,7 +54,8 @@ fn stream_of(configuration: &Configuration, arguments: &Ingest) -> Result<String
     match &names[..] {
         [only] => Ok(only.clone()),
         _ => {
-            let message = format!("{} has several streams; say --stream, one of {}", arguments.system, names.join(", "));
+            let message =
+                format!("{} has several streams; say --stream, one of {}", arguments.system, names.join(", "));
             Err(Failure::usage("cli.unknown", message))
         }
     }
@@ -69,7 +70,8 @@ fn pick_up(configuration: &Configuration, system: &str, stream: &str) -> Result<
 }
 
 fn not_taken(file: &Path, pick_up: &PickUp) -> Failure {
-    let patterns = pick_up.files.as_ref().map_or_else(|| "the usual ones of the connector".to_owned(), ToString::to_string);
+    let patterns =
+        pick_up.files.as_ref().map_or_else(|| "the usual ones of the connector".to_owned(), ToString::to_string);
     let message = format!(
         "{}: the stream did not take this file; its name must match `files` of the stream ({patterns}), and nothing may \
          stand before it in {}",

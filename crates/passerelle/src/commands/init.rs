@@ -27,7 +27,8 @@ pub fn init(arguments: &Init) -> Result<Exit, Failure> {
     fs::create_dir_all(directory).map_err(|error| Failure::file("cannot be made", directory, &error))?;
     let mut entries = fs::read_dir(directory).map_err(|error| Failure::file("cannot be listed", directory, &error))?;
     if entries.next().is_some() {
-        let message = format!("{} is not empty; name a new directory, so that nothing of yours is changed", directory.display());
+        let message =
+            format!("{} is not empty; name a new directory, so that nothing of yours is changed", directory.display());
         return Err(Failure::usage("init.not-empty", message));
     }
     for (name, text) in FILES {

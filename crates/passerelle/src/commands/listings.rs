@@ -32,7 +32,14 @@ pub async fn tasks(action: &TasksAction) -> Result<Exit, Failure> {
     let mut table = Table::new(&["number", "since", "system", "master", "question", "code"]);
     for task in tasks {
         let master = task.master_id.map(|id| id.to_string()).unwrap_or_default();
-        table.row([task.number.to_string(), moment(task.since), task.system.to_string(), master, task.question, task.code]);
+        table.row([
+            task.number.to_string(),
+            moment(task.since),
+            task.system.to_string(),
+            master,
+            task.question,
+            task.code,
+        ]);
     }
     table.print("no open tasks");
     Ok(Exit::Done)

@@ -60,7 +60,11 @@ fn list(arguments: &MappingList) -> Result<Exit, Failure> {
         values.push(json!({ "mapping": name, "entity": entity, "format": format, "from": from }));
         table.row([name.to_owned(), entity, format, from.to_owned()]);
     }
-    if arguments.json { output::json(&values) } else { table.print("no mappings") }
+    if arguments.json {
+        output::json(&values)
+    } else {
+        table.print("no mappings")
+    }
     Ok(Exit::Done)
 }
 
@@ -79,7 +83,13 @@ fn show(arguments: &MappingShow) -> Result<Exit, Failure> {
         }));
         return Ok(Exit::Done);
     }
-    output::line(format!("{}: {} records as {}, version {}", arguments.name, mapping.format(), mapping.entity(), mapping.version()));
+    output::line(format!(
+        "{}: {} records as {}, version {}",
+        arguments.name,
+        mapping.format(),
+        mapping.entity(),
+        mapping.version()
+    ));
     let mut table = Table::new(&["field", "reads", "writes", "lossy"]);
     let mut fields: Vec<&String> = mapping.covers().iter().chain(mapping.writes().iter()).collect();
     fields.sort();

@@ -75,6 +75,10 @@ async fn show(numbered: &Numbered) -> Result<Exit, Failure> {
 async fn tell(act: &Act, command: &Command) -> Result<Exit, Failure> {
     crate::log::install(&quiet_log());
     let answer = carry_out(&act.item.place.dir, command, act.patience.0).await?;
-    if act.item.json { output::json(&json!({ "answer": answer })) } else { output::line(answer) }
+    if act.item.json {
+        output::json(&json!({ "answer": answer }))
+    } else {
+        output::line(answer)
+    }
     Ok(Exit::Done)
 }

@@ -16,7 +16,8 @@ use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
 use crate::live::{self, LiveState};
 use crate::output;
-use crate::session::{self, Session};
+use crate::progress::Bar;
+use crate::session::{self, Opened, Session};
 
 /// Runs the hub.
 ///
@@ -43,7 +44,9 @@ async fn once(configuration: Configuration, arguments: &Run) -> Result<Exit, Fai
     }
     if !unreachable.is_empty() {
         let names = unreachable.into_iter().collect::<Vec<_>>().join(", ");
-        output::note(format!("passerelle: changes wait for systems that are paused or halted: {names} [hub.not-quiet]"));
+        output::note(format!(
+            "passerelle: changes wait for systems that are paused or halted: {names} [hub.not-quiet]"
+        ));
     }
     Ok(ending(&run, &faults))
 }
@@ -64,7 +67,10 @@ async fn read_all(session: &Session, arguments: &Run) -> Result<(Vec<Failure>, B
     let mut faults = Vec::new();
     for system in session.configuration.systems.keys() {
         for name in session.hub.streams(system, None) {
-            if let Err(error) = session.hub.collect(&name, false, None).await {
+            let bar = Bar::new(&name);
+            let read = session.hub.collect(&name, false, Some(bar.teller())).await;
+            bar.finish();
+            if let Err(error) = read {
                 let mut failure = Failure::from(error);
                 failure.message = format!("{}/{}: {}", name.0, name.1, failure.message);
                 faults.push(failure);
@@ -78,6 +84,8 @@ async fn read_all(session: &Session, arguments: &Run) -> Result<(Vec<Failure>, B
 /// Runs hub and console until SIGTERM or SIGINT.
 async fn until_stopped(configuration: Configuration) -> Result<Exit, Failure> {
     let address = configuration.hub.console.listen;
+    // The lock comes first: of two hubs on one directory the second must hear of the first, not of a port.
+    let opened = Opened::open(configuration)?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let message = format!("the console cannot listen on {address}: {error}; set listen in [console]");
         Failure::unreachable("console.listen", message)
@@ -86,10 +94,9 @@ async fn until_stopped(configuration: Configuration) -> Result<Exit, Failure> {
     // Before anything runs, so that no signal in between is lost.
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;
-    let metrics = console::recorder()
-        .inspect_err(|error| tracing::warn!(%error, "the process's own metrics are not shown"))
-        .ok();
-    let mut session = Session::start(configuration, Mode::Scheduled).await?;
+    let metrics =
+        console::recorder().inspect_err(|error| tracing::warn!(%error, "the process's own metrics are not shown")).ok();
+    let mut session = opened.start(Mode::Scheduled).await?;
     let (readiness, ready) = watch::channel(Readiness::Ready);
     let stop = CancellationToken::new();
     let state = Arc::new(LiveState::new(session.hub.next_runs()));

@@ -30,7 +30,11 @@ pub async fn systems(arguments: &Systems) -> Result<Exit, Failure> {
 async fn tell(act: &SystemAct, command: Command) -> Result<Exit, Failure> {
     crate::log::install(&quiet_log());
     let answer = carry_out(&act.place.dir, &command, act.patience.0).await?;
-    if act.json { output::json(&json!({ "answer": answer })) } else { output::line(answer) }
+    if act.json {
+        output::json(&json!({ "answer": answer }))
+    } else {
+        output::line(answer)
+    }
     Ok(Exit::Done)
 }
 
@@ -76,15 +80,13 @@ async fn lines(listing: &Listing) -> Result<Vec<SystemLine>, Failure> {
     Ok(systems.map(|system| system_line(system, &streams, &targets)).collect())
 }
 
-fn system_line(
-    system: &hub::System,
-    streams: &[StreamStatus],
-    targets: &[TargetStatus],
-) -> SystemLine {
+fn system_line(system: &hub::System, streams: &[StreamStatus], targets: &[TargetStatus]) -> SystemLine {
     let now = Timestamp::now();
     let stream_line = |(name, stream): (&Arc<str>, &Arc<hub::Stream>)| {
         let status = streams.iter().find(|status| {
-            status.stream.tenant == system.tenant && status.stream.system == system.name && status.stream.stream == *name
+            status.stream.tenant == system.tenant
+                && status.stream.system == system.name
+                && status.stream.stream == *name
         });
         let last_run = status.and_then(|status| status.last_run);
         StreamLine {

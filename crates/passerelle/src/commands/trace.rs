@@ -2,7 +2,9 @@
 
 use console::StoryView;
 use serde_json::{Value, json};
-use store::{DropStatus, Filter, Hit, JournalEntry, JournalKind, MasterStory, MasterSummary, OperateStore, RejectStatus};
+use store::{
+    DropStatus, Filter, Hit, JournalEntry, JournalKind, MasterStory, MasterSummary, OperateStore, RejectStatus,
+};
 
 use super::listings::place;
 use crate::cli::Trace;
@@ -22,7 +24,8 @@ pub async fn trace(arguments: &Trace) -> Result<Exit, Failure> {
     let tenant = arguments.tenant.as_deref();
     let hits = store.find(tenant, &arguments.key).await?;
     if hits.is_empty() {
-        let message = format!("nothing carries \"{}\": no customer, document, key, file, drop or message", arguments.key);
+        let message =
+            format!("nothing carries \"{}\": no customer, document, key, file, drop or message", arguments.key);
         return Err(Failure::usage("cli.unknown", message));
     }
     let mut values = Vec::new();
@@ -43,7 +46,12 @@ pub async fn trace(arguments: &Trace) -> Result<Exit, Failure> {
                 if !arguments.json {
                     output::line(format!(
                         "{} {} of {} waits for its customer {} of {} since {}",
-                        waiting.entity, waiting.key, waiting.system, waiting.needs_key, waiting.needs_system, moment(waiting.since)
+                        waiting.entity,
+                        waiting.key,
+                        waiting.system,
+                        waiting.needs_key,
+                        waiting.needs_system,
+                        moment(waiting.since)
                     ));
                 }
                 json!({ "waiting": waiting })
@@ -148,7 +156,8 @@ fn reject_line(reject: &RejectStatus) -> String {
 async fn drop(store: &dyn OperateStore, drop: &DropStatus, json: bool) -> Result<Value, Failure> {
     let filter = Filter { count_max: DROP_LINES_MAX, ..Filter::default() };
     let journal = store.drop_journal(drop.number, &filter).await?;
-    let of_system = Filter { system: Some(drop.stream.system.to_string()), count_max: DROP_LINES_MAX, ..Filter::default() };
+    let of_system =
+        Filter { system: Some(drop.stream.system.to_string()), count_max: DROP_LINES_MAX, ..Filter::default() };
     let mut rejects = store.rejects(&of_system).await?;
     rejects.retain(|reject| reject.drop == drop.number);
     if !json {
@@ -185,6 +194,9 @@ fn drop_text(drop: &DropStatus) -> String {
     let (system, stream) = (&drop.stream.system, &drop.stream.stream);
     format!(
         "drop {} \"{}\" of {system}/{stream}, begun {}, {ended}: {} read = {sum}",
-        drop.number, drop.name, moment(drop.begun_at), outcomes.read
+        drop.number,
+        drop.name,
+        moment(drop.begun_at),
+        outcomes.read
     )
 }

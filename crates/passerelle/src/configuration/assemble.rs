@@ -102,7 +102,8 @@ impl Assembler<'_> {
         match format_of(&self.source.kind) {
             Some(format) if format != mapping.format() => {
                 let (kind, wrong) = (&self.source.kind, mapping.format());
-                let message = format!("{kind} works on {format} records, and \"{name}\" is a mapping for {wrong} records");
+                let message =
+                    format!("{kind} works on {format} records, and \"{name}\" is a mapping for {wrong} records");
                 findings.push(Finding::error(Code::UnfitMapping, place, message));
                 None
             }
@@ -117,8 +118,12 @@ impl Assembler<'_> {
             None
         };
         match (&settings.every, &settings.cron, &settings.zone) {
-            (Some(_), Some(_), _) => wrong("cron", "a stream is read by every or by cron; remove one of them".to_owned()),
-            (_, None, Some(_)) => wrong("zone", "a time zone goes with cron; remove it, or add cron = \"…\"".to_owned()),
+            (Some(_), Some(_), _) => {
+                wrong("cron", "a stream is read by every or by cron; remove one of them".to_owned())
+            }
+            (_, None, Some(_)) => {
+                wrong("zone", "a time zone goes with cron; remove it, or add cron = \"…\"".to_owned())
+            }
             (Some(every), None, None) if every.0.is_zero() => {
                 wrong("every", "a stream cannot be read every 0 seconds; use at least 1ms".to_owned())
             }

@@ -31,7 +31,9 @@ impl Variables {
                 Ok(value) => {
                     variables.insert(name, value);
                 }
-                Err(_) => findings.push(Finding::error(Code::BadValue, Place::Environment(name), "the value is not Unicode")),
+                Err(_) => {
+                    findings.push(Finding::error(Code::BadValue, Place::Environment(name), "the value is not Unicode"))
+                }
             }
         }
         Variables(variables)

@@ -235,14 +235,17 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line_and_the_source_below_it() {
-        let source = Arc::new(SourceText { name: "systems/sage.toml".into(), text: "a = 1\n  delimitr = \";\"\n".into() });
+        let source =
+            Arc::new(SourceText { name: "systems/sage.toml".into(), text: "a = 1\n  delimitr = \";\"\n".into() });
         let finding = Finding::error(Code::UnknownField, Place::File(source, 8..16), "unknown field \"delimitr\"")
             .suggesting("delimitr", ["folder", "delimiter"]);
         let rendered = finding.render();
         let mut lines = rendered.lines();
         assert_eq!(
             lines.next(),
-            Some("systems/sage.toml:2:3: unknown field \"delimitr\"; did you mean \"delimiter\"? [config.unknown-field]")
+            Some(
+                "systems/sage.toml:2:3: unknown field \"delimitr\"; did you mean \"delimiter\"? [config.unknown-field]"
+            )
         );
         let rest: Vec<_> = lines.collect();
         assert!(rest.iter().any(|line| line.contains("delimitr = \";\"")), "{rendered}");

@@ -117,7 +117,9 @@ pub(super) fn system(system: &SystemSource, findings: &mut Vec<Finding>) {
     }
     for stream in streams.keys().filter(|name| !file.streams.contains_key(*name)) {
         name("stream", stream, system.place(&["connector", "streams", stream], Part::Key), findings);
-        let message = format!("the stream \"{stream}\" is not read, because nothing says what to do with it; add [streams.{stream}]");
+        let message = format!(
+            "the stream \"{stream}\" is not read, because nothing says what to do with it; add [streams.{stream}]"
+        );
         let place = system.place(&["connector", "streams", stream], Part::Key);
         let finding = Finding::warning(Code::UnusedStream, place, message);
         findings.push(finding.suggesting(stream, file.streams.keys().map(String::as_str)));
@@ -127,7 +129,8 @@ pub(super) fn system(system: &SystemSource, findings: &mut Vec<Finding>) {
         let Ok(parsed) = entity.parse::<Entity>() else {
             let known = Entity::CANONICAL.iter().map(Entity::name).collect::<Vec<_>>();
             let message = format!("\"{entity}\" is no entity; there are {}", known.join(", "));
-            findings.push(Finding::error(Code::Name, system.place(&path, Part::Key), message).suggesting(entity, known));
+            findings
+                .push(Finding::error(Code::Name, system.place(&path, Part::Key), message).suggesting(entity, known));
             continue;
         };
         if !targets.contains_key(entity) {

@@ -143,18 +143,18 @@ pub(super) fn load_with(directory: &Path, variables: &Variables, mut findings: V
         findings.push(Finding::warning(Code::Idle, place, "there is no system yet; add systems/NAME.toml"));
     }
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
-    let configuration = hub.filter(|_| !failed).map(|hub| Configuration {
-        directory: directory.to_owned(),
-        hub,
-        systems: assembled,
-    });
+    let configuration =
+        hub.filter(|_| !failed).map(|hub| Configuration { directory: directory.to_owned(), hub, systems: assembled });
     Loaded { findings, configuration }
 }
 
 fn read(path: &Path, findings: &mut Vec<Finding>) -> Option<SourceText> {
     let result = fs::metadata(path).and_then(|metadata| {
         if metadata.len() > FILE_BYTES_MAX {
-            return Err(std::io::Error::other(format!("it has {} bytes, and the limit is {FILE_BYTES_MAX}", metadata.len())));
+            return Err(std::io::Error::other(format!(
+                "it has {} bytes, and the limit is {FILE_BYTES_MAX}",
+                metadata.len()
+            )));
         }
         fs::read_to_string(path)
     });
@@ -252,7 +252,8 @@ fn read_system(path: &Path, registry: &Registry, findings: &mut Vec<Finding>) ->
     let toml = TomlSource::parse(source, findings);
     let syntax_is_sound = findings.len() == before;
     let value = toml.value.clone();
-    let place = |path: &[Segment], part| toml.place(path, part).unwrap_or_else(|| Place::File(toml.source.clone(), 0..0));
+    let place =
+        |path: &[Segment], part| toml.place(path, part).unwrap_or_else(|| Place::File(toml.source.clone(), 0..0));
     let file: Option<SystemFile> = if syntax_is_sound { read_as(value, &place, findings) } else { None };
     let connector = toml.value.get("connector").and_then(Value::as_object).filter(|_| syntax_is_sound);
     let (kind, connector) = match connector {
@@ -281,7 +282,8 @@ fn read_connector(
     };
     let Some(schema) = registry.schema(&kind) else {
         let message = format!("there is no connector \"{kind}\"; there are {}", known.join(", "));
-        let finding = Finding::error(Code::UnknownKind, place(&[field("connector"), field("kind")], Part::Value), message);
+        let finding =
+            Finding::error(Code::UnknownKind, place(&[field("connector"), field("kind")], Part::Value), message);
         findings.push(finding.suggesting(&kind, known));
         return (kind, None);
     };

@@ -45,7 +45,10 @@ impl Packs {
         let mut files = Vec::new();
         shipped_files(&SHIPPED, &mut files);
         for (path, text) in files {
-            packs.add(path, SourceText { name: format!("{FOLDER}/{} (shipped)", path.display()), text: text.to_owned() });
+            packs.add(
+                path,
+                SourceText { name: format!("{FOLDER}/{} (shipped)", path.display()), text: text.to_owned() },
+            );
         }
         let Some(folder) = directory.map(|directory| directory.join(FOLDER)).filter(|folder| folder.is_dir()) else {
             return packs;
@@ -61,7 +64,11 @@ impl Packs {
                     packs.own.extend(name);
                 }
                 Err(error) => {
-                    findings.push(Finding::error(Code::Unreadable, Place::Path(path), format!("cannot be read: {error}")));
+                    findings.push(Finding::error(
+                        Code::Unreadable,
+                        Place::Path(path),
+                        format!("cannot be read: {error}"),
+                    ));
                 }
             }
         }
@@ -163,7 +170,9 @@ fn own_files(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, PathBuf)>) ->
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            if path.file_name().is_none_or(|name| name != "examples") && path.components().count() < root.components().count() + 4 {
+            if path.file_name().is_none_or(|name| name != "examples")
+                && path.components().count() < root.components().count() + 4
+            {
                 own_files(root, &path, files)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "toml")

@@ -130,7 +130,8 @@ impl<'s> Writer<'s> {
                 continue;
             }
             let wrapped = schema.get("allOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
-            let mut inner = wrapped.into_iter().flatten().filter(|one| one.get("type").and_then(Value::as_str) != Some("null"));
+            let mut inner =
+                wrapped.into_iter().flatten().filter(|one| one.get("type").and_then(Value::as_str) != Some("null"));
             match (inner.next(), inner.next()) {
                 (Some(only), None) => schema = only,
                 _ => return schema,
@@ -155,21 +156,26 @@ impl<'s> Writer<'s> {
         }
         let names: Vec<&str> = match schema.get("type") {
             Some(Value::String(name)) => vec![name],
-            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect(),
+            Some(Value::Array(names)) => {
+                names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect()
+            }
             _ => return "anything".to_owned(),
         };
-        let name = match names[..] {
-            ["string"] if schema.get("format").and_then(Value::as_str) == Some("time-span") => "time, such as `10s`".to_owned(),
+        match names[..] {
+            ["string"] if schema.get("format").and_then(Value::as_str) == Some("time-span") => {
+                "time, such as `10s`".to_owned()
+            }
             ["string"] if schema.get("maxLength") == Some(&1.into()) => "one character".to_owned(),
             ["string"] => "text".to_owned(),
             ["integer"] => "whole number".to_owned(),
             ["number"] => "number".to_owned(),
             ["boolean"] => "`true` or `false`".to_owned(),
-            ["array"] => format!("list of {}", schema.get("items").map_or("anything".to_owned(), |item| self.kind(item))),
+            ["array"] => {
+                format!("list of {}", schema.get("items").map_or("anything".to_owned(), |item| self.kind(item)))
+            }
             ["object"] => self.inline_table(schema),
             _ => names.join(" or "),
-        };
-        name
+        }
     }
 
     fn inline_table(&self, schema: &'s Value) -> String {
@@ -231,4 +237,3 @@ fn one_sentence_per_line(text: &str) -> String {
         .collect::<Vec<_>>()
         .join("\n\n")
 }
-

@@ -103,7 +103,8 @@ impl<'s> Checker<'s> {
         let known = schema.get("properties").and_then(Value::as_object);
         let additional = schema.get("additionalProperties");
         for (name, value) in object {
-            let field = known.and_then(|known| known.get(name)).or(additional.filter(|additional| additional.is_object()));
+            let field =
+                known.and_then(|known| known.get(name)).or(additional.filter(|additional| additional.is_object()));
             self.inside(Segment::Field(name.clone()), |checker| match field {
                 Some(schema) => checker.check(schema, value, depth + 1),
                 None if additional == Some(&Value::Bool(false)) => checker.unknown_field(name, known, object),
@@ -113,8 +114,12 @@ impl<'s> Checker<'s> {
     }
 
     fn unknown_field(&mut self, name: &str, known: Option<&Map<String, Value>>, object: &Map<String, Value>) {
-        let missing: Vec<&str> =
-            known.into_iter().flatten().map(|(known, _)| known.as_str()).filter(|known| !object.contains_key(*known)).collect();
+        let missing: Vec<&str> = known
+            .into_iter()
+            .flatten()
+            .map(|(known, _)| known.as_str())
+            .filter(|known| !object.contains_key(*known))
+            .collect();
         let suggestion = nearest(name, missing.iter().copied()).map(str::to_owned);
         let message = match (&suggestion, missing.is_empty()) {
             (None, false) => format!("unknown field \"{name}\"; there are also {}", list(&missing)),
@@ -127,7 +132,8 @@ impl<'s> Checker<'s> {
     /// One of several shapes: told apart by a tag where there is one, else by the type.
     fn check_alternatives(&mut self, branches: &'s [Value], value: &Value, depth: usize) {
         if let Some((tag, names)) = self.tags(branches) {
-            let meant = value.get(&tag).and_then(|name| names.iter().position(|known| Some(known.as_str()) == name.as_str()));
+            let meant =
+                value.get(&tag).and_then(|name| names.iter().position(|known| Some(known.as_str()) == name.as_str()));
             match meant.and_then(|index| branches.get(index)) {
                 Some(branch) => self.check(branch, value, depth + 1),
                 None => self.check_tag(&tag, &names, value),
@@ -141,7 +147,8 @@ impl<'s> Checker<'s> {
             if trial.found.is_empty() {
                 return;
             }
-            let nearer = best.as_ref().is_none_or(|best| distance(&trial.found, &self.path) < distance(best, &self.path));
+            let nearer =
+                best.as_ref().is_none_or(|best| distance(&trial.found, &self.path) < distance(best, &self.path));
             if nearer {
                 best = Some(trial.found);
             }
@@ -224,7 +231,9 @@ impl<'s> Checker<'s> {
         }
         let bound = |name: &str| schema.get(name).and_then(Value::as_u64).and_then(|bound| usize::try_from(bound).ok());
         let length = text.chars().count();
-        if bound("minLength").is_some_and(|least| length < least) || bound("maxLength").is_some_and(|most| length > most) {
+        if bound("minLength").is_some_and(|least| length < least)
+            || bound("maxLength").is_some_and(|most| length > most)
+        {
             let message = match (bound("minLength"), bound("maxLength")) {
                 (Some(1), Some(1)) => "one character is wanted".to_owned(),
                 (Some(least), None) => format!("at least {least} characters are wanted"),

@@ -85,11 +85,14 @@ enum Mixed {
 fn alternatives_are_told_apart_by_tag_or_by_type() {
     check::<Tagged>(json!({"kind": "none"}), &[]);
     check::<Tagged>(json!({"kind": "basic", "username": "u"}), &[]);
-    check::<Tagged>(json!({"kind": "basik"}), &["kind: \"basik\" is no value of kind; it is one of \"none\", \"basic\" -> basic"]);
-    check::<Tagged>(json!({"kind": "basic", "usrname": "u"}), &[
-        ": the field \"username\" is missing",
-        "usrname: unknown field \"usrname\" -> username",
-    ]);
+    check::<Tagged>(
+        json!({"kind": "basik"}),
+        &["kind: \"basik\" is no value of kind; it is one of \"none\", \"basic\" -> basic"],
+    );
+    check::<Tagged>(
+        json!({"kind": "basic", "usrname": "u"}),
+        &[": the field \"username\" is missing", "usrname: unknown field \"usrname\" -> username"],
+    );
     check::<Mixed>(json!("first"), &[]);
     check::<Mixed>(json!({"line": 3}), &[]);
     check::<Mixed>(json!("frist"), &[": \"frist\" is no value of ; it is one of \"first\" -> first"]);

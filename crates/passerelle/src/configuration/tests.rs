@@ -90,7 +90,9 @@ fn the_parts_of_a_system_must_fit_each_other() {
     );
     check(
         "",
-        &format!("{SYSTEM}[subscriptions.customer]\nmapping = \"erp/customer\"\nfilter = {{ statsu = [\"active\"] }}\n"),
+        &format!(
+            "{SYSTEM}[subscriptions.customer]\nmapping = \"erp/customer\"\nfilter = {{ statsu = [\"active\"] }}\n"
+        ),
         MAPPING,
         &[
             "systems/erp.toml:8:16: the connector does not write \"customer\"; add [connector.targets.customer] \
@@ -107,8 +109,10 @@ fn a_mapping_must_be_there_and_fit() {
         "",
         &SYSTEM.replace("erp/customer", "erp/custommer"),
         MAPPING,
-        &["systems/erp.toml:7:11: there is no mapping \"erp/custommer\"; it would be mappings/erp/custommer.toml, or one of \
-           the shipped ones (passerelle mapping list); did you mean \"erp/customer\"? [config.unknown-mapping]"],
+        &[
+            "systems/erp.toml:7:11: there is no mapping \"erp/custommer\"; it would be mappings/erp/custommer.toml, or one of \
+           the shipped ones (passerelle mapping list); did you mean \"erp/customer\"? [config.unknown-mapping]",
+        ],
     );
     check(
         "",
@@ -122,7 +126,9 @@ fn a_mapping_must_be_there_and_fit() {
         "",
         &format!("{SYSTEM}[subscriptions.invoice]\nmapping = \"erp/customer\"\n{target}"),
         MAPPING,
-        &["systems/erp.toml:9:11: \"erp/customer\" is a mapping for \"customer\", not for \"invoice\" [config.unfit-mapping]"],
+        &[
+            "systems/erp.toml:9:11: \"erp/customer\" is a mapping for \"customer\", not for \"invoice\" [config.unfit-mapping]",
+        ],
     );
 }
 
@@ -135,7 +141,9 @@ fn schedules_are_understood_or_told() {
         "",
         &with("cron = \"0 4 * * *\"\nzone = \"Paris\""),
         MAPPING,
-        &["systems/erp.toml:9:8: \"Paris\" is not a time zone; use an IANA name such as Europe/Paris [config.schedule]"],
+        &[
+            "systems/erp.toml:9:8: \"Paris\" is not a time zone; use an IANA name such as Europe/Paris [config.schedule]",
+        ],
     );
     check(
         "",
@@ -147,14 +155,21 @@ fn schedules_are_understood_or_told() {
         "",
         &with("every = \"10\""),
         MAPPING,
-        &["systems/erp.toml:8:9: \"10\" is no length of time; a length of time is a whole number with a unit: 200ms, 10s, \
-           5m, 2h, 1d [config.bad-value]"],
+        &[
+            "systems/erp.toml:8:9: \"10\" is no length of time; a length of time is a whole number with a unit: 200ms, 10s, \
+           5m, 2h, 1d [config.bad-value]",
+        ],
     );
 }
 
 #[test]
 fn trust_names_systems_and_fields_that_there_are() {
-    check("[tenants.acme.trust]\norder = [\"erp\"]\nfields = { \"addresses.billing\" = [\"erp\"] }\n", SYSTEM, MAPPING, &[]);
+    check(
+        "[tenants.acme.trust]\norder = [\"erp\"]\nfields = { \"addresses.billing\" = [\"erp\"] }\n",
+        SYSTEM,
+        MAPPING,
+        &[],
+    );
     check(
         "[tenants.acme.trust]\norder = [\"epr\"]\nfields = { credit_limt = [\"erp\"] }\n[tenants.amce]\n",
         SYSTEM,
@@ -175,8 +190,10 @@ fn a_connector_is_known_by_its_kind() {
         "",
         &SYSTEM.replace("csv-drop", "csv-dorp"),
         MAPPING,
-        &["systems/erp.toml:3:8: there is no connector \"csv-dorp\"; there are csv-drop, rest-api, xml-export; did you mean \
-           \"csv-drop\"? [config.unknown-kind]"],
+        &[
+            "systems/erp.toml:3:8: there is no connector \"csv-dorp\"; there are csv-drop, rest-api, xml-export; did you mean \
+           \"csv-drop\"? [config.unknown-kind]",
+        ],
     );
     check(
         "",

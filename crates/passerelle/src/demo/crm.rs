@@ -147,7 +147,11 @@ async fn create(State(crm): State<Arc<Crm>>, headers: HeaderMap, Json(contact): 
     answer(StatusCode::CREATED, lock(&crm.book).create(contact, key).map(Some))
 }
 
-async fn replace(State(crm): State<Arc<Crm>>, Path(id): Path<u64>, Json(contact): Json<Map<String, Value>>) -> Response {
+async fn replace(
+    State(crm): State<Arc<Crm>>,
+    Path(id): Path<u64>,
+    Json(contact): Json<Map<String, Value>>,
+) -> Response {
     answer(StatusCode::OK, lock(&crm.book).replace(id, contact))
 }
 

@@ -173,11 +173,11 @@ mod tests {
     #[test]
     fn differences_are_told_by_path() {
         check(json!({"a": {"b": 1}}), json!({"a": {"b": 1}}), &[]);
-        check(json!({"a": {"b": 1, "c": "x"}}), json!({"a": {"b": 2, "d": "y"}}), &[
-            "! a › b: 2 instead of 1",
-            "- a › c: \"x\"",
-            "+ a › d: \"y\"",
-        ]);
+        check(
+            json!({"a": {"b": 1, "c": "x"}}),
+            json!({"a": {"b": 2, "d": "y"}}),
+            &["! a › b: 2 instead of 1", "- a › c: \"x\"", "+ a › d: \"y\""],
+        );
         check(json!([]), json!(["refused"]), &["! : [\"refused\"] instead of []"]);
     }
 

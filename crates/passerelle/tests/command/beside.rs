@@ -80,7 +80,11 @@ fn a_running_hub_is_watched_commanded_and_stopped() {
     assert!(hub.get("/").contains("erp"));
 
     let second = passerelle(&["run", &directory.hub()]).with(2);
-    assert!(second.err.contains("in use by another hub (process") && second.err.contains("[store.in-use]"), "{}", second.err);
+    assert!(
+        second.err.contains("in use by another hub (process") && second.err.contains("[store.in-use]"),
+        "{}",
+        second.err
+    );
 
     let file = directory.write("customers-1.csv", customers(&[("1", "Martin", "Rennes"), ("2", "Le Goff", "Brest")]));
     let first = directory.run(&["ingest", "erp", &file, "--json"]).with(0).json();

@@ -21,7 +21,8 @@ fn a_csv_file_becomes_canonical_json_lines() {
 #[test]
 fn what_is_not_read_is_listed_and_not_dropped_in_silence() {
     let directory = Directory::new();
-    let text = customers(&[("1", "Martin", "Rennes")]).replace("BLOCKED\n", "BLOCKED;FAX\n").replace(";0\n", ";0;0298\n");
+    let text =
+        customers(&[("1", "Martin", "Rennes")]).replace("BLOCKED\n", "BLOCKED;FAX\n").replace(";0\n", ";0;0298\n");
     let file = directory.write("customers.csv", text);
     let ended = convert(&directory, &["--from", "erp/customer", &file]).with(1);
     assert_eq!(ended.out.lines().count(), 1);
@@ -45,7 +46,10 @@ fn a_mapping_writes_what_another_has_read() {
     let directory = Directory::new();
     let file = directory.write("customers.csv", customers(&[("1", "Martin", "Rennes")]));
     let ended = convert(&directory, &["--from", "erp/customer", "--to", "crm/customer", &file]).with(0);
-    assert_eq!(ended.out, "Id,Company,Siret,Street,Postcode,City,Country\r\n1,Martin,,1 rue du Port,29000,Rennes,FR\r\n");
+    assert_eq!(
+        ended.out,
+        "Id,Company,Siret,Street,Postcode,City,Country\r\n1,Martin,,1 rue du Port,29000,Rennes,FR\r\n"
+    );
 }
 
 #[test]
@@ -53,7 +57,10 @@ fn json_records_are_read_from_arrays_and_lines() {
     let directory = Directory::new();
     let mapping = "entity = \"customer\"\nformat = \"json\"\nkey = \"id\"\n[fields]\nlegal_name = \"name\"\n";
     directory.write("hub/mappings/app/customer.toml", mapping);
-    for text in ["[{\"id\":\"1\",\"name\":\"A\"},{\"id\":\"2\",\"name\":\"B\"}]", "{\"id\":\"1\",\"name\":\"A\"}\n{\"id\":\"2\",\"name\":\"B\"}\n"] {
+    for text in [
+        "[{\"id\":\"1\",\"name\":\"A\"},{\"id\":\"2\",\"name\":\"B\"}]",
+        "{\"id\":\"1\",\"name\":\"A\"}\n{\"id\":\"2\",\"name\":\"B\"}\n",
+    ] {
         let file = directory.write("customers.json", text);
         let ended = convert(&directory, &["--from", "app/customer", &file]).with(0);
         assert_eq!(ended.out, "{\"legal_name\":\"A\"}\n{\"legal_name\":\"B\"}\n");
@@ -74,4 +81,25 @@ fn what_cannot_be_meant_is_refused() {
     check(&["--from", "erp/customer", "/nowhere.csv"], "cannot be read");
     check(&["--from", "erp/customer", &directory.hub()], "is a directory");
     check(&["--from", "erp/customer", &file, "--encoding", "klingon"], "klingon");
+}
+
+#[test]
+fn an_xml_invoice_is_read_and_written_again() {
+    let directory = Directory::new();
+    let mapping = "entity = \"invoice\"\nformat = \"xml\"\nrecord = \"/i:Bill\"\nkey = \"i:No\"\n\
+                   [namespaces]\ni = \"urn:bill\"\n[fields]\nnumber = \"i:No\"\n\
+                   issue_date = { at = \"i:Date\", as = \"date\", format = \"%Y-%m-%d\" }\n";
+    directory.write("hub/mappings/app/invoice.toml", mapping);
+    let bill = "<b:Bill xmlns:b=\"urn:bill\"><b:No>F&amp;1</b:No><b:Date>2026-01-31</b:Date></b:Bill>";
+    let file = directory.write("bill.xml", bill);
+    let ended = convert(&directory, &["--from", "app/invoice", "--to", "app/invoice", &file]).with(1);
+    let flat: String = ended.out.split('\n').map(str::trim).collect();
+    assert!(flat.contains("<i:No>F&amp;1</i:No><i:Date>2026-01-31</i:Date></i:Bill>"), "{}", ended.out);
+    assert!(flat.contains("xmlns:i=\"urn:bill\""), "{}", ended.out);
+    assert!(ended.err.contains("fatal: "), "an invoice without a seller breaks a rule: {}", ended.err);
+    let cut = directory.write("cut.xml", &bill[..bill.len() - 12]);
+    assert!(convert(&directory, &["--from", "app/invoice", &cut]).with(1).err.contains("[xml.cut-off]"));
+    let bomb = format!("<!DOCTYPE b [<!ENTITY a \"aa\">]>{bill}");
+    let bomb = directory.write("bomb.xml", bomb);
+    assert!(convert(&directory, &["--from", "app/invoice", &bomb]).with(1).err.contains("[xml.dtd]"));
 }

@@ -106,8 +106,12 @@ impl Directory {
     /// Everything that was written for the CRM, in the order of the files.
     pub fn written(&self) -> String {
         let folder = self.path("hub/out/crm");
-        let mut files: Vec<PathBuf> =
-            std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+        let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .collect();
         files.sort();
         files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
     }

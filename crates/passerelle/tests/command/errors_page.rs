@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Where codes are made; the first part of a code tells who makes it.
 const FAMILIES: [&str; 19] = [
-    "bus", "cli", "collect", "config", "console", "csv", "delivery", "file", "hub", "ingest", "init", "json", "mapping",
-    "resolve", "rest", "store", "system", "waiting", "xml",
+    "bus", "cli", "collect", "config", "console", "csv", "delivery", "file", "hub", "ingest", "init", "json",
+    "mapping", "resolve", "rest", "store", "system", "waiting", "xml",
 ];
 
 fn root() -> PathBuf {
@@ -21,7 +21,9 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
             if !["tests", "benches", "target", "testkit"].contains(&name.as_str()) {
                 sources(&path, files);
             }
-        } else if name.ends_with(".rs") && !["tests.rs", "testkit.rs", "stage.rs"].iter().any(|other| name.ends_with(other)) {
+        } else if name.ends_with(".rs")
+            && !["tests.rs", "testkit.rs", "stage.rs"].iter().any(|other| name.ends_with(other))
+        {
             files.push(path);
         }
     }

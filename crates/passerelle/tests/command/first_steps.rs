@@ -46,8 +46,10 @@ fn what_happened_can_be_asked_for() {
     let file = directory.write("customers-1.csv", customers(&[("C-1001", "Martin", "Rennes")]));
     directory.run(&["ingest", "erp", &file]).with(0);
     let story = directory.run(&["trace", "C-1001"]).with(0).out;
-    let order = ["customer m1 \"Martin\", version 1, there", "created from erp, key C-1001, drop 1 line 2", "delivered to crm"];
-    let places: Vec<usize> = order.iter().map(|part| story.find(part).unwrap_or_else(|| panic!("{part}: {story}"))).collect();
+    let order =
+        ["customer m1 \"Martin\", version 1, there", "created from erp, key C-1001, drop 1 line 2", "delivered to crm"];
+    let places: Vec<usize> =
+        order.iter().map(|part| story.find(part).unwrap_or_else(|| panic!("{part}: {story}"))).collect();
     assert!(places.is_sorted(), "{story}");
     let drop = directory.run(&["trace", "customers-1.csv", "--json"]).with(0).json();
     assert_eq!(drop[0]["drop"]["name"], "customers-1.csv");
@@ -109,7 +111,13 @@ fn references_and_completions_are_printed() {
     assert!(usage.err.contains("Usage"), "{}", usage.err);
     let directory = Directory::new();
     let mappings = directory.run(&["mapping", "list", "--json"]).with(0).json();
-    assert!(mappings.as_array().unwrap().iter().any(|mapping| mapping["mapping"] == "erp/customer" && mapping["from"] == "own"));
+    assert!(
+        mappings
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|mapping| mapping["mapping"] == "erp/customer" && mapping["from"] == "own")
+    );
     assert!(directory.run(&["mapping", "show", "erp/customer"]).with(0).out.contains("addresses.main.city"));
     let file = directory.path("hub/mappings/erp/customer.toml").display().to_string();
     directory.run(&["mapping", "check", &file]).with(0);

@@ -15,7 +15,11 @@ fn a_wrong_directory_is_told_with_carets_and_codes() {
     let line = format!("{erp}:11:1: unknown field \"delimitr\"; did you mean \"delimiter\"? [config.unknown-field]");
     assert!(ended.err.lines().any(|found| found == line), "{}", ended.err);
     assert!(ended.err.contains("^^^^^^^^") && ended.err.contains("delimitr = \";\""), "{}", ended.err);
-    assert!(ended.err.contains("\"loud\" is no value of level") && ended.err.ends_with("2 errors, 0 warnings\n"), "{}", ended.err);
+    assert!(
+        ended.err.contains("\"loud\" is no value of level") && ended.err.ends_with("2 errors, 0 warnings\n"),
+        "{}",
+        ended.err
+    );
     let json = passerelle(&["check", &directory.hub(), "--json"]).with(2).json();
     assert_eq!(json[1]["code"], "config.unknown-field");
     assert_eq!((&json[1]["line"], &json[1]["column"]), (&11.into(), &1.into()));

@@ -114,7 +114,8 @@ pub trait DeliverStore: Send + Sync {
     async fn held(&self, tenant: &str, system: &str, ids: &[MasterId]) -> Result<Vec<Held>, StoreError>;
 
     /// The system's own keys of these masters, in order; `None` when it has none, or holds it no more.
-    async fn local_keys(&self, tenant: &str, system: &str, ids: &[MasterId]) -> Result<Vec<Option<String>>, StoreError>;
+    async fn local_keys(&self, tenant: &str, system: &str, ids: &[MasterId])
+    -> Result<Vec<Option<String>>, StoreError>;
 
     /// Makes an attempt durable. Repeating it with the same batch id changes nothing.
     async fn begin_attempt(&self, attempt: &Attempt) -> Result<(), StoreError>;
@@ -123,7 +124,13 @@ pub trait DeliverStore: Send + Sync {
     async fn open_attempts(&self, tenant: &str, system: &str) -> Result<Vec<Attempt>, StoreError>;
 
     /// Ends an attempt (`None`: there was no call, only parking or a shadow to note) in one transaction.
-    async fn finish_attempt(&self, tenant: &str, system: &str, batch: Option<&str>, end: Delivered) -> Result<(), StoreError>;
+    async fn finish_attempt(
+        &self,
+        tenant: &str,
+        system: &str,
+        batch: Option<&str>,
+        end: Delivered,
+    ) -> Result<(), StoreError>;
 
     /// Remembers the state of a target, with the reason and since when.
     async fn set_target_state(

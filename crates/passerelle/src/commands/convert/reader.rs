@@ -72,7 +72,9 @@ impl FileReader {
             Format::Csv => ("csv-drop", csv_stream(path, dialect)?),
             Format::Xml => ("xml-export", Map::new()),
         };
-        let link = |error: std::io::Error| Failure::unreachable("cli.file", format!("a working folder cannot be made: {error}"));
+        let link = |error: std::io::Error| {
+            Failure::unreachable("cli.file", format!("a working folder cannot be made: {error}"))
+        };
         let folder = TempDir::new().map_err(link)?;
         let absolute = std::path::absolute(path).map_err(link)?;
         std::os::unix::fs::symlink(absolute, folder.path().join(linked_name(path))).map_err(link)?;

@@ -1,5 +1,6 @@
 //! Documents in another format, written by the connector of the mapping's format.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::output;
 /// Gathers records, and writes them to standard output at the end.
 pub struct Writer {
     mapping: Arc<Mapping>,
-    records: Vec<(String, Body)>,
+    records: Vec<Body>,
 }
 
 impl Writer {
@@ -33,7 +34,7 @@ impl Writer {
     /// Every value that the format cannot take.
     pub fn add(&mut self, document: &Value, key: &str) -> Result<(), Vec<DataError>> {
         let body = self.mapping.write(document, Some(key), None)?;
-        self.records.push((key.to_owned(), body));
+        self.records.push(body);
         Ok(())
     }
 
@@ -45,7 +46,7 @@ impl Writer {
         let entity = self.mapping.entity().clone();
         let (kind, target) = match self.mapping.format() {
             Format::Json => {
-                for (_, body) in &self.records {
+                for body in &self.records {
                     if let Body::Json(value) = body {
                         output::json_line(value);
                     }
@@ -53,7 +54,13 @@ impl Writer {
                 return Ok(false);
             }
             Format::Csv => ("csv-drop", json!({ "folder": "out", "file": "{batch}.csv" })),
-            Format::Xml => ("xml-export", json!({ "folder": "out", "file": "{batch}.xml" })),
+            // Each document is a file of its own; the mapping's prefixes are what readers are used to.
+            Format::Xml => {
+                let prefixes = self.mapping.stream_needs().namespaces.iter();
+                let namespaces: BTreeMap<&String, &String> =
+                    prefixes.filter_map(|(prefix, uris)| Some((prefix, uris.first()?))).collect();
+                ("xml-export", json!({ "folder": "out", "file": "{key}.xml", "namespaces": namespaces }))
+            }
         };
         if self.records.is_empty() {
             return Ok(false);
@@ -64,23 +71,23 @@ impl Writer {
         let configured = registry()
             .configure(kind, table)
             .map_err(|error| Failure::bug(format!("a target for convert cannot be configured: {error}")))?;
-        let context = OpenContext {
-            system: "convert".to_owned(),
-            directory: folder.path().to_owned(),
-            ..OpenContext::default()
-        };
+        let context =
+            OpenContext { system: "convert".to_owned(), directory: folder.path().to_owned(), ..OpenContext::default() };
         let mut ports = configured.open(&context).await?;
-        let Some(target) = ports.target.as_mut() else { return Err(Failure::bug("a target for convert was not opened")) };
+        let Some(target) = ports.target.as_mut() else {
+            return Err(Failure::bug("a target for convert was not opened"));
+        };
         let changes: Vec<Rendered> = self
             .records
             .into_iter()
             .enumerate()
-            .map(|(index, (key, body))| Rendered {
+            .map(|(index, body)| Rendered {
                 reference: Reference {
                     entity: entity.clone(),
                     master_id: format!("m{}", index + 1),
                     version: 1,
-                    local_key: Some(key),
+                    // Names of files, so that they are printed in the order of the records.
+                    local_key: Some(format!("{index:010}")),
                 },
                 operation: Operation::Upsert,
                 record: Record::from_body(body),
@@ -109,7 +116,8 @@ impl Writer {
 /// The files that appeared, by name.
 fn written(folder: &std::path::Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error: std::io::Error| Failure::file("cannot be listed", folder, &error);
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder).map_err(unreadable)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).map_err(unreadable)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| path.is_file());
     paths.sort();
     Ok(paths)

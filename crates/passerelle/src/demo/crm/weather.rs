@@ -45,7 +45,7 @@ impl Weather {
         let whim = match self.requests {
             request if request == self.too_many_at => Whim::TooMany,
             request if request == self.closed_at => Whim::Closed,
-            _ if self.last != Whim::Well => Whim::Well,
+            request if request < self.closed_at || self.last != Whim::Well => Whim::Well,
             _ if random.u32(..REFUSED_ONE_IN) > 0 => Whim::Well,
             _ if random.bool() => Whim::TooMany,
             _ => Whim::Closed,

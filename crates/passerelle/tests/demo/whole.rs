@@ -1,0 +1,80 @@
+//! `passerelle demo --once` from outside.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::company::{PATIENCE, passerelle, printed};
+
+#[test]
+fn it_ends_as_expected_and_a_second_run_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("company");
+    let run = || printed(&passerelle(&["demo", "--once", "--seed", "5", "--dir", place.to_str().unwrap()]), &[0]);
+    let first = run();
+    for line in
+        ["✓ the CRM holds", "✓ the ledger holds", "✓ the master holds", "✓ the accounting is", "✓ every record read"]
+    {
+        assert!(first.contains(line), "{line}\n{first}");
+    }
+    assert!(first.contains("15 read, 10 created, 1 duplicate, 4 rejected"), "{first}");
+    assert!(!first.contains('\u{1b}'), "colour without a terminal");
+    let second = run();
+    assert!(
+        second.contains("✓ this was run before: all unchanged or duplicate, no new version, no delivery"),
+        "{second}"
+    );
+    // The CRM did answer 429 and 503, and it did not matter.
+    let refusals = std::fs::read_to_string(place.join("outside/crm/refusals.log")).unwrap();
+    assert!(refusals.contains("429") && refusals.contains("503"), "{refusals}");
+}
+
+#[test]
+fn what_differs_from_the_expected_end_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    printed(&passerelle(&["demo", "--once", "--seed", "0", "--dir", place]), &[0]);
+    let ledger = folder.path().join("outside/ledger/ledger.json");
+    let books = std::fs::read_to_string(&ledger).unwrap();
+    std::fs::write(&ledger, books.replace("1800,00", "1799,99")).unwrap();
+    let told = printed(&passerelle(&["demo", "--once", "--seed", "0", "--dir", place]), &[1]);
+    assert!(told.contains("! invoices › F2026-0101 › gross: \"1799,99\" instead of \"1800,00\""), "{told}");
+    assert!(told.contains("✓ the CRM holds"), "{told}");
+}
+
+#[test]
+fn a_directory_with_something_else_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("thesis.tex"), "x").unwrap();
+    let output = passerelle(&["demo", "--once", "--dir", folder.path().to_str().unwrap()]);
+    printed(&output, &[2]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not empty and no demo"));
+}
+
+#[test]
+fn it_goes_on_until_it_is_told_to_stop_and_leaves_no_process_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_passerelle"));
+    command.args(["demo", "--seed", "0", "--dir", folder.path().to_str().unwrap()]);
+    let mut demo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let watch = lines.find(|line| line.starts_with("Watch it at http://")).unwrap();
+    lines.find(|line| line.contains("have dropped their files")).unwrap();
+    let configured = std::fs::read_to_string(folder.path().join("systems/crm.toml")).unwrap();
+    let address = |text: &str| text.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let addresses = [address(&configured), address(&watch)];
+    // The hub starts in a process of its own, and its page comes up a moment later.
+    let begun = Instant::now();
+    while addresses.iter().any(|address| TcpStream::connect(address).is_err()) {
+        assert!(begun.elapsed() < PATIENCE, "CRM or page did not come up");
+        std::thread::yield_now();
+    }
+    let asked = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &demo.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    assert!(lines.any(|line| line.starts_with("Everything stays in")), "it did not end in order");
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
+    for address in addresses {
+        assert!(TcpStream::connect(&address).is_err(), "something still listens on {address}");
+    }
+}
