@@ -10,6 +10,7 @@ mod init;
 mod listings;
 mod mappings;
 mod parked;
+mod rejected;
 mod run;
 mod systems;
 mod trace;

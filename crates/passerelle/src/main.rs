@@ -41,10 +41,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// How many threads may wait for disks at the same time.
+const BLOCKING_THREADS_MAX: usize = 16;
+
 fn start(cli: Cli) -> Result<Exit, Failure> {
     // The only way in which this fails is that a provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Files and the store are reached through blocking threads; more of them than disks can serve only cost memory.
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()
         .map_err(|error| Failure::unreachable("cli.runtime", format!("threads cannot be started: {error}")))?;

@@ -63,7 +63,7 @@ impl Default for SqliteOptions {
     fn default() -> Self {
         SqliteOptions {
             durability: Durability::Full,
-            cache_bytes: 48 << 20,
+            cache_bytes: 32 << 20,
             log_bytes: 32 << 20,
             readers_max: 4,
             busy_wait_ms_max: 5_000,

@@ -16,8 +16,11 @@ use super::plan::{self, Localised, Plan, Prepared};
 use super::{Courier, Interrupted, timeout};
 use crate::change;
 use crate::references;
-use crate::settings::OwnedBatchId;
+use crate::settings::{OwnedBatchId, Subscription};
 use crate::stage::Stage;
+
+/// How many masters are planned at a time: it bounds the documents in memory, not the size of a call.
+const PLANNED_MAX: usize = 500;
 
 /// How one member of an attempt ended for certain.
 pub(super) enum Ended {
@@ -40,35 +43,57 @@ impl Courier {
     pub(super) async fn deliver_masters(&mut self, entity: &Entity, ids: &[MasterId]) -> Result<(), Interrupted> {
         let system = self.system.clone();
         let Some(subscription) = system.subscriptions.get(entity) else { return Ok(()) };
+        let mut calls: Vec<Prepared> = Vec::new();
+        for some in ids.chunks(PLANNED_MAX) {
+            self.plan_masters(entity, subscription, some, &mut calls).await?;
+        }
+        for chunk in chunks(calls, self.batching.count_max.max(1)) {
+            self.call(chunk).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the calls that some masters need; what cannot be sent is parked.
+    async fn plan_masters(
+        &mut self,
+        entity: &Entity,
+        subscription: &Subscription,
+        ids: &[MasterId],
+        calls: &mut Vec<Prepared>,
+    ) -> Result<(), Interrupted> {
+        let system = self.system.clone();
         let held = self.context.store.held(&system.tenant, &system.name, ids).await?;
         let documents = self.localise(entity, &held).await?;
         let mut end = Delivered::default();
-        let mut calls: Vec<Prepared> = Vec::new();
+        let mut parked_roots = BTreeSet::new();
         for (held, document) in held.iter().zip(documents) {
             let (Some(master), Some(document)) = (&held.master, document) else { continue };
-            let document = match document {
-                Ok(document) => document,
-                Err(missing) => {
-                    end.parked.push(self.unreachable_reference(master, missing));
-                    continue;
+            let reason = match document {
+                _ if parked_roots.contains(&master.root) => Some(("delivery.behind", None)),
+                Err(missing) => Some(("delivery.reference-missing", Some(self.missing_reference(missing)))),
+                Ok(document) => {
+                    let localised = Localised { held, master, document };
+                    match plan::plan(&localised, subscription, self.batching.assigns_keys) {
+                        Plan::Nothing => None,
+                        Plan::Blocked => Some(("delivery.behind", None)),
+                        Plan::Deliver(prepared) => {
+                            calls.extend(prepared);
+                            None
+                        }
+                        Plan::Unwritable(errors) => {
+                            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                            Some(("delivery.unwritable", Some(errors.join("; "))))
+                        }
+                    }
                 }
             };
-            let localised = Localised { held, master, document };
-            match plan::plan(&localised, subscription, self.batching.assigns_keys) {
-                Plan::Nothing => {}
-                Plan::Blocked => end.parked.push(self.park(master, "delivery.behind", None)),
-                Plan::Deliver(prepared) => calls.extend(prepared),
-                Plan::Unwritable(errors) => {
-                    let reason = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                    end.parked.push(self.park(master, "delivery.unwritable", Some(reason)));
-                }
+            if let Some((code, reason)) = reason {
+                parked_roots.insert(master.root);
+                end.parked.push(self.park(master, code, reason));
             }
         }
         if !end.parked.is_empty() {
             self.context.store.finish_attempt(&system.tenant, &system.name, None, end).await?;
-        }
-        for chunk in chunks(calls, self.batching.count_max.max(1)) {
-            self.call(chunk).await?;
         }
         Ok(())
     }
@@ -123,7 +148,7 @@ impl Courier {
     /// The keys under which the referenced documents go, delivering those first that the system should have and has not.
     async fn keys_of(
         &mut self,
-        subscription: &crate::settings::Subscription,
+        subscription: &Subscription,
         field: &str,
         entity: &Entity,
         ids: &[MasterId],
@@ -349,13 +374,12 @@ impl Courier {
         self.parked(&member, code, reason, self.context.now())
     }
 
-    fn unreachable_reference(&self, master: &store::MasterRow, missing: MasterId) -> NewParked {
-        let reason = format!(
+    fn missing_reference(&self, missing: MasterId) -> String {
+        format!(
             "{} does not have {missing}, which this document refers to, and is not fed it or refuses it; \
              deliver that one first, or widen the subscription",
             self.system.name
-        );
-        self.park(master, "delivery.reference-missing", Some(reason))
+        )
     }
 
     fn task(&self, member: &Member, question: String, at: Timestamp) -> NewTask {

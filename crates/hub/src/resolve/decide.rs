@@ -5,7 +5,7 @@ use std::sync::Arc;
 use canonical::entity::{Entity, Operation};
 use master::{Asserted, Holds, MasterId};
 use serde_json::Value;
-use store::{CrosswalkRow, JournalKind, LocalKey, RecordOutcome, SourceRow, StoreError};
+use store::{CrosswalkRow, JournalKind, LocalKey, Member, RecordOutcome, SourceRow, StoreError};
 
 use super::golden::Golden;
 use super::links::{self, Prepared};
@@ -74,7 +74,7 @@ impl Working<'_> {
             None => RecordOutcome::Created,
         };
         let old_document = before.map(|before| before.document.clone()).filter(|_| entity != Entity::Customer);
-        let asserted = self.claims(one, before.filter(|before| !before.row.removed), &document);
+        let asserted = self.claims(one, master_id, before.filter(|before| !before.row.removed), &document);
         self.put_source(show(one, master_id, document, asserted));
         self.link(one, master_id).await?;
         if entity == Entity::Customer {
@@ -111,15 +111,32 @@ impl Working<'_> {
     }
 
     /// What the system claims of what it shows, and what is only an echo of our own delivery.
-    fn claims(&self, one: &Prepared, before: Option<&Shown>, observed: &Value) -> Asserted {
+    fn claims(&self, one: &Prepared, master_id: MasterId, before: Option<&Shown>, observed: &Value) -> Asserted {
         let entity = &one.observation.entity;
-        let holds: Option<Value> =
-            self.crosswalk(&one.local).and_then(|row| serde_json::from_str(row.holds.as_deref()?).ok());
         let writes = self.writes_of(&one.local.system, entity);
+        let delivered = self
+            .just_delivered(one, observed)
+            .filter(|member| self.survivor(member.master_id) == master_id)
+            .map(|member| member.projection.as_str());
+        let delivered = delivered.or_else(|| self.crosswalk(&one.local)?.holds.as_deref());
+        let holds: Option<Value> = delivered.and_then(|holds| serde_json::from_str(holds).ok());
         let holds = holds.as_ref().zip(writes).map(|(document, writes)| Holds { document, writes });
         let covers = self.covers_of(&one.observation.mapping, entity, observed);
         let before = before.map(|before| (&before.document, &before.asserted));
         master::assert(entity, before, observed, &covers, holds, one.observation.at)
+    }
+
+    /// The change that the system shows here although the call that delivers it has not ended: under the same key, or,
+    /// for a record that gets its key from the system, with the same content.
+    fn just_delivered<'a>(&'a self, one: &'a Prepared, observed: &Value) -> Option<&'a Member> {
+        let mut under_way = self.under_way(&one.local).peekable();
+        under_way.peek()?;
+        let system = self.context.settings.systems.get(&one.local.system)?;
+        let shown = system.subscriptions.get(&one.local.entity)?.mapping.restrict(observed);
+        under_way.find(|member| {
+            member.local_key.as_ref().is_none_or(|key| *key == one.local.key)
+                && serde_json::from_str::<Value>(&member.projection).is_ok_and(|projection| projection == shown)
+        })
     }
 
     /// What the hub writes into a system of an entity.
@@ -142,12 +159,15 @@ impl Working<'_> {
             for key in &one.match_keys {
                 candidates.push((key.clone(), self.matching(key).await?));
             }
-            return Ok((master::choose(linked, &candidates).master_id, Vec::new()));
+            let chosen = master::choose(linked, &candidates).master_id;
+            return Ok((chosen.or_else(|| self.echoed(one, document)), Vec::new()));
         }
         let tenant = self.tenant.clone();
         for occurrence in 0..OCCURRENCES_MAX {
             let keys = links::match_keys(&tenant, entity, document, occurrence);
-            let Some(key) = keys.first() else { return Ok((linked, keys)) };
+            let Some(key) = keys.first() else {
+                return Ok((linked.or_else(|| self.echoed(one, document)), keys));
+            };
             let Some(found) = self.matching(key).await?.into_iter().min() else { return Ok((linked, keys)) };
             let alike = *entity != Entity::Invoice && self.shows_another(found, one);
             if linked.is_none_or(|linked| linked == found) && !alike {
@@ -158,6 +178,11 @@ impl Working<'_> {
             }
         }
         Ok((linked, Vec::new()))
+    }
+
+    /// The master whose change the system shows under a key that nobody knows yet.
+    fn echoed(&self, one: &Prepared, document: &Value) -> Option<MasterId> {
+        self.just_delivered(one, document).map(|member| self.survivor(member.master_id))
     }
 
     /// Whether the same stream shows this master under another key: then two records are alike and not the same.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use master::{Asserted, MasterId};
 use serde_json::Value;
 use store::{
-    CrosswalkRow, JournalEntry, JournalKind, LocalKey, MasterRow, MatchKeysWrite, NewParked, OutboxWrite, ParkedStage,
-    Position, RecordOutcome, Resolution, Resolved, SourceRow, StoreError, WaitingRow,
+    CrosswalkRow, JournalEntry, JournalKind, LocalKey, MasterRow, MatchKeysWrite, Member, NewParked, OutboxWrite,
+    ParkedStage, Position, RecordOutcome, Resolution, Resolved, SourceRow, StoreError, WaitingRow,
 };
 
 use super::links;
@@ -80,6 +80,8 @@ pub(super) struct Working<'c> {
     covers: HashMap<Arc<str>, Option<Arc<[String]>>>,
     waiting: HashMap<LocalKey, HashSet<(SourceKey, Position)>>,
     blocked: HashSet<(Arc<str>, String)>,
+    /// Changes on their way to a system, in calls that have not ended: it may show them before we know that it took them.
+    under_way: HashMap<Arc<str>, Vec<Member>>,
     numbers: Numbers,
     changed_crosswalk: BTreeSet<LocalKey>,
     pub writes: Resolved,
@@ -100,6 +102,7 @@ impl<'c> Working<'c> {
             covers: HashMap::new(),
             waiting: HashMap::new(),
             blocked: HashSet::new(),
+            under_way: HashMap::new(),
             numbers: Numbers::default(),
             changed_crosswalk: BTreeSet::new(),
             writes: Resolved::default(),
@@ -136,6 +139,7 @@ impl<'c> Working<'c> {
         self.read_masters(ids).await?;
         self.read_covers(prepared).await?;
         self.read_blocked(prepared).await?;
+        self.read_under_way(prepared).await?;
         self.take_numbers(prepared).await
     }
 
@@ -186,6 +190,28 @@ impl<'c> Working<'c> {
         let blocked = self.resolution.parked_keys(&keys).await?;
         self.blocked.extend(keys.into_iter().zip(blocked).filter(|(_, blocked)| *blocked).map(|(key, _)| key));
         Ok(())
+    }
+
+    /// Reads the open calls to those systems that both show and are fed what is observed. A call is durable before it is
+    /// made and ends in the store's one writer, which this transaction holds: so every change that a system can show by
+    /// now is either in its crosswalk row or here.
+    async fn read_under_way(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+        let fed = |one: &&links::Prepared| {
+            let system = self.context.settings.systems.get(&one.local.system);
+            system.is_some_and(|system| system.subscriptions.contains_key(&one.local.entity))
+        };
+        let systems = unique(prepared.iter().filter(fed).map(|one| one.local.system.clone()));
+        for system in systems {
+            let attempts = self.context.store.open_attempts(&self.tenant, &system).await?;
+            self.under_way.insert(system, attempts.into_iter().flat_map(|attempt| attempt.members).collect());
+        }
+        Ok(())
+    }
+
+    /// Changes on their way to a system, of one kind of document.
+    pub fn under_way<'a>(&'a self, local: &'a LocalKey) -> impl Iterator<Item = &'a Member> {
+        let members = self.under_way.get(&local.system).map_or(&[] as &[Member], Vec::as_slice);
+        members.iter().filter(|member| member.entity == local.entity)
     }
 
     /// Takes as many numbers as these observations can need.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use store::OperateStore;
 use store::sqlite::SqliteStore;
+use store::{OperateStore, StoreError};
 
 use super::collect::{Request, ending, known_stream, quiet_log};
+use super::rejected;
 use crate::cli::Ingest;
 use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
@@ -23,6 +24,7 @@ pub async fn ingest(arguments: &Ingest) -> Result<Exit, Failure> {
     let stream = stream_of(&configuration, arguments)?;
     let pick_up = pick_up(&configuration, &arguments.system, &stream)?;
     let store_path = configuration.store_path();
+    require_own_version(&store_path)?;
     let placed = pick_up.place(&arguments.file)?;
     let request = Request {
         system: arguments.system.clone(),
@@ -90,9 +92,17 @@ async fn tell_rejects(store_path: &Path, system: &str, file: &str) -> Result<(),
     if let Some(first) = drop.duplicate_of {
         output::note(format!("{file} repeats drop {first}; --again reads it all the same"));
     }
-    for reject in store.rejects(&filter).await?.iter().filter(|reject| reject.drop == drop.number).rev() {
-        let line = reject.line.map(|line| format!(":{line}")).unwrap_or_default();
-        output::note(format!("{file}{line}: {} [{}]", reject.reason, reject.code));
-    }
+    let rejects = store.rejects(&filter).await?;
+    let of_drop: Vec<_> = rejects.iter().filter(|reject| reject.drop == drop.number).rev().collect();
+    rejected::tell(&of_drop, |_| String::new());
     Ok(())
+}
+
+/// Nothing is put into the folder for a hub that cannot be started.
+fn require_own_version(store_path: &Path) -> Result<(), Failure> {
+    match SqliteStore::open_beside(store_path) {
+        Err(error @ StoreError::Newer { .. }) => Err(error.into()),
+        // A store that is not there yet is made, and an older one is upgraded, by the hub.
+        _ => Ok(()),
+    }
 }

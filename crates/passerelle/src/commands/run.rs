@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::rejected;
 use crate::accounting::Accounting;
 use crate::cli::Run;
 use crate::configuration::Configuration;
@@ -32,13 +33,15 @@ pub async fn run(arguments: &Run) -> Result<Exit, Failure> {
 /// Reads every stream once, waits until nothing is on its way, and prints the accounting.
 async fn once(configuration: Configuration, arguments: &Run) -> Result<Exit, Failure> {
     let session = Session::start(configuration, Mode::OnDemand).await?;
-    let before = Accounting::take(&*session.store).await?;
+    let store = session.store.clone();
+    let (before, newest_reject) = (Accounting::take(&*store).await?, rejected::newest(&store).await?);
     let result = read_all(&session, arguments).await;
-    let after = Accounting::take(&*session.store).await;
+    let after = Accounting::take(&*store).await;
     session.stop().await?;
     let (faults, unreachable) = result?;
     let run = after?.since(&before);
     run.print(arguments.json);
+    rejected::tell_since(&store, newest_reject).await?;
     for fault in &faults {
         output::note(format!("passerelle: {fault}"));
     }
