@@ -161,7 +161,12 @@ fn main() {
     let subscriber = |name| CsvSystem { name, streams: vec![], subscriptions: vec![(Entity::Customer, MAPPING)] };
     let erp = CsvSystem { name: "erp", streams: feeds, subscriptions: vec![] };
     let house = House::new(vec![erp, subscriber("ledger"), subscriber("crm")], &["erp"]);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .enable_all()
+        .build()
+        .unwrap();
     write_export(&house.path().join("erp/in/customers1.csv"), count, "");
 
     reset_memory_peak();

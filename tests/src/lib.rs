@@ -4,6 +4,7 @@ pub mod directory;
 pub mod house;
 pub mod process;
 pub mod server;
+pub mod serving;
 
 use std::path::{Path, PathBuf};
 

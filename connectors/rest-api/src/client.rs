@@ -321,7 +321,9 @@ pub(crate) fn describe(place: &str, error: &reqwest::Error) -> Failure {
         return Failure::Down { reason: format!("{place}: cannot connect: {cause}"), after: None };
     }
     if error.is_timeout() {
-        return Failure::Lost { reason: format!("{place}: no whole answer in time (timeout_ms)") };
+        return Failure::Lost {
+            reason: format!("{place}: no whole answer in time; look at the system, or raise timeout_ms"),
+        };
     }
     Failure::Lost { reason: format!("{place}: the connection was lost: {cause}") }
 }

@@ -330,9 +330,10 @@ impl<R: Read> Walker<R> {
                 self.refused("file.encoding", "the text is not UTF-8; say encoding = \"windows-1252\" if it is that")
             }
             Error::Escape(_) => self.refused("xml.entity", ENTITY),
-            Error::Syntax(_) => {
-                self.refused("xml.cut-off", "a tag or comment is not closed: the file was cut off, or is no XML")
-            }
+            Error::Syntax(_) => self.refused(
+                "xml.cut-off",
+                "a tag or comment is not closed: the file was cut off, or is no XML; ask for it again",
+            ),
             Error::IllFormed(error) => {
                 self.refused("xml.ill-formed", &format!("{error}; the file is no well-formed XML"))
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use canonical::Entity;
 use serde_json::Value;
 
-use crate::document::{Leaves, leaves};
+use crate::document::{Leaf, Leaves, Nature, leaves};
 
 /// Systems that are compared side by side; the rest is counted.
 const COLUMNS_MAX: usize = 12;
@@ -26,10 +26,18 @@ pub(crate) struct Column {
 pub(crate) enum Cell {
     /// The system says nothing here.
     Silent,
-    /// What the golden document says.
+    /// What the golden document says, or the system's own key of what that refers to.
     Same(String),
     /// Something else.
     Differs(String),
+}
+
+/// What the documents say at one path.
+#[derive(Default)]
+struct Line {
+    golden: Option<String>,
+    others: Vec<Option<String>>,
+    nature: Nature,
 }
 
 /// One place of the documents.
@@ -63,7 +71,7 @@ pub(crate) struct Comparison {
     pub(crate) values_surplus: usize,
 }
 
-type Lines = HashMap<Vec<String>, (Option<String>, Vec<Option<String>>)>;
+type Lines = HashMap<Vec<String>, Line>;
 
 /// Puts documents beside the golden one.
 pub(crate) fn compare(entity: &Entity, golden: &Value, mut others: Vec<(Column, Value)>) -> Comparison {
@@ -73,14 +81,14 @@ pub(crate) fn compare(entity: &Entity, golden: &Value, mut others: Vec<(Column, 
     let mut order = Vec::new();
     let mut lines = Lines::new();
     let mut take = |found: Leaves, column: Option<usize>| {
-        for (path, text) in found.values {
+        for Leaf { path, text, nature } in found.values {
             let line = lines.entry(path).or_insert_with_key(|path| {
                 order.push(path.clone());
-                (None, vec![None; width])
+                Line { golden: None, others: vec![None; width], nature }
             });
             match column {
-                None => line.0 = Some(text),
-                Some(column) => line.1[column] = Some(text),
+                None => line.golden = Some(text),
+                Some(column) => line.others[column] = Some(text),
             }
         }
         found.surplus
@@ -100,12 +108,12 @@ fn sections(order: Vec<Vec<String>>, mut lines: Lines) -> Vec<Section> {
     let mut sections = vec![Section { name: String::new(), rows: Vec::new() }];
     let mut places = HashMap::new();
     for path in order {
-        let Some((golden, texts)) = lines.remove(&path) else { continue };
-        let cells = texts
+        let Some(Line { golden, others, nature }) = lines.remove(&path) else { continue };
+        let cells = others
             .into_iter()
             .map(|text| match text {
                 None => Cell::Silent,
-                Some(text) if Some(&text) == golden.as_ref() => Cell::Same(text),
+                Some(text) if is_same(nature, &text, golden.as_deref()) => Cell::Same(text),
                 Some(text) => Cell::Differs(text),
             })
             .collect();
@@ -123,6 +131,21 @@ fn sections(order: Vec<Vec<String>>, mut lines: Lines) -> Vec<Section> {
     }
     sections.retain(|section| !section.rows.is_empty());
     sections
+}
+
+fn is_same(nature: Nature, text: &str, golden: Option<&str>) -> bool {
+    match nature {
+        Nature::OwnKey => true,
+        Nature::Decimal => golden.is_some_and(|golden| significant(text) == significant(golden)),
+        Nature::Text => golden == Some(text),
+    }
+}
+
+/// An amount without zeros at the end, and what stands behind it, such as its currency.
+fn significant(text: &str) -> (&str, &str) {
+    let (amount, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let amount = if amount.contains('.') { amount.trim_end_matches('0').trim_end_matches('.') } else { amount };
+    (amount, rest)
 }
 
 /// The path within a section. The field of an item that has one value only is called by the item's own name.
@@ -169,6 +192,20 @@ mod tests {
         assert_eq!(rows[1].2.cells, [differs("active"), Cell::Silent]);
         assert_eq!((rows[2].0, rows[2].1), ("addresses", "main · city"));
         assert_eq!(rows[2].2.cells, [Cell::Silent, same("Lyon")]);
+    }
+
+    #[test]
+    fn amounts_are_compared_by_number_and_keys_of_others_not_at_all() {
+        let golden = json!({"number": "1.10", "customer": {"master_id": "m1"}, "totals": {"due_amount": "12.50"}});
+        let erp = json!({"number": "1.1", "customer": {"key": "C2"}, "totals": {"due_amount": "12.5"}});
+        let table = compare(&Entity::Invoice, &golden, vec![(column("erp"), erp)]);
+        let cell = |label: &str| {
+            let rows = table.sections.iter().flat_map(|section| &section.rows);
+            &rows.into_iter().find(|row| row.label == label).unwrap().cells[0]
+        };
+        assert_eq!(cell("number"), &Cell::Differs("1.1".to_owned()));
+        assert_eq!(cell("key"), &Cell::Same("C2".to_owned()));
+        assert_eq!(cell("due amount"), &Cell::Same("12.5".to_owned()));
     }
 
     #[test]

@@ -54,11 +54,33 @@ pub(crate) fn subtitle(entity: &Entity, document: &Value) -> Option<String> {
     }
 }
 
+/// How a value is compared with the golden one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// Character by character.
+    #[default]
+    Text,
+    /// By its number: zeros at the end mean nothing.
+    Decimal,
+    /// Not at all: every system has a key of its own for the same thing.
+    OwnKey,
+}
+
+/// One value of a document.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    /// The path's segments.
+    pub(crate) path: Vec<String>,
+    /// The value as text.
+    pub(crate) text: String,
+    pub(crate) nature: Nature,
+}
+
 /// The values of a document, each under its path, in the document's order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Leaves {
-    /// Path segments and the value as text.
-    pub(crate) values: Vec<(Vec<String>, String)>,
+    /// The values.
+    pub(crate) values: Vec<Leaf>,
     /// How many more there are.
     pub(crate) surplus: usize,
 }
@@ -81,25 +103,36 @@ fn walk(value: &Value, shape: Option<Shape>, path: &mut Vec<String>, leaves: &mu
     match value {
         Value::Null => {}
         Value::Object(fields) if path.len() < DEPTH_MAX => match money(fields) {
-            Some(amount) => leaf(amount, path, leaves),
+            Some(amount) => leaf(amount, Nature::Decimal, path, leaves),
             None => {
+                let is_reference = shape.is_some_and(|shape| shape.field("master_id").is_some());
                 for (name, field) in fields {
                     path.push(name.clone());
-                    let inside = shape.and_then(|shape| shape.field(name)).map(|field| field.shape);
-                    walk(field, inside, path, leaves);
+                    match field.as_str().filter(|_| is_reference && matches!(name.as_str(), "key" | "system")) {
+                        Some(key) => leaf(key.to_owned(), Nature::OwnKey, path, leaves),
+                        None => walk(field, inside(shape, name), path, leaves),
+                    }
                     path.pop();
                 }
             }
         },
         Value::Array(items) if path.len() < DEPTH_MAX => walk_list(items, shape, path, leaves),
-        Value::String(text) => leaf(text.clone(), path, leaves),
-        Value::Bool(truth) => leaf(if *truth { "yes" } else { "no" }.to_owned(), path, leaves),
-        Value::Number(_) | Value::Object(_) | Value::Array(_) => leaf(value.to_string(), path, leaves),
+        Value::String(text) => {
+            let nature = if shape == Some(Shape::Decimal) { Nature::Decimal } else { Nature::Text };
+            leaf(text.clone(), nature, path, leaves);
+        }
+        Value::Bool(truth) => leaf(if *truth { "yes" } else { "no" }.to_owned(), Nature::Text, path, leaves),
+        Value::Number(_) | Value::Object(_) | Value::Array(_) => leaf(value.to_string(), Nature::Text, path, leaves),
     }
 }
 
+/// The shape of a field of a group.
+fn inside(shape: Option<Shape>, name: &str) -> Option<Shape> {
+    shape.and_then(|shape| shape.field(name)).map(|field| field.shape)
+}
+
 fn walk_list(items: &[Value], shape: Option<Shape>, path: &mut Vec<String>, leaves: &mut Leaves) {
-    let (selector, inside) = match shape {
+    let (selector, of_item) = match shape {
         Some(Shape::List { selector, item }) => (selector, Some(*item)),
         _ => (None, None),
     };
@@ -116,12 +149,11 @@ fn walk_list(items: &[Value], shape: Option<Shape>, path: &mut Vec<String>, leav
             (Some(selector), Value::Object(fields)) => {
                 for (field, value) in fields.iter().filter(|(field, _)| field.as_str() != selector) {
                     path.push(field.clone());
-                    let inside = inside.and_then(|shape| shape.field(field)).map(|field| field.shape);
-                    walk(value, inside, path, leaves);
+                    walk(value, inside(of_item, field), path, leaves);
                     path.pop();
                 }
             }
-            _ => walk(item, inside, path, leaves),
+            _ => walk(item, of_item, path, leaves),
         }
         path.pop();
         if leaves.surplus == 0 {
@@ -130,9 +162,9 @@ fn walk_list(items: &[Value], shape: Option<Shape>, path: &mut Vec<String>, leav
     }
 }
 
-fn leaf(text: String, path: &[String], leaves: &mut Leaves) {
+fn leaf(text: String, nature: Nature, path: &[String], leaves: &mut Leaves) {
     if leaves.values.len() < LEAVES_MAX {
-        leaves.values.push((path.to_vec(), text));
+        leaves.values.push(Leaf { path: path.to_vec(), text, nature });
     } else {
         leaves.surplus += 1;
     }
@@ -174,7 +206,7 @@ mod tests {
         let paths: Vec<String> = leaves(&Entity::Customer, &document)
             .values
             .into_iter()
-            .map(|(path, text)| format!("{}={text}", path.join("/")))
+            .map(|leaf| format!("{}={}", leaf.path.join("/"), leaf.text))
             .collect();
         let expected = [
             "legal_name=Dupont SA",

@@ -46,6 +46,15 @@ impl Clock {
         html! { time.ago datetime=(at) title=(self.whole(at)) { (self.short(at)) } }
     }
 
+    /// A moment that is still to come: its time, or "now" once it is there. The page's script turns it into "in 12 s".
+    pub(crate) fn due(&self, at: Timestamp) -> Markup {
+        html! {
+            time.due datetime=(at) title=(self.whole(at)) {
+                @if at <= self.now { "now" } @else { (self.short(at)) }
+            }
+        }
+    }
+
     /// A moment that stays as it is.
     pub(crate) fn fixed(&self, at: Timestamp) -> Markup {
         html! { time datetime=(at) title=(self.whole(at)) { (self.short(at)) } }

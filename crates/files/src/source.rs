@@ -148,11 +148,17 @@ impl<F: Format> Folder<F> {
     }
 
     fn fault(&self, error: &io::Error) -> Fault {
-        if error.kind() == io::ErrorKind::NotADirectory {
-            let folder = self.pick_up.folder.display();
-            return Fault::halt(format!("{folder} is not a folder; let the stream's folder name one"));
+        let folder = self.pick_up.folder.display();
+        match error.kind() {
+            io::ErrorKind::NotADirectory => {
+                Fault::halt(format!("{folder} is not a folder; let the stream's folder name one"))
+            }
+            // The folder may be on a share that is mounted later.
+            io::ErrorKind::NotFound => {
+                Fault::retry(format!("{folder}: there is no such folder; make it, or correct the stream's folder"))
+            }
+            _ => Problem::fault(&folder, error),
         }
-        Problem::fault(&self.pick_up.folder.display(), error)
     }
 
     fn read(&mut self, after: Option<&Checkpoint>) -> Result<Option<Batch>, Fault> {

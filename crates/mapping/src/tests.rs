@@ -74,8 +74,12 @@ fn tree(text: &str) -> Tree {
                     if attribute.key.as_namespace_binding().is_some() {
                         continue;
                     }
-                    let (_, local) = reader.resolver().resolve_attribute(attribute.key);
-                    builder.attribute(&Name::new("", local.as_ref()), &attribute.value);
+                    let (resolved, local) = reader.resolver().resolve_attribute(attribute.key);
+                    let namespace = match resolved {
+                        ResolveResult::Bound(namespace) => namespace.as_ref().to_owned(),
+                        _ => String::new(),
+                    };
+                    builder.attribute(&Name::new(&namespace, local.as_ref()), &attribute.value);
                 }
             }
             Event::Text(text) => builder.text(&text),

@@ -14,7 +14,7 @@ use crate::json::JsonWriter;
 use crate::leaf::part_range;
 use crate::mapping::{Format, Mapping};
 use crate::place::Place;
-use crate::program::{Content, EachAt, Key, Kind, Leaf, List, Member, Node, Object, Program, Sign, Source};
+use crate::program::{Content, EachAt, Key, Kind, Leaf, List, Node, Object, Program, Sign, Source};
 use crate::reader;
 use crate::rows::RowsWriter;
 use crate::verbs::Verb;
@@ -35,8 +35,6 @@ pub(crate) struct Writer<'a> {
     pub context: Context<'a>,
     pub mapping: &'a Mapping,
     pub variables: &'a [Option<String>],
-    /// The numbers of the variables that have another value than in the base record.
-    pub changed: Vec<usize>,
     pub variant: usize,
     pub document: &'a Value,
     pub errors: Vec<DataError>,
@@ -55,16 +53,48 @@ pub(crate) fn write(
         resolved.resolve(program, base);
     }
     let variables: Vec<_> = program.variables.iter().map(|variable| text_at(document, &variable.field)).collect();
-    let context = Context { program, resolved: &resolved, variables: variables.clone() };
     let variant = variant(mapping, document, base);
-    let mut writer =
-        Writer { context, mapping, variables: &variables, changed: Vec::new(), variant, document, errors: Vec::new() };
+    let pruned = base.and_then(|base| without_old_conditions(mapping, &resolved, base, (&variables, variant)));
+    let base = pruned.as_ref().or(base);
+    if let Some(pruned) = &pruned {
+        resolved.resolve(program, pruned);
+    }
+    let context = Context { program, resolved: &resolved, variables: variables.clone() };
+    let mut writer = Writer { context, mapping, variables: &variables, variant, document, errors: Vec::new() };
     let body = match mapping.format() {
         Format::Csv => writer.rows(key, base),
         Format::Xml => writer.element(key, base),
         Format::Json => writer.json(key, base),
     };
     if writer.errors.is_empty() { Ok(body) } else { Err(writer.errors) }
+}
+
+/// A base record without what conditions on fields lead to, where those fields have other values now:
+/// the total in the old currency must not stay beside the one in the new. `None` when nothing of that kind changed.
+fn without_old_conditions(
+    mapping: &Mapping,
+    resolved: &Resolved,
+    base: &Body,
+    (variables, variant): (&[Option<String>], usize),
+) -> Option<Body> {
+    let Body::Element(tree) = base else { return None };
+    let old = reader::context(mapping, resolved, base).variables;
+    let changed: Vec<usize> = (0..old.len()).filter(|variable| old[*variable] != variables[*variable]).collect();
+    if changed.is_empty() {
+        return None;
+    }
+    let program = &mapping.program;
+    let xml = XmlWriter { names: &program.names, outline: &mapping.outline, variant, variables: &old };
+    let mut node = XmlNode::of(tree.root());
+    // Currencies go last: conditions ask for them until then.
+    for wanted in [Content::Items, Content::Text, Content::Currency] {
+        program.paths(&mut |path, content| match content {
+            _ if content != wanted || !path.compares_with(&changed) => {}
+            Content::Items => drop(xml.take(&mut node, &path.steps, false)),
+            Content::Text | Content::Currency => xml.clear(&mut node, path),
+        });
+    }
+    node.build().map(Body::Element)
 }
 
 /// The text of a scalar at a dotted path of a document.
@@ -121,29 +151,10 @@ impl<'a> Writer<'a> {
         };
         let mut node = root.map_or_else(|| XmlNode::new(self.root_name()), XmlNode::of);
         let mut trail = vec![node.name.clone()];
-        if let Some(base) = base {
-            self.forget_old_conditions(base, &mut node);
-        }
         self.record(key, root.map(Cursor::Element), &mut Slot::Element(&mut node, &mut trail));
         match node.build() {
             Some(tree) => Body::Element(tree),
             None => Body::Json(Value::Null),
-        }
-    }
-
-    /// Takes out what conditions on fields lead to in the base record, when those fields have other values now:
-    /// the total in the old currency must not stay beside the one in the new.
-    fn forget_old_conditions(&mut self, base: &Body, node: &mut XmlNode) {
-        let old = reader::context(self.mapping, self.context.resolved, base).variables;
-        self.changed = (0..old.len()).filter(|variable| old[*variable] != self.variables[*variable]).collect();
-        let xml = XmlWriter { variables: &old, ..self.xml() };
-        // Currencies go last: conditions ask for them until then.
-        for wanted in [Content::Items, Content::Text, Content::Currency] {
-            self.program().paths(&mut |path, content| match content {
-                _ if content != wanted || !path.compares_with(&self.changed) => {}
-                Content::Items => drop(xml.take(node, &path.steps, false)),
-                Content::Text | Content::Currency => xml.clear(node, path),
-            });
         }
     }
 
@@ -201,11 +212,28 @@ impl<'a> Writer<'a> {
 
     fn object(&mut self, object: &'a Object, value: Option<&'a Value>, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
         // Repeating groups go first: lines that lead to one of their elements then fill it, instead of losing what they made.
-        let repeats = |member: &&Member| matches!(&member.node, Node::List(list) if list.each.is_some());
-        let first = object.members.iter().filter(repeats);
-        for member in first.chain(object.members.iter().filter(|member| !repeats(member))) {
+        for groups in [true, false] {
+            self.members(object, value, base, slot, groups);
+        }
+    }
+
+    /// Writes the repeating groups of an object and of the objects in it, or everything else.
+    fn members(
+        &mut self,
+        object: &'a Object,
+        value: Option<&'a Value>,
+        base: Option<Cursor<'a>>,
+        slot: &mut Slot<'_>,
+        groups: bool,
+    ) {
+        for member in &object.members {
             let value = value.and_then(|value| value.get(&*member.name)).filter(|value| !value.is_null());
-            self.node(&member.node, value, base, slot);
+            match &member.node {
+                Node::Object(inner) => self.members(inner, value, base, slot, groups),
+                Node::List(list) if list.each.is_some() == groups => self.list(list, value, base, slot),
+                Node::Leaf(leaf) if !groups => self.leaf(leaf, value, base, slot),
+                _ => {}
+            }
         }
     }
 
@@ -263,7 +291,7 @@ impl<'a> Writer<'a> {
             }
             _ => {}
         }
-        if leaf.sign.is_none() && self.shows(leaf, text, base) {
+        if leaf.sign.is_none() && self.shows(leaf, text, base) && self.is_untouched(leaf, base, slot) {
             if let Slot::Rows(rows, None) = slot {
                 leaf.source.places().into_iter().for_each(|place| spread(rows, place));
             }
@@ -277,15 +305,21 @@ impl<'a> Writer<'a> {
     /// Whether the base record shows this value already, however it is written there.
     fn shows(&self, leaf: &'a Leaf, text: Option<&str>, base: Option<Cursor<'a>>) -> bool {
         let Some(base) = base else { return false };
-        let is_forgotten = |place: &Place| matches!(place, Place::Path(path) if path.compares_with(&self.changed));
-        if !self.changed.is_empty() && leaf.source.places().into_iter().any(is_forgotten) {
-            return false;
-        }
         match leaf.read(&self.context, base) {
             Ok(held) => held.as_ref().map(|held| leaf.normal(held)) == text.map(|text| leaf.normal(text)),
             // A required value that is missing is no reason to leave a place as it is.
             Err(_) => false,
         }
+    }
+
+    /// Whether the places of a line still are as in the base record: a repeating group may have taken their element away.
+    fn is_untouched(&self, leaf: &'a Leaf, base: Option<Cursor<'a>>, slot: &Slot<'_>) -> bool {
+        let (Some(base), Slot::Element(node, _)) = (base, slot) else { return true };
+        leaf.source.places().into_iter().all(|place| {
+            let Place::Path(path) = place else { return true };
+            let held = self.context.raw(place, base).ok().flatten();
+            held.as_deref().map(str::trim) == self.xml().text(node, path).map(str::trim)
+        })
     }
 
     fn change(&mut self, leaf: &'a Leaf, text: Option<&str>, slot: &mut Slot<'_>) -> Result<(), Problem> {

@@ -113,17 +113,35 @@ impl XmlWriter<'_> {
         predicate.made_with(|variable| self.variables.get(variable)?.as_deref())
     }
 
-    fn text<'n>(&self, node: &'n XmlNode, path: &Path) -> Option<&'n str> {
-        let mut found = node;
-        for step in &path.steps {
-            found = found.children.iter().find(|child| self.fits(child, step))?;
-        }
+    /// The text at a path, as reading finds it.
+    pub(crate) fn text<'n>(&self, node: &'n XmlNode, path: &Path) -> Option<&'n str> {
+        let found = self.first(node, &path.steps)?;
         match path.attribute {
             Some(slot) => {
                 found.attributes.iter().find(|(name, _)| self.is_named(&[slot], name)).map(|(_, value)| value.as_str())
             }
             None => Some(&found.text),
         }
+    }
+
+    /// The first element at a path.
+    fn first<'n>(&self, node: &'n XmlNode, steps: &[Step]) -> Option<&'n XmlNode> {
+        let Some((step, rest)) = steps.split_first() else { return Some(node) };
+        let mut fitting = node.children.iter().filter(|child| self.fits(child, step));
+        if step.alone && fitting.clone().count() != 1 {
+            return None;
+        }
+        match step.position {
+            Some(position) => self.first(fitting.nth(position)?, rest),
+            None => fitting.find_map(|child| self.first(child, rest)),
+        }
+    }
+
+    /// The child through which reading goes on, where several fit a step and only some lead further.
+    fn through(&self, node: &XmlNode, step: &Step, rest: &[Step]) -> Option<usize> {
+        let leads = |child: &XmlNode| self.fits(child, step) && self.first(child, rest).is_some();
+        let may_choose = step.position.is_none() && !step.alone;
+        if may_choose { node.children.iter().position(leads) } else { None }
     }
 
     fn fits(&self, node: &XmlNode, step: &Step) -> bool {
@@ -217,7 +235,8 @@ impl XmlWriter<'_> {
             }
             return;
         };
-        let index = self.find_or_make(node, trail, step);
+        let through = self.through(node, step, rest);
+        let index = through.unwrap_or_else(|| self.find_or_make(node, trail, step));
         let child = &mut node.children[index];
         trail.push(child.name.clone());
         self.set_steps(child, trail, rest, attribute, text);
@@ -237,7 +256,7 @@ impl XmlWriter<'_> {
             }
             return;
         };
-        let Some(index) = self.find(node, step) else { return };
+        let Some(index) = self.through(node, step, rest).or_else(|| self.find(node, step)) else { return };
         self.clear_steps(&mut node.children[index], rest, attribute);
         // An empty element keeps the positions of those behind it.
         let keeps_place =

@@ -26,6 +26,10 @@ use clap::Parser;
 use cli::Cli;
 use failure::{Exit, Failure};
 
+/// Documents are small allocations made by one thread and freed by another, which the system's allocator serves slowly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     install_panic_hook();
     let cli = Cli::parse();

@@ -78,7 +78,7 @@ fn dropped_beside_good_ones(case: &Case) {
     // A file after it and one of another system: neither is held up.
     directory.write("in/erp/customers-2.csv", customers("900", "After"));
     directory.write("in/shop/export-2.xml", export(&["Beside"]));
-    let accounting = directory.run(&["run", "--once", "--json"]).with(1).json();
+    let accounting = tells(directory.run(&["run", "--once", "--json"]).with(1), case).json();
     assert_eq!(ended(&accounting, case.system, "rejected"), case.rejected, "{accounting}");
     let mut expected = [case.good, &["After", "Beside"]].concat();
     expected.sort_unstable();
@@ -144,7 +144,12 @@ fn converted(case: &Case) {
     let directory = directory();
     directory.write(case.file(), &case.content);
     let from = format!("{}/customer", case.system);
-    let ended = tells(directory.run(&["convert", "--from", &from, "--no-unmapped", case.file()]).with(1), case);
+    let mut arguments = vec!["convert", "--from", &from, "--no-unmapped", case.file()];
+    if case.system == "erp" {
+        // As the stream has it; `convert` would guess, and find out by itself that a file has commas.
+        arguments.extend(["--delimiter", ";"]);
+    }
+    let ended = tells(directory.run(&arguments).with(1), case);
     assert_eq!(ended.out.lines().count(), case.good.len(), "{}", ended.out);
     assert!(case.good.iter().all(|name| ended.out.contains(name)), "{}", ended.out);
 }
@@ -163,7 +168,7 @@ fn files_without_usable_text() {
     check(&Case::csv(
         b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".as_slice(),
         "file.binary",
-        &["not a text file"],
+        &["it is binary, not text"],
         Kept::File,
     ));
     let utf16: Vec<u8> = customers("1", "Martin").encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -211,7 +216,7 @@ fn rows_that_cannot_be_understood() {
     check(&case.with_good(&["Dubois", "Le Goff"]));
     let value = "NO;NAME;CITY;CREDIT\n1;Martin;Rennes;much\n2;Le Goff;Brest;1,00\n";
     let parts = &["credit_limit", "\"CREDIT\""];
-    let case = Case::csv(value, "mapping.not-a-number", parts, Kept::Record(2, "1;Martin;Rennes;much"));
+    let case = Case::csv(value, "mapping.number", parts, Kept::Record(2, "1;Martin;Rennes;much"));
     check(&case.with_good(&["Le Goff"]));
 }
 
@@ -223,7 +228,7 @@ fn xml_that_is_none() {
     check(&Case::xml(whole.replace("</name>", "</nom>"), "xml.ill-formed", &["line 2"]));
     let root = whole.replace("customers>", "clients>");
     check(&Case::xml(root, "xml.root", &["clients"]));
-    check(&Case::xml(whole.replace("Martin</name>", "&acute;</name>"), "xml.entity", &["line 2", "acute"]));
+    check(&Case::xml(whole.replace("Martin</name>", "&acute;</name>"), "xml.entity", &["line 2", "predefined"]));
 }
 
 #[test]
@@ -254,6 +259,6 @@ fn a_folder_where_a_file_should_be() {
     let inside = directory.path("in/erp/reject/customers-1.csv/inside.txt");
     assert_eq!(std::fs::read_to_string(inside).unwrap(), "precious");
     for command in [&["ingest", "erp", "in"][..], &["convert", "--from", "erp/customer", "in"]] {
-        directory.run(command).with(2).tells(&["in: is a directory; name files", "[cli.file]"]);
+        directory.run(command).with(2).tells(&["in: is a directory; name", "[cli.file]"]);
     }
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use passerelle_tests::directory::{Directory, passerelle};
+use passerelle_tests::directory::passerelle;
 use passerelle_tests::process::Running;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::hub::{FILES, customers, directory, ended, fed};
+use crate::hub::{customers, directory, ended, fed};
 
 /// A small disk: a tmpfs that goes when this value goes.
 struct SmallDisk {
@@ -64,7 +64,7 @@ fn all(count: usize) -> Vec<String> {
 
 #[test]
 fn a_disk_that_fills_up_under_the_store() {
-    let directory = Directory::new(&FILES);
+    let directory = directory();
     let Some(disk) = SmallDisk::mount(directory.path("data"), "6m") else { return };
     directory.write("in/erp/customers-1.csv", many_customers(20_000));
     let stopped = directory.run(&["run", "--once", "--patience", "5s"]).with(3);
@@ -80,7 +80,7 @@ fn a_disk_that_fills_up_under_the_store() {
 
 #[test]
 fn a_disk_that_fills_up_under_a_subscriber() {
-    let directory = Directory::new(&FILES);
+    let directory = directory();
     let Some(disk) = SmallDisk::mount(directory.path("out"), "1m") else { return };
     let filler = disk.fill();
     directory.write("in/erp/customers-1.csv", many_customers(1000));
@@ -97,7 +97,7 @@ fn a_disk_that_fills_up_under_a_subscriber() {
 
 #[test]
 fn a_disk_that_is_full_when_a_file_is_ingested() {
-    let directory = Directory::new(&FILES);
+    let directory = directory();
     let Some(disk) = SmallDisk::mount(directory.path("in"), "1m") else { return };
     std::fs::create_dir_all(directory.path("in/erp")).unwrap();
     std::fs::create_dir_all(directory.path("in/shop")).unwrap();

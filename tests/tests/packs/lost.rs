@@ -59,10 +59,14 @@ fn texts(root: &Element, path: &str) -> Vec<String> {
     found.into_iter().filter_map(text).collect()
 }
 
+/// The word of ISO 20022 for a reference that nobody gave.
+const NOTHING: &str = "NOTPROVIDED";
+
 /// Whether a text is told, alone or as one of the parts of a joined text.
 fn is_told(told: &BTreeSet<String>, text: &str) -> bool {
     let text = plain(text);
-    told.contains(&text)
+    text == NOTHING
+        || told.contains(&text)
         || told.iter().any(|whole| whole.starts_with(&format!("{text} ")) || whole.ends_with(&format!(" {text}")))
         || told.iter().any(|whole| whole.contains(&format!(" {text} ")))
 }

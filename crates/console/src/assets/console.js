@@ -11,11 +11,11 @@ function duration(seconds) {
 }
 
 function refreshTimes() {
-  for (const time of document.querySelectorAll("time.ago, time.age")) {
+  for (const time of document.querySelectorAll("time.ago, time.age, time.due")) {
     const seconds = Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000);
     let text;
     if (time.classList.contains("age")) text = duration(Math.max(seconds, 0));
-    else if (seconds >= 0) text = `${duration(seconds)} ago`;
+    else if (seconds >= 0) text = time.classList.contains("due") ? "now" : `${duration(seconds)} ago`;
     else text = `in ${duration(-seconds)}`;
     if (time.textContent !== text) time.textContent = text;
   }

@@ -53,12 +53,13 @@ pub(crate) async fn show(
     let story = load(&shared, &ask.scope, id).await?;
     let missing = holders::Missing::load(&shared, &ask.scope, &story).await?;
     let names = drop_names(&shared, &ask.scope).await?;
+    let customer = customer_name(&shared, &ask.scope, &story).await?;
     let clock = Clock::read();
     let golden = parsed(&story.master.document);
     // The tab's title goes to the browser's history, so it names the master by its id.
     let page_title = format!("{} {}", story.master.entity, story.master.master_id);
     Ok(Page::new(&shared, &ask.scope, "/masters", &page_title).with(html! {
-        (head(&ask.scope, &story, &golden))
+        (head(&ask.scope, &story, &golden, customer.as_deref()))
         (redirected(&ask.scope, &story))
         section aria-labelledby="systems" {
             h2 #systems { "Where it is" }
@@ -81,7 +82,16 @@ async fn drop_names(shared: &Shared, scope: &Scope) -> Result<timeline::DropName
     Ok(drops.into_iter().map(|drop| (drop.number, drop.name)).collect())
 }
 
-fn head(scope: &Scope, story: &MasterStory, golden: &Value) -> Markup {
+/// What people call the customer that a document belongs to.
+async fn customer_name(shared: &Shared, scope: &Scope, story: &MasterStory) -> Result<Option<String>, Problem> {
+    if story.master.root == story.master.master_id {
+        return Ok(None);
+    }
+    let root = shared.console.store.story(scope.tenant(), story.master.root).await?;
+    Ok(root.and_then(|root| title(&root.master.entity, &parsed(&root.master.document))))
+}
+
+fn head(scope: &Scope, story: &MasterStory, golden: &Value, customer: Option<&str>) -> Markup {
     let master = &story.master;
     html! {
         header.heading.object {
@@ -90,7 +100,7 @@ fn head(scope: &Scope, story: &MasterStory, golden: &Value) -> Markup {
             p.lead {
                 @if let Some(about) = subtitle(&master.entity, golden) { (cut(&about, 200)) " · " }
                 "version " b { (master.version) }
-                @if master.root != master.master_id { " · belongs to customer " (master_link(scope, master.root)) }
+                @if master.root != master.master_id { " · belongs to customer " (master_link(scope, master.root)) @if let Some(name) = customer { " " (cut(name, 200)) } }
             }
         }
     }

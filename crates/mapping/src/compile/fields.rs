@@ -38,6 +38,8 @@ impl Compiler<'_> {
         let needs_content = match shape {
             Shape::Money => true,
             Shape::Group(fields) => is_reference(fields),
+            // Inside of extensions nothing vanishes by itself when it is empty.
+            Shape::Any => true,
             _ => false,
         };
         let mut object = Object { members: Vec::new(), needs_content, whole: shape == Shape::Money };

@@ -136,11 +136,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The base's items, unless they were forgotten.
     fn base_items(&self, path: &Path, base: Option<Cursor<'a>>) -> Vec<Cursor<'a>> {
-        base.filter(|_| !path.compares_with(&self.changed))
-            .map(|base| self.context.every(base, path))
-            .unwrap_or_default()
+        base.map(|base| self.context.every(base, path)).unwrap_or_default()
     }
 
     fn each_element(

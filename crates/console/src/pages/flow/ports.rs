@@ -71,7 +71,7 @@ fn last(source: &SourceFlow, scope: &Scope, clock: &Clock) -> Markup {
         } @else {
             @if let Some(at) = source.last_run { span { "read " (clock.moment(at)) } }
             @match source.next_run {
-                Some(at) => span title=(source.schedule) { "next " (clock.moment(at)) },
+                Some(at) => span title=(source.schedule) { "next " (clock.due(at)) },
                 None => span { (source.schedule) },
             }
         }

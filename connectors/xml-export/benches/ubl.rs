@@ -1,0 +1,176 @@
+//! UBL invoices of twenty lines, from a file to checked canonical invoices, beside merely reading the same events.
+//!
+//! `cargo bench -p xml-export --bench ubl`
+//!
+//! The stages are measured in turns, so that a busy machine slows all of them; the best round of each counts.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot go on")]
+#![allow(clippy::float_arithmetic, reason = "rates are not money")]
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use canonical::record::Record;
+use connector::{Connector, Item, OpenContext};
+use mapping::{Mapping, Table};
+use quick_xml::events::Event;
+use quick_xml::{NsReader, Reader, XmlVersion};
+use serde_json::json;
+use tokio::runtime::Runtime;
+use xml_export::XmlExport;
+
+const INVOICES: usize = 400;
+const LINES: usize = 20;
+const ROUNDS: usize = 15;
+
+const PACK: &str = include_str!("../../../mappings/ubl-2.1/invoice.toml");
+const SCHEMES: &str = include_str!("../../../mappings/tables/icd-schemes.toml");
+const EXAMPLE: &str = include_str!("../../../mappings/ubl-2.1/examples/invoice.xml");
+
+/// The parties, references and payment means of the pack's example around lines and totals that add up.
+fn invoice(number: usize) -> String {
+    let element = |name: &str| {
+        let (start, end) = (format!("  <cac:{name}>"), format!("</cac:{name}>\n"));
+        let from = EXAMPLE.find(&start).unwrap();
+        &EXAMPLE[from..from + EXAMPLE[from..].find(&end).unwrap() + end.len()]
+    };
+    let root = EXAMPLE.find("<Invoice").unwrap();
+    let parties = EXAMPLE.find("  <cac:AllowanceCharge>").unwrap();
+    let mut text = EXAMPLE[root..parties].replace("F2026-0142", &format!("F2026-{number:06}"));
+    text.push_str(
+        "  <cac:TaxTotal>\n    <cbc:TaxAmount currencyID=\"EUR\">400.00</cbc:TaxAmount>\n    <cac:TaxSubtotal>\n      \
+         <cbc:TaxableAmount currencyID=\"EUR\">2000.00</cbc:TaxableAmount>\n      \
+         <cbc:TaxAmount currencyID=\"EUR\">400.00</cbc:TaxAmount>\n      <cac:TaxCategory>\n        <cbc:ID>S</cbc:ID>\n        \
+         <cbc:Percent>20</cbc:Percent>\n        <cac:TaxScheme>\n          <cbc:ID>VAT</cbc:ID>\n        </cac:TaxScheme>\n      \
+         </cac:TaxCategory>\n    </cac:TaxSubtotal>\n  </cac:TaxTotal>\n  <cac:LegalMonetaryTotal>\n    \
+         <cbc:LineExtensionAmount currencyID=\"EUR\">2000.00</cbc:LineExtensionAmount>\n    \
+         <cbc:TaxExclusiveAmount currencyID=\"EUR\">2000.00</cbc:TaxExclusiveAmount>\n    \
+         <cbc:TaxInclusiveAmount currencyID=\"EUR\">2400.00</cbc:TaxInclusiveAmount>\n    \
+         <cbc:PayableAmount currencyID=\"EUR\">2400.00</cbc:PayableAmount>\n  </cac:LegalMonetaryTotal>\n",
+    );
+    let item = element("InvoiceLine");
+    let item = item[item.find("    <cac:Item>").unwrap()..].split_inclusive("</cac:Item>\n").next().unwrap();
+    for line in 1..=LINES {
+        text.push_str(&format!(
+            "  <cac:InvoiceLine>\n    <cbc:ID>{line}</cbc:ID>\n    \
+             <cbc:InvoicedQuantity unitCode=\"C62\">4</cbc:InvoicedQuantity>\n    \
+             <cbc:LineExtensionAmount currencyID=\"EUR\">100.00</cbc:LineExtensionAmount>\n    <cac:OrderLineReference>\n      \
+             <cbc:LineID>{line}</cbc:LineID>\n    </cac:OrderLineReference>\n{item}    <cac:Price>\n      \
+             <cbc:PriceAmount currencyID=\"EUR\">25.00</cbc:PriceAmount>\n    </cac:Price>\n  </cac:InvoiceLine>\n"
+        ));
+    }
+    text + "</Invoice>\n"
+}
+
+fn bare_events(text: &str) -> usize {
+    let (mut reader, mut buffer, mut events) = (Reader::from_reader(text.as_bytes()), Vec::new(), 0);
+    while reader.read_event_into(&mut buffer).unwrap() != Event::Eof {
+        buffer.clear();
+        events += 1;
+    }
+    events
+}
+
+/// What every reader of content has to do besides: namespaces, attributes, and text with its references.
+fn decoded_events(text: &str) -> usize {
+    let (mut reader, mut buffer, mut bytes) = (NsReader::from_reader(text.as_bytes()), Vec::new(), 0);
+    loop {
+        buffer.clear();
+        match reader.read_event_into(&mut buffer).unwrap() {
+            Event::Start(start) | Event::Empty(start) => {
+                black_box(reader.resolver().resolve_element(start.name()));
+                for attribute in start.attributes() {
+                    bytes += attribute.unwrap().normalized_value(XmlVersion::Implicit1_0).unwrap().len();
+                }
+            }
+            Event::Text(text) => bytes += text.xml10_content().len(),
+            Event::CData(text) => bytes += text.xml10_content().len(),
+            Event::GeneralRef(reference) => bytes += reference.len(),
+            Event::Eof => return bytes,
+            _ => {}
+        }
+    }
+}
+
+/// Reads all files of the folder `in` through the connector.
+fn records(runtime: &Runtime, directory: &Path, verify: bool, mut each: impl FnMut(Record)) {
+    let context = OpenContext { directory: directory.to_owned(), ..OpenContext::default() };
+    runtime.block_on(async {
+        let stream = json!({
+            "folder": "in", "settle_ms": 0, "verify": verify, "record": "//inv:Invoice",
+            "namespaces": { "inv": "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" }
+        });
+        let connector: XmlExport = serde_json::from_value(json!({ "streams": { "s": stream } })).unwrap();
+        let mut source = connector.open(&context).await.unwrap().sources.remove("s").unwrap();
+        let mut after = None;
+        while let Some(batch) = source.read(after.as_ref()).await.unwrap() {
+            for item in batch.items {
+                match item {
+                    Item::Record(record) => each(record),
+                    other => panic!("{other:?}"),
+                }
+            }
+            after = Some(batch.checkpoint);
+        }
+    });
+}
+
+fn main() {
+    let invoices: Vec<String> = (0..INVOICES).map(invoice).collect();
+    let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<archive>\n{}</archive>\n", invoices.concat());
+    let (one, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    [&one, &many].iter().for_each(|directory| std::fs::create_dir(directory.path().join("in")).unwrap());
+    std::fs::write(one.path().join("in/archive.xml"), &text).unwrap();
+    for (number, invoice) in invoices.iter().enumerate() {
+        std::fs::write(many.path().join(format!("in/{number}.xml")), invoice).unwrap();
+    }
+    let tables = BTreeMap::from([("icd-schemes".to_owned(), Arc::new(Table::parse("icd-schemes.toml", SCHEMES).unwrap()))]);
+    let mapping = Arc::new(Mapping::compile("invoice.toml", PACK, &tables).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut bodies = Vec::new();
+    records(&runtime, one.path(), true, |record| bodies.push(record.body));
+    assert_eq!(bodies.len(), INVOICES);
+
+    let map = |reader: &mut mapping::Reader, body: &canonical::record::Body| {
+        let reading = reader.read(body).unwrap();
+        assert!(canonical::rules::findings(&reading.document).is_empty());
+        black_box(reading);
+    };
+    let through = |directory: &Path, verify: bool| {
+        let mut reader = mapping.reader();
+        records(&runtime, directory, verify, |record| map(&mut reader, &record.body));
+    };
+    let mut stages: Vec<(&str, Box<dyn FnMut() + '_>, Duration)> = vec![
+        ("quick-xml events", Box::new(|| drop(black_box(bare_events(&text)))), Duration::MAX),
+        ("quick-xml events with names, attributes and text", Box::new(|| drop(black_box(decoded_events(&text)))), Duration::MAX),
+        ("records, one file, not verified", Box::new(|| records(&runtime, one.path(), false, |record| drop(black_box(record)))), Duration::MAX),
+        ("records, one file, verified", Box::new(|| records(&runtime, one.path(), true, |record| drop(black_box(record)))), Duration::MAX),
+        ("records, a file each, verified", Box::new(|| records(&runtime, many.path(), true, |record| drop(black_box(record)))), Duration::MAX),
+        ("records mapped and checked", Box::new(|| {
+            let mut reader = mapping.reader();
+            bodies.iter().for_each(|body| map(&mut reader, body));
+        }), Duration::MAX),
+        ("file to checked invoices, one file, not verified", Box::new(|| through(one.path(), false)), Duration::MAX),
+        ("file to checked invoices, one file, verified", Box::new(|| through(one.path(), true)), Duration::MAX),
+        ("file to checked invoices, a file each, verified", Box::new(|| through(many.path(), true)), Duration::MAX),
+    ];
+    for _ in 0..ROUNDS {
+        for (_, stage, best) in &mut stages {
+            let begun = Instant::now();
+            stage();
+            *best = begun.elapsed().min(*best);
+        }
+    }
+    println!("{INVOICES} invoices of {LINES} lines, {} bytes each", text.len() / INVOICES);
+    let bare = stages[0].2;
+    for (name, _, best) in &stages {
+        println!(
+            "{name:<52} {:>7.1} MB/s {:>9.0} invoices/s {:>6.2} of quick-xml's speed",
+            text.len() as f64 / best.as_secs_f64() / 1e6,
+            INVOICES as f64 / best.as_secs_f64(),
+            bare.as_secs_f64() / best.as_secs_f64(),
+        );
+    }
+}
