@@ -212,8 +212,11 @@ pub struct Collect {
 #[derive(Debug, Args)]
 pub struct Convert {
     /// The mapping that reads the files
-    #[arg(long, value_name = "PACK/ENTITY")]
-    pub from: String,
+    #[arg(long, value_name = "PACK/ENTITY", required_unless_present = "stream")]
+    pub from: Option<String>,
+    /// Read the files as this stream of the user's directory would: by its mapping, encoding, header and the rest
+    #[arg(long, value_name = "SYSTEM/STREAM", conflicts_with_all = ["from", "encoding", "delimiter", "quote"])]
+    pub stream: Option<String>,
     /// The mapping that writes them again; canonical JSON lines when left out
     #[arg(long, value_name = "PACK/ENTITY")]
     pub to: Option<String>,

@@ -162,6 +162,10 @@ impl Browser {
         self.page.find(By::Css(selector)).await.unwrap().send_keys(keys).await.unwrap();
     }
 
+    pub async fn click(&self, selector: &str) {
+        self.page.find(By::Css(selector)).await.unwrap().click().await.unwrap();
+    }
+
     /// Clicks the first link with this text.
     pub async fn click_link(&self, text: &str) {
         self.page.find(By::LinkText(text)).await.unwrap().click().await.unwrap();

@@ -4,16 +4,18 @@ mod reader;
 mod writer;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use canonical::rules;
 use connector::Item;
-use mapping::{DataError, Reader, Reading};
+use mapping::{DataError, Mapping, Reader, Reading};
 
-use self::reader::{Dialect, FileReader};
+use self::reader::{Dialect, FileReader, Manner};
 use self::writer::Writer;
 use super::collect::quiet_log;
 use super::mappings;
 use crate::cli::Convert;
+use crate::configuration::Packs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 
@@ -24,12 +26,12 @@ use crate::output;
 pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     crate::log::install(&quiet_log());
     let packs = mappings::packs(&arguments.dir);
-    let from = mappings::compile(&packs, &arguments.from)?;
+    let (from, manner) = reading(&packs, arguments)?;
     let to = arguments.to.as_deref().map(|name| mappings::compile(&packs, name)).transpose()?;
     if let Some(to) = to.as_ref().filter(|to| to.entity() != from.entity()) {
         let message = format!(
             "\"{}\" is a mapping for \"{}\" and \"{}\" one for \"{}\"; both must be for one entity",
-            arguments.from,
+            from.name(),
             from.entity(),
             to.name(),
             to.entity()
@@ -39,11 +41,6 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     for file in &arguments.files {
         reader::require_file(file)?;
     }
-    let dialect = Dialect {
-        encoding: arguments.encoding.clone(),
-        delimiter: arguments.delimiter,
-        quote: arguments.quote.clone(),
-    };
     let mut conversion = Conversion {
         reader: from.reader(),
         writer: to.map(Writer::new),
@@ -54,7 +51,7 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     };
     for file in &arguments.files {
         conversion.file = file.display().to_string();
-        let mut records = FileReader::open(file, &from, &dialect).await?;
+        let mut records = FileReader::open(file, &from, &manner).await?;
         let mut is_empty = true;
         while let Some(items) = records.next().await? {
             is_empty &= items.is_empty();
@@ -69,6 +66,20 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
         conversion.differs |= writer.finish().await?;
     }
     Ok(if conversion.differs { Exit::Differs } else { Exit::Done })
+}
+
+/// The mapping that reads the files, and how their text is read.
+fn reading(packs: &Packs, arguments: &Convert) -> Result<(Arc<Mapping>, Manner), Failure> {
+    if let Some(stream) = &arguments.stream {
+        return reader::as_stream(&arguments.dir, stream);
+    }
+    let mapping = mappings::compile(packs, arguments.from.as_deref().unwrap_or_default())?;
+    let dialect = Dialect {
+        encoding: arguments.encoding.clone(),
+        delimiter: arguments.delimiter,
+        quote: arguments.quote.clone(),
+    };
+    Ok((mapping, Manner::Told(dialect)))
 }
 
 struct Conversion {

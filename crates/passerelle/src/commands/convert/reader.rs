@@ -11,8 +11,10 @@ use mapping::{Format, Mapping};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use crate::commands::collect::known_stream;
 use crate::configuration::registry;
 use crate::failure::Failure;
+use crate::session;
 
 /// The one stream of the one file.
 const STREAM: &str = "file";
@@ -31,6 +33,41 @@ pub struct Dialect {
     pub delimiter: Option<char>,
     /// The quote.
     pub quote: Option<String>,
+}
+
+/// How files are read.
+pub enum Manner {
+    /// By what the user says about their text, and what their first lines tell.
+    Told(Dialect),
+    /// As a stream reads them.
+    AsStream {
+        /// The kind of its connector, which reads files.
+        kind: String,
+        /// Its settings in the connector.
+        table: Map<String, Value>,
+    },
+}
+
+/// The mapping of a stream of a user's directory, and its manner of reading.
+///
+/// # Errors
+/// A directory that is wrong, or a stream that is not there or does not read files.
+pub fn as_stream(directory: &Path, name: &str) -> Result<(Arc<Mapping>, Manner), Failure> {
+    let configuration = session::configuration(directory)?;
+    let (system, stream) = name.split_once('/').ok_or_else(|| {
+        Failure::usage("cli.unknown", format!("\"{name}\" is no stream; write SYSTEM/STREAM, such as erp/customers"))
+    })?;
+    known_stream(&configuration, system, Some(stream))?;
+    let found = configuration.systems.get(system);
+    let table = found.and_then(|found| found.connector.get("streams")?.get(stream)?.as_object());
+    match (found, table, found.and_then(|found| found.streams.get(stream))) {
+        (Some(found), Some(table), Some(settings)) if table.contains_key("folder") => {
+            let mut table = table.clone();
+            table.retain(|field, _| !matches!(field.as_str(), "trigger" | "order"));
+            Ok((settings.mapping.clone(), Manner::AsStream { kind: found.kind.clone(), table }))
+        }
+        _ => Err(Failure::usage("ingest.no-folder", format!("{name} does not read files; use --from"))),
+    }
 }
 
 /// Makes sure that a path is a file that can be read, before anything is written.
@@ -66,11 +103,12 @@ impl FileReader {
     ///
     /// # Errors
     /// A file that cannot be read, or options that do not fit.
-    pub async fn open(path: &Path, mapping: &Mapping, dialect: &Dialect) -> Result<Self, Failure> {
-        let (kind, mut stream) = match mapping.format() {
-            Format::Json => return Ok(FileReader::Json(Some(json_records(path)?))),
-            Format::Csv => ("csv-drop", csv_stream(path, dialect)?),
-            Format::Xml => ("xml-export", Map::new()),
+    pub async fn open(path: &Path, mapping: &Mapping, manner: &Manner) -> Result<Self, Failure> {
+        let (kind, mut stream) = match (manner, mapping.format()) {
+            (Manner::AsStream { kind, table }, _) => (kind.as_str(), table.clone()),
+            (_, Format::Json) => return Ok(FileReader::Json(Some(json_records(path)?))),
+            (Manner::Told(dialect), Format::Csv) => ("csv-drop", csv_stream(path, dialect)?),
+            (Manner::Told(dialect), Format::Xml) => ("xml-export", encoding_of(dialect)),
         };
         let link = |error: std::io::Error| {
             Failure::unreachable("cli.file", format!("a working folder cannot be made: {error}"))
@@ -85,9 +123,6 @@ impl FileReader {
             ("reject".to_owned(), json!("reject")),
             ("settle_ms".to_owned(), json!(0)),
         ]);
-        if let Some(encoding) = &dialect.encoding {
-            stream.insert("encoding".to_owned(), json!(encoding));
-        }
         let table = json!({ "streams": { STREAM: stream } });
         let configured = registry()
             .configure(kind, table)
@@ -140,12 +175,16 @@ fn linked_name(path: &Path) -> String {
     name
 }
 
+fn encoding_of(dialect: &Dialect) -> Map<String, Value> {
+    dialect.encoding.iter().map(|encoding| ("encoding".to_owned(), json!(encoding))).collect()
+}
+
 fn csv_stream(path: &Path, dialect: &Dialect) -> Result<Map<String, Value>, Failure> {
     let delimiter = match dialect.delimiter {
         Some(delimiter) => delimiter,
         None => likely_delimiter(path).map_err(|error| Failure::file("cannot be read", path, &error))?,
     };
-    let mut stream = Map::new();
+    let mut stream = encoding_of(dialect);
     stream.insert("delimiter".to_owned(), json!(delimiter));
     if let Some(quote) = &dialect.quote {
         stream.insert("quote".to_owned(), json!(quote));
