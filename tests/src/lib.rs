@@ -3,6 +3,7 @@
 pub mod directory;
 pub mod house;
 pub mod process;
+pub mod scripted;
 pub mod server;
 pub mod serving;
 

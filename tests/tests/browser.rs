@@ -82,7 +82,9 @@ async fn browse(browser: &Browser, hub: &Serving) {
         browser.shows("title", &[place]).await;
         browser.picture(&format!("6-{}", place.to_lowercase())).await;
     }
-    let errors = browser.script("return performance.getEntriesByType('resource').filter(entry => entry.responseStatus >= 400).length").await;
+    let errors = browser
+        .script("return performance.getEntriesByType('resource').filter(entry => entry.responseStatus >= 400).length")
+        .await;
     assert_eq!(errors, 0, "something that the page needs is not there");
     browser.resize(420, 900).await;
     browser.goto(&format!("http://{}/", hub.address)).await;

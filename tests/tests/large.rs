@@ -24,14 +24,14 @@ fn write_statement(path: &Path, bytes: u64) -> u64 {
     let end = example[first..].find("</Ntry>").unwrap() + first + "</Ntry>".len();
     let entry = &example[first..end];
     let mut file = BufWriter::new(std::fs::File::create(path).unwrap());
-    file.write_all(example[..first].as_bytes()).unwrap();
+    file.write_all(&example.as_bytes()[..first]).unwrap();
     let (mut written, mut entries) = (0, 0);
     while written < bytes {
         file.write_all(entry.as_bytes()).unwrap();
         written += entry.len() as u64;
         entries += 1;
     }
-    file.write_all(example[last..].as_bytes()).unwrap();
+    file.write_all(&example.as_bytes()[last..]).unwrap();
     entries
 }
 

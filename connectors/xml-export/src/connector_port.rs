@@ -78,7 +78,8 @@ fn open_stream(
     let context = Context::new(wishes.collect::<Result<Vec<_>, Fault>>()?, &records);
     let (record_bytes_max, depth_max) = (stream.record_bytes_max, stream.depth_max);
     let plan = Plan { records, context, record_bytes_max, depth_max };
-    let format = XmlFormat { plan, encoding: pick_up.encoding, verify: stream.verify };
+    let held_max = (stream.batch_records_max, stream.batch_bytes_max);
+    let format = XmlFormat { plan, encoding: pick_up.encoding, verify: stream.verify, held_max };
     Ok(FileSource::new(pick_up, format))
 }
 

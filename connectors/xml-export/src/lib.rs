@@ -2,10 +2,12 @@
 //!
 //! What every file connector does (finding, settling, archiving, publishing) is in `files`; here is XML:
 //! [`settings`] are the published configuration, `path` tells which element is a record, `recorder` keeps its bytes,
-//! `walker` goes through a document with every limit in place, `reader` makes records, and `writer` renders changes.
+//! `naming` tells what names stand for, `walker` goes
+//! through a document with every limit in place, `reader` makes records, and `writer` renders changes.
 
 mod connector_port;
 mod context;
+mod naming;
 mod path;
 mod reader;
 mod recorder;

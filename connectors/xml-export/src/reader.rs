@@ -1,5 +1,6 @@
 //! Records from a file.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,14 +10,17 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use files::{FileTaken, Format, Problem, Records, Text, Unplaced};
 use serde::{Deserialize, Serialize};
 
-use crate::walker::{Plan, Walker};
+use crate::walker::{Passed, Plan, Walker};
 
 /// How the files of one stream are read.
 #[derive(Clone, Debug)]
 pub(crate) struct XmlFormat {
     pub plan: Plan,
     pub encoding: Option<&'static Encoding>,
+    /// Files are read through before anything of them is given out.
     pub verify: bool,
+    /// A verified file with no more records and bytes than this is not read a second time.
+    pub held_max: (usize, usize),
 }
 
 /// Where a record ends. A document cannot be entered in its middle, so that reading on passes over what was given.
@@ -26,14 +30,34 @@ pub(crate) struct XmlPosition {
 }
 
 impl XmlFormat {
-    fn walker(&self, file: &FileTaken) -> Result<XmlRecords, Problem> {
+    fn begin(&self, file: &FileTaken) -> Result<XmlRecords, Problem> {
         let head = file.head()?;
         let text = Text::detect(&head, self.encoding.map_or_else(|| declared(&head), |encoding| Ok(Some(encoding)))?)?;
         let content = file.open(text.mark as u64)?;
         let consumed = content.consumed();
         let content: Box<dyn Read + Send> =
             if text.encoding == UTF_8 { Box::new(content) } else { text.transcode(Box::new(content)) };
-        Ok(XmlRecords { walker: Walker::new(content, self.plan.clone()), records: 0, consumed })
+        let walker = Walker::new(content, self.plan.clone());
+        Ok(XmlRecords { walker, records: 0, held: VecDeque::new(), consumed })
+    }
+
+    /// Reads a file through; its records are there already unless they are too many to hold.
+    fn verified(&self, file: &FileTaken) -> Result<Option<XmlRecords>, Problem> {
+        let (records_max, bytes_max) = self.held_max;
+        let (mut records, mut bytes) = (self.begin(file)?, 0);
+        while let Some(passed) = records.walker.next()? {
+            if !records.walker.builds {
+                continue;
+            }
+            let unplaced = records.unplaced(passed);
+            bytes += unplaced.raw.len();
+            records.held.push_back(unplaced);
+            if records.held.len() > records_max || bytes > bytes_max {
+                records.held = VecDeque::new();
+                records.walker.builds = false;
+            }
+        }
+        Ok(Some(records).filter(|records| records.walker.builds))
     }
 }
 
@@ -62,18 +86,19 @@ impl Format for XmlFormat {
     type Position = XmlPosition;
     type Records = XmlRecords;
 
-    fn inspect(&self, file: &FileTaken) -> Result<(), Problem> {
-        let mut records = self.walker(file)?;
-        if !self.verify {
-            return Ok(());
-        }
-        records.walker.builds = false;
-        while records.walker.next()?.is_some() {}
+    /// Opening a file verifies it: what is read for that need not be read again.
+    fn inspect(&self, _file: &FileTaken) -> Result<(), Problem> {
         Ok(())
     }
 
     fn open(&self, file: &FileTaken, position: &XmlPosition) -> Result<XmlRecords, Problem> {
-        let mut records = self.walker(file)?;
+        if self.verify
+            && position.records == 0
+            && let Some(records) = self.verified(file)?
+        {
+            return Ok(records);
+        }
+        let mut records = self.begin(file)?;
         records.walker.builds = false;
         while records.records < position.records {
             if records.walker.next()?.is_none() {
@@ -89,22 +114,33 @@ impl Format for XmlFormat {
 /// The records of one file, in order.
 pub(crate) struct XmlRecords {
     walker: Walker<Box<dyn Read + Send>>,
+    /// How many were given out or passed over.
     records: u64,
+    /// Records of a file that was read through already.
+    held: VecDeque<Unplaced>,
     consumed: Arc<AtomicU64>,
+}
+
+impl XmlRecords {
+    fn unplaced(&self, passed: Passed) -> Unplaced {
+        let body = match passed.tree {
+            Some(tree) => Ok(Body::Element(tree)),
+            None => Err(("xml.empty", "the element could not be built".to_owned())),
+        };
+        Unplaced { line: passed.line, raw: self.walker.recorder().kept(), body }
+    }
 }
 
 impl Records for XmlRecords {
     type Position = XmlPosition;
 
     fn next(&mut self) -> Result<Option<Unplaced>, Problem> {
-        let Some(passed) = self.walker.next()? else { return Ok(None) };
-        self.records += 1;
-        let raw = self.walker.recorder().kept().to_vec();
-        let body = match passed.tree {
-            Some(tree) => Ok(Body::Element(tree)),
-            None => Err(("xml.empty", "the element could not be built".to_owned())),
+        let next = match self.held.pop_front() {
+            Some(held) => Some(held),
+            None => self.walker.next()?.map(|passed| self.unplaced(passed)),
         };
-        Ok(Some(Unplaced { line: passed.line, raw, body }))
+        self.records += u64::from(next.is_some());
+        Ok(next)
     }
 
     fn position(&self) -> Option<XmlPosition> {

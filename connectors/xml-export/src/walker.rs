@@ -1,17 +1,15 @@
 //! Goes through a document event by event: names resolved, entities decoded, DTDs refused, every limit in place.
 
-use std::collections::HashMap;
 use std::io::Read;
-use std::sync::Arc;
 
-use canonical::record::{Name, Tree, TreeBuilder};
+use canonical::record::{Name, NameId, Tree, TreeBuilder};
 use files::Problem;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::{Namespace, ResolveResult};
-use quick_xml::reader::NsReader;
-use quick_xml::{Error, XmlVersion};
+use quick_xml::{Error, Reader, XmlVersion};
 
 use crate::context::Context;
+use crate::naming::Naming;
 use crate::path::Path;
 use crate::recorder::Recorder;
 
@@ -34,51 +32,12 @@ pub(crate) struct Passed {
 /// More different names of elements and attributes than any format has; they are kept for the whole file.
 const NAMES_MAX: usize = 65_536;
 
-/// Names that were met, so that each is allocated once.
-///
-/// Records of one stream repeat the same names in the same order: the name that followed the last one before is tried
-/// first, which spares most of the look-ups.
-#[derive(Default)]
-struct NameCache {
-    names: Vec<Name>,
-    /// What followed each name the last time, by number.
-    followers: Vec<usize>,
-    last: usize,
-    numbers: HashMap<Arc<str>, HashMap<Arc<str>, usize>>,
-}
-
-impl NameCache {
-    fn name(&mut self, namespace: &str, local: &str) -> &Name {
-        let guess = self.followers.get(self.last).copied().unwrap_or(0);
-        let guessed = self.names.get(guess).is_some_and(|name| &*name.local == local && &*name.namespace == namespace);
-        let number = if guessed { guess } else { self.look_up(namespace, local) };
-        if let Some(follower) = self.followers.get_mut(self.last) {
-            *follower = number;
-        }
-        self.last = number;
-        &self.names[number]
-    }
-
-    fn look_up(&mut self, namespace: &str, local: &str) -> usize {
-        if let Some(number) = self.numbers.get(namespace).and_then(|numbers| numbers.get(local)) {
-            return *number;
-        }
-        let known = self.numbers.get_key_value(namespace).map(|(shared, _)| Arc::clone(shared));
-        let name = Name { namespace: known.unwrap_or_else(|| namespace.into()), local: local.into() };
-        let number = self.names.len();
-        self.numbers.entry(Arc::clone(&name.namespace)).or_default().insert(Arc::clone(&name.local), number);
-        self.names.push(name);
-        self.followers.push(0);
-        number
-    }
-}
-
 /// Goes through one document.
 pub(crate) struct Walker<R: Read> {
-    reader: NsReader<Recorder<R>>,
+    reader: Reader<Recorder<R>>,
     buffer: Vec<u8>,
     plan: Plan,
-    names: NameCache,
+    naming: Naming,
     /// The open elements outside of records; the last one is a record while `inside` is not 0.
     open: Vec<Name>,
     /// How many elements of a record are open.
@@ -91,13 +50,11 @@ pub(crate) struct Walker<R: Read> {
 
 impl<R: Read> Walker<R> {
     pub fn new(content: R, plan: Plan) -> Self {
-        let mut reader = NsReader::from_reader(Recorder::new(content, plan.record_bytes_max));
-        reader.config_mut().expand_empty_elements = true;
         Walker {
-            reader,
+            reader: Reader::from_reader(Recorder::new(content, plan.record_bytes_max)),
             buffer: Vec::new(),
             plan,
-            names: NameCache::default(),
+            naming: Naming::default(),
             open: Vec::new(),
             inside: 0,
             builder: TreeBuilder::new(),
@@ -136,6 +93,10 @@ impl<R: Read> Walker<R> {
     fn handle(&mut self, event: Event<'_>) -> Result<Step, Problem> {
         match event {
             Event::Start(start) => self.start(&start)?,
+            Event::Empty(start) => {
+                self.start(&start)?;
+                return Ok(self.end());
+            }
             Event::End(_) => return Ok(self.end()),
             Event::Text(text) => self.text(&text.xml10_content())?,
             Event::CData(text) => self.text(&text.xml10_content())?,
@@ -146,48 +107,53 @@ impl<R: Read> Walker<R> {
                     "the file has a DTD, which is refused: it can name other files and blow up memory",
                 ));
             }
-            // With the option set, empty elements come as a start and an end.
-            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof => return self.end_of_file(),
         }
         Ok(Step::On)
     }
 
     fn start(&mut self, start: &BytesStart<'_>) -> Result<(), Problem> {
-        if self.open.len() + self.inside > self.plan.depth_max {
+        let depth = self.depth();
+        if depth >= self.plan.depth_max {
             let reason = format!("elements are nested more than depth_max = {} deep", self.plan.depth_max);
             return Err(self.refused("xml.too-deep", &reason));
         }
-        if self.names.names.len() > NAMES_MAX {
+        if self.naming.len().max(self.builder.names().len()) > NAMES_MAX {
             let reason = format!("there are more than {NAMES_MAX} different names; this is no export of records");
             return Err(self.refused("xml.too-many-names", &reason));
         }
-        let (namespace, local) = self.reader.resolver().resolve_element(start.name());
-        let uri = match namespace {
-            ResolveResult::Bound(Namespace(uri)) => uri,
-            ResolveResult::Unbound => "",
-            ResolveResult::Unknown(prefix) => {
+        self.naming.open(start, depth).map_err(|error| self.problem(error))?;
+        let name = match self.naming.element(start.name(), &mut self.builder) {
+            Ok(name) => name,
+            Err(prefix) => {
                 let reason = format!("the prefix \"{prefix}\" is not declared");
                 return Err(self.refused("xml.prefix", &reason));
             }
         };
         if self.inside == 0 {
-            let name = self.names.name(uri, local.into_inner()).clone();
             return self.start_outside(name, start);
         }
         self.inside += 1;
         if self.builds {
-            self.builder.open(self.names.name(uri, local.into_inner()));
+            self.builder.open_numbered(name);
         }
         self.attributes(start, false)
     }
 
+    /// How many elements are open.
+    fn depth(&self) -> usize {
+        // The record itself counts among both.
+        self.open.len() + self.inside.saturating_sub(1)
+    }
+
     /// An element outside of records: it may be one, or hold what records need.
-    fn start_outside(&mut self, name: Name, start: &BytesStart<'_>) -> Result<(), Problem> {
+    fn start_outside(&mut self, name: NameId, start: &BytesStart<'_>) -> Result<(), Problem> {
+        let spelled = self.builder.names().name(name).clone();
         if self.open.is_empty() {
-            self.check_root(&name)?;
+            self.check_root(&spelled)?;
         }
-        self.open.push(name);
+        self.open.push(spelled);
         let is_record = self.plan.records.iter().any(|path| path.fits(&self.open));
         if !is_record {
             self.plan.context.open(&self.open);
@@ -196,7 +162,7 @@ impl<R: Read> Walker<R> {
         self.inside = 1;
         self.plan.context.record(self.open.len());
         if self.builds {
-            self.builder.open(&self.open[self.open.len() - 1]);
+            self.builder.open_numbered(name);
         }
         self.attributes(start, false)?;
         if self.builds && !self.plan.context.is_empty() {
@@ -227,26 +193,35 @@ impl<R: Read> Walker<R> {
 
     /// Checks the attributes of an element, and adds them to the record or to its context.
     fn attributes(&mut self, start: &BytesStart<'_>, outside: bool) -> Result<(), Problem> {
-        for attribute in start.attributes() {
+        let written = start.attributes_raw();
+        if written.is_empty() {
+            return Ok(());
+        }
+        // A single attribute cannot stand twice, and looking for that costs memory.
+        let several = memchr::memchr_iter(b'=', written.as_bytes()).nth(1).is_some();
+        for attribute in start.attributes().with_checks(several) {
             let attribute = attribute.map_err(|error| self.problem(Error::InvalidAttr(error)))?;
-            if attribute.key.as_namespace_binding().is_some() {
-                continue;
+            if attribute.key.as_namespace_binding().is_none() {
+                self.attribute(&attribute, outside)?;
             }
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| self.problem(error))?;
-            if outside && self.plan.context.is_empty() || !outside && !self.builds {
-                continue;
-            }
-            let (namespace, local) = self.reader.resolver().resolve_attribute(attribute.key);
-            let uri = if let ResolveResult::Bound(Namespace(uri)) = namespace { uri } else { "" };
-            let name = self.names.name(uri, local.into_inner());
-            if outside {
-                let at = self.plan.context.attributes(&self.open).find(|(_, step)| step.fits(name)).map(|(at, _)| at);
-                if let Some(at) = at {
-                    self.plan.context.set(at, &value, self.open.len());
-                }
-            } else {
-                self.builder.attribute(name, &value);
-            }
+        }
+        Ok(())
+    }
+
+    fn attribute(&mut self, attribute: &Attribute<'_>, outside: bool) -> Result<(), Problem> {
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| self.problem(error))?;
+        if outside && self.plan.context.is_empty() || !outside && !self.builds {
+            return Ok(());
+        }
+        let name = self.naming.attribute(attribute.key, &mut self.builder);
+        if !outside {
+            self.builder.attribute_numbered(name, &value);
+            return Ok(());
+        }
+        let name = self.builder.names().name(name);
+        let at = self.plan.context.attributes(&self.open).find(|(_, step)| step.fits(name)).map(|(at, _)| at);
+        if let Some(at) = at {
+            self.plan.context.set(at, &value, self.open.len());
         }
         Ok(())
     }
@@ -281,6 +256,7 @@ impl<R: Read> Walker<R> {
     }
 
     fn end(&mut self) -> Step {
+        self.naming.close(self.depth().saturating_sub(1));
         if self.inside > 1 {
             self.inside -= 1;
             if self.builds {

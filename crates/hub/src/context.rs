@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bus::Bus;
 use jiff::Timestamp;
 use store::{Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -18,6 +18,8 @@ pub(crate) struct Context {
     pub stop: CancellationToken,
     /// Counts up whenever an operator changed something that running tasks look at.
     pub control: watch::Sender<u64>,
+    /// Held while the state of a target is read and written, so that nobody's pause is overwritten.
+    pub target_states: Mutex<()>,
 }
 
 impl Context {

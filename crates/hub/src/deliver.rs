@@ -1,10 +1,12 @@
 //! Deliver: brings one system to hold what it should, and makes every call to it recoverable.
 
 mod call;
+mod end;
+mod masters;
 mod plan;
 mod recover;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use bus::{Queue, Receipt, Subscription};
 use canonical::entity::Entity;
 use connector::{Batching, Fault, Target};
 use master::MasterId;
-use store::TargetState;
+use store::{Delivered, TargetState};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
@@ -29,14 +31,24 @@ pub(crate) struct Courier {
     target: Option<Box<dyn Target>>,
     batching: Batching,
     backoff: Backoff,
-    /// What the store last heard of the target's state.
-    state: TargetState,
+    /// What the store last heard of the target, and why.
+    state: (TargetState, Option<String>),
+    /// Whether the target could not be opened: then opening it says that it is up again.
+    is_unopened: bool,
+    /// How often the system did not answer a change, by look-up for certain not applied, and counted until it ends.
+    unanswered: BTreeMap<(MasterId, u64), u32>,
+    /// Customers and documents that must wait for the next round, because something of theirs was not answered in this one.
+    held_back: BTreeSet<MasterId>,
 }
 
 /// Why a round of deliveries did not end.
 enum Interrupted {
     /// The hub stops; messages stay unacknowledged and come again.
     Stopping,
+    /// An operator paused the system; messages come again when it is resumed.
+    Paused,
+    /// The system answers, but not everything; what it did not answer comes again.
+    Unanswered,
     /// The store, the bus or the target.
     Failed(HubError),
 }
@@ -56,21 +68,33 @@ struct Gathered {
 
 impl Courier {
     pub fn new(context: Arc<Context>, system: Arc<System>) -> Self {
-        let backoff = Backoff::new(&context.settings.limits);
-        let batching = Batching::default();
-        Courier { context, system, target: None, batching, backoff, state: TargetState::Up }
+        Courier {
+            backoff: Backoff::new(&context.settings.limits),
+            context,
+            system,
+            target: None,
+            batching: Batching::default(),
+            state: (TargetState::Up, None),
+            is_unopened: false,
+            unanswered: BTreeMap::new(),
+            held_back: BTreeSet::new(),
+        }
     }
 
     /// Runs until the hub stops.
     pub async fn run(mut self) {
         while !self.context.stop.is_cancelled() {
-            match self.serve().await {
-                Ok(()) | Err(Interrupted::Stopping) => return,
-                Err(Interrupted::Failed(error)) => {
-                    if !self.suffer(&error).await {
-                        return;
-                    }
+            let goes_on = match self.serve().await {
+                Ok(()) | Err(Interrupted::Stopping) => false,
+                Err(Interrupted::Paused) => true,
+                Err(Interrupted::Unanswered) => {
+                    tracing::warn!(system = %self.system.name, changes = self.unanswered.len(), "changes that were not answered are sent again");
+                    self.context.pause(&mut self.backoff).await
                 }
+                Err(Interrupted::Failed(error)) => self.suffer(&error).await,
+            };
+            if !goes_on {
+                return;
             }
         }
     }
@@ -82,60 +106,79 @@ impl Courier {
             return true;
         }
         tracing::warn!(system = %self.system.name, %error, "delivery waits");
-        let mut wait = None;
-        if let HubError::System(fault) = error {
+        let state = match error {
+            HubError::System(Fault::Retry { .. }) => Some(TargetState::Down),
+            HubError::System(Fault::Halt { .. }) | HubError::Configuration(_) => Some(TargetState::Halted),
+            _ => None,
+        };
+        if let Some(state) = state {
             self.target = None;
-            let state = match fault {
-                Fault::Retry { after, .. } => {
-                    wait = *after;
-                    TargetState::Down
-                }
-                Fault::Halt { .. } => TargetState::Halted,
-            };
             // A store that is away is met again at the next step.
-            let _ = self.note(state, Some(&fault.to_string())).await;
+            let _ = self.note(state, Some(&error.to_string())).await;
         }
-        if let Some(wait) = wait {
-            let wait = wait.min(self.context.settings.limits.retry_delay_max);
-            tokio::select! {
-                () = self.context.stop.cancelled() => return false,
-                () = tokio::time::sleep(wait) => {}
-            }
-        }
-        self.context.pause(&mut self.backoff).await
+        self.rest(error).await
     }
 
-    async fn note(&mut self, state: TargetState, reason: Option<&str>) -> Result<(), HubError> {
-        if self.state != state {
-            let (tenant, name) = (&self.system.tenant, &self.system.name);
-            self.context.store.set_target_state(tenant, name, state, reason, self.context.now()).await?;
-            self.state = state;
+    /// Pauses after a failure, for as long as the system asked and then for the backoff's time. An operator who resumes
+    /// a system need not wait for the end of it. Returns whether the hub goes on.
+    async fn rest(&mut self, error: &HubError) -> bool {
+        let limit = self.context.settings.limits.retry_delay_max;
+        let asked = match error {
+            HubError::System(Fault::Retry { after: Some(after), .. }) => (*after).min(limit),
+            _ => Duration::ZERO,
+        };
+        let mut control = self.context.control.subscribe();
+        tokio::select! {
+            () = self.context.stop.cancelled() => false,
+            () = tokio::time::sleep(asked + self.backoff.pause()) => true,
+            _ = control.changed() => true,
         }
+    }
+
+    /// Remembers the state of the target, unless an operator paused it.
+    async fn note(&mut self, state: TargetState, reason: Option<&str>) -> Result<(), HubError> {
+        if (self.state.0, self.state.1.as_deref()) == (state, reason) {
+            return Ok(());
+        }
+        let (store, tenant, name) = (&self.context.store, &self.system.tenant, &self.system.name);
+        let _turn = self.context.target_states.lock().await;
+        if store.target_state(tenant, name).await? == TargetState::Paused {
+            self.state = (TargetState::Paused, None);
+            return Ok(());
+        }
+        store.set_target_state(tenant, name, state, reason, self.context.now()).await?;
+        self.state = (state, reason.map(str::to_owned));
         Ok(())
     }
 
     async fn serve(&mut self) -> Result<(), Interrupted> {
-        self.state = self.context.store.target_state(&self.system.tenant, &self.system.name).await?;
         self.wait_while_paused().await?;
         self.open().await?;
         self.recover().await?;
         let queue = Queue::Delivery(self.system.name.clone());
         let mut subscription = self.context.bus.subscribe(&queue, self.context.settings.limits.prefetch).await?;
         loop {
-            let gathered = gather(&self.context, self.batching, &mut *subscription).await?;
-            self.wait_while_paused().await?;
+            let gathered = self.gather(&mut *subscription).await?;
             self.deliver(&gathered.changes).await?;
             subscription.acknowledge(&gathered.receipts).await?;
+            self.unanswered.clear();
             self.backoff.reset();
         }
+    }
+
+    async fn is_paused(&mut self) -> Result<bool, HubError> {
+        let state = self.context.store.target_state(&self.system.tenant, &self.system.name).await?;
+        if state != self.state.0 {
+            self.state = (state, None);
+        }
+        Ok(state == TargetState::Paused)
     }
 
     async fn wait_while_paused(&mut self) -> Result<(), Interrupted> {
         let mut control = self.context.control.subscribe();
         loop {
             control.mark_unchanged();
-            self.state = self.context.store.target_state(&self.system.tenant, &self.system.name).await?;
-            if self.state != TargetState::Paused {
+            if !self.is_paused().await? {
                 return Ok(());
             }
             tokio::select! {
@@ -149,16 +192,21 @@ impl Courier {
         if self.target.is_some() {
             return Ok(());
         }
+        self.is_unopened |= self.state.0 == TargetState::Up;
         let ports = open::ports(&self.context, &self.system).await?;
         self.batching = ports.batching;
         let missing =
             || Fault::halt(format!("{} has a subscription but its connector has no target", self.system.name));
         self.target = Some(ports.target.ok_or_else(missing)?);
+        if std::mem::take(&mut self.is_unopened) {
+            self.note(TargetState::Up, None).await?;
+        }
         Ok(())
     }
 
     /// Brings the system up to date with these changes. Everything is delivered, found equal, or parked when it returns.
     async fn deliver(&mut self, changes: &[Change]) -> Result<(), Interrupted> {
+        self.held_back.clear();
         for entity in phases(changes) {
             let mut once = BTreeSet::new();
             let ids: Vec<MasterId> = changes
@@ -170,35 +218,42 @@ impl Courier {
                 self.deliver_masters(&entity, chunk).await?;
             }
         }
-        Ok(())
+        if self.held_back.is_empty() { Ok(()) } else { Err(Interrupted::Unanswered) }
     }
-}
 
-/// Takes what is there, and more until the target's batch is full or old enough.
-async fn gather(
-    context: &Context,
-    batching: Batching,
-    subscription: &mut dyn Subscription,
-) -> Result<Gathered, Interrupted> {
-    let mut gathered = Gathered::default();
-    let mut deadline: Option<Instant> = None;
-    let prefetch = context.settings.limits.prefetch;
-    loop {
-        let left = prefetch.saturating_sub(gathered.receipts.len());
-        if gathered.changes.len() >= batching.count_max || left == 0 {
-            return Ok(gathered);
+    /// Takes what is there, and more until the target's batch is full or old enough.
+    async fn gather(&self, subscription: &mut dyn Subscription) -> Result<Gathered, Interrupted> {
+        let mut gathered = Gathered::default();
+        let mut deadline: Option<Instant> = None;
+        let prefetch = self.context.settings.limits.prefetch;
+        loop {
+            let left = prefetch.saturating_sub(gathered.receipts.len());
+            if gathered.changes.len() >= self.batching.count_max || left == 0 {
+                return Ok(gathered);
+            }
+            let received = tokio::select! {
+                biased;
+                () = self.context.stop.cancelled() => return Err(Interrupted::Stopping),
+                received = subscription.receive(left.min(4)) => received?,
+                () = expired(deadline) => return Ok(gathered),
+            };
+            for message in received {
+                match change::decode(&message.content_type, &message.body) {
+                    Ok(changes) => gathered.changes.extend(changes),
+                    Err(error) => self.park_foreign(message.id, message.body, &error).await?,
+                }
+                gathered.receipts.push(message.receipt);
+            }
+            deadline.get_or_insert_with(|| Instant::now() + self.batching.age_max);
         }
-        let received = tokio::select! {
-            biased;
-            () = context.stop.cancelled() => return Err(Interrupted::Stopping),
-            received = subscription.receive(left.min(4)) => received?,
-            () = expired(deadline) => return Ok(gathered),
-        };
-        for message in received {
-            gathered.changes.extend(change::decode(&message.content_type, &message.body)?);
-            gathered.receipts.push(message.receipt);
-        }
-        deadline.get_or_insert_with(|| Instant::now() + batching.age_max);
+    }
+
+    /// Sets a message aside that tells of no change: it keeps its bytes and blocks nobody.
+    async fn park_foreign(&self, id: String, body: Vec<u8>, error: &HubError) -> Result<(), Interrupted> {
+        tracing::error!(system = %self.system.name, id, %error, "a message of a delivery queue is no change");
+        let parked = end::foreign(&self.system.name, id, body, error, self.context.now());
+        let end = Delivered { parked: vec![parked], ..Delivered::default() };
+        Ok(self.context.store.finish_attempt(&self.system.tenant, &self.system.name, None, end).await?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bus::{Bus, Queue};
 use jiff::Timestamp;
 use store::Store;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +46,8 @@ impl Hub {
     ) -> Result<Self, HubError> {
         bus.declare(&queues(&settings)).await?;
         let (control, _) = watch::channel(0);
-        let context = Arc::new(Context { settings, store, bus, stop: CancellationToken::new(), control });
+        let (stop, target_states) = (CancellationToken::new(), Mutex::default());
+        let context = Arc::new(Context { settings, store, bus, stop, control, target_states });
         let mut timetable = Timetable::default();
         let mut streams = Vec::new();
         for system in context.settings.systems.values() {

@@ -38,7 +38,25 @@ pub(crate) struct Resolved {
     positions: Vec<Option<usize>>,
     missing: Vec<DataError>,
     names: Option<Arc<Names>>,
-    ids: Vec<Vec<NameId>>,
+    ids: Vec<NameIds>,
+}
+
+/// The numbers of the names that one number of the program stands for; nearly always there is one.
+#[derive(Debug, Default)]
+struct NameIds {
+    first: Option<NameId>,
+    others: Vec<NameId>,
+}
+
+impl NameIds {
+    #[inline]
+    fn contains(&self, id: NameId) -> bool {
+        self.first == Some(id) || self.others.contains(&id)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = NameId> {
+        self.first.into_iter().chain(self.others.iter().copied())
+    }
 }
 
 impl Resolved {
@@ -51,8 +69,10 @@ impl Resolved {
             Body::Element(tree) if !self.names.as_ref().is_some_and(|known| Arc::ptr_eq(known, tree.names())) => {
                 let names = tree.names();
                 self.ids.clear();
-                let known = |alternatives: &Vec<_>| alternatives.iter().filter_map(|name| names.id(name)).collect();
-                self.ids.extend(program.names.names.iter().map(known));
+                self.ids.extend(program.names.names.iter().map(|alternatives| {
+                    let mut known = alternatives.iter().filter_map(|name| names.id(name));
+                    NameIds { first: known.next(), others: known.collect() }
+                }));
                 self.names = Some(Arc::clone(names));
             }
             _ => {}
@@ -83,12 +103,19 @@ impl Resolved {
         self.positions.get(slot).copied().flatten()
     }
 
+    #[inline]
     fn is_named(&self, slots: &[usize], id: NameId) -> bool {
-        slots.iter().any(|slot| self.ids.get(*slot).is_some_and(|ids| ids.contains(&id)))
+        slots.iter().any(|slot| self.ids.get(*slot).is_some_and(|ids| ids.contains(id)))
+    }
+
+    /// Whether certainly no child has one of these names: then the children need not be looked at.
+    fn lacks(&self, element: Element<'_>, slots: &[usize]) -> bool {
+        let mut ids = slots.iter().filter_map(|slot| self.ids.get(*slot)).flat_map(NameIds::iter);
+        ids.all(|id| element.lacks_child(id))
     }
 
     fn attribute<'a>(&self, element: Element<'a>, slot: usize) -> Option<&'a str> {
-        self.ids.get(slot)?.iter().find_map(|id| element.attribute(*id))
+        self.ids.get(slot)?.iter().find_map(|id| element.attribute(id))
     }
 }
 
@@ -152,6 +179,9 @@ impl Context<'_> {
     /// The first element at a path.
     pub(crate) fn first_element<'a>(&self, element: Element<'a>, steps: &[Step]) -> Option<Element<'a>> {
         let Some((step, rest)) = steps.split_first() else { return Some(element) };
+        if self.resolved.lacks(element, &step.names) {
+            return None;
+        }
         let mut fitting = element.children().filter(|child| self.fits(*child, step));
         if step.alone && fitting.clone().count() != 1 {
             return None;
@@ -163,6 +193,7 @@ impl Context<'_> {
     }
 
     /// Whether an element has the name of a step and meets its conditions.
+    #[inline]
     pub(crate) fn fits(&self, element: Element<'_>, step: &Step) -> bool {
         self.resolved.is_named(&step.names, element.name_id())
             && step.predicates.iter().all(|predicate| {
@@ -226,6 +257,9 @@ impl Context<'_> {
             found.push(Cursor::Element(element));
             return;
         };
+        if self.resolved.lacks(element, &step.names) {
+            return;
+        }
         let fitting = element.children().filter(|child| self.fits(*child, step)).enumerate();
         if step.alone && fitting.clone().count() != 1 {
             return;

@@ -62,6 +62,7 @@ pub enum Command {
 Examples:
   passerelle convert --from ubl-2.1/invoice invoice.xml
   passerelle convert --from sage-100/customer --to crm/customer customers.csv
+  passerelle convert --stream erp/customers customers.csv
 
 Findings, rejects and `unmapped:` places go to standard error; the exit code is 1 when there is any reject,
 fatal finding or unmapped place.")]

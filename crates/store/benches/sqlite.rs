@@ -125,8 +125,6 @@ impl House {
     async fn resolve(&self, first: u64) {
         let mut resolution = self.store.begin_resolve("acme").await.unwrap();
         let locals: Vec<_> = (first..first + BATCH).map(|customer| local("erp", customer)).collect();
-        let with_stream: Vec<_> = locals.iter().map(|local| (local.clone(), Arc::from("customers"))).collect();
-        resolution.sources(&with_stream).await.unwrap();
         resolution.crosswalk(&locals).await.unwrap();
         let keys: Vec<_> = (first..first + BATCH).map(match_key).collect();
         resolution.matches(&keys).await.unwrap();

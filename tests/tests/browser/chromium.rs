@@ -41,7 +41,9 @@ pub fn programs() -> Option<Programs> {
     let find = |name: &str| {
         let found = paths.iter().map(|path| path.join(name)).find(|path| path.is_file());
         if found.is_none() {
-            eprintln!("NOT RUN: the page is not looked at, because {name} is missing (Debian: chromium, chromium-driver)");
+            eprintln!(
+                "NOT RUN: the page is not looked at, because {name} is missing (Debian: chromium, chromium-driver)"
+            );
         }
         found
     };

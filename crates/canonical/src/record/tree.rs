@@ -26,19 +26,27 @@ impl Name {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NameId(u32);
 
+impl NameId {
+    /// The bit that stands for this name, and for some others, in a set of names.
+    fn bit(self) -> u64 {
+        1 << (self.0 % 64)
+    }
+}
+
 /// The names seen so far in a stream of elements, numbered.
 ///
 /// Trees of one stream share it; a program looks its names up once for as long as `Arc::ptr_eq` says that it is the same.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     names: Vec<Name>,
-    ids: HashMap<Name, NameId>,
+    /// Numbers by namespace and local name, so that a look-up needs no name of its own.
+    ids: HashMap<Arc<str>, HashMap<Arc<str>, NameId>>,
 }
 
 impl Names {
     /// The number of a name that was seen.
     pub fn id(&self, name: &Name) -> Option<NameId> {
-        self.ids.get(name).copied()
+        self.find(&name.namespace, &name.local)
     }
 
     /// The name behind a number.
@@ -46,12 +54,28 @@ impl Names {
         &self.names[id.0 as usize]
     }
 
-    fn intern(&mut self, name: Name) -> NameId {
-        let next = NameId(self.names.len() as u32);
-        *self.ids.entry(name).or_insert_with_key(|name| {
-            self.names.push(name.clone());
-            next
-        })
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is no name yet.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    fn find(&self, namespace: &str, local: &str) -> Option<NameId> {
+        self.ids.get(namespace)?.get(local).copied()
+    }
+
+    /// Numbers a name that was not seen yet. All names of a namespace share its text.
+    fn add(&mut self, namespace: &str, local: &str) -> NameId {
+        let id = NameId(self.names.len() as u32);
+        let shared = self.ids.get_key_value(namespace).map(|(shared, _)| Arc::clone(shared));
+        let name = Name { namespace: shared.unwrap_or_else(|| namespace.into()), local: local.into() };
+        self.ids.entry(Arc::clone(&name.namespace)).or_default().insert(Arc::clone(&name.local), id);
+        self.names.push(name);
+        id
     }
 }
 
@@ -61,13 +85,15 @@ struct Span {
     end: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Node {
     name: NameId,
     text: Span,
     attributes: Span,
     first_child: u32,
     next_sibling: u32,
+    /// One bit for the name of every child: most look-ups are for children that are not there, and end here.
+    child_names: u64,
 }
 
 /// No node: the root is never a child or a sibling, so 0 is free.
@@ -160,6 +186,11 @@ impl<'a> Element<'a> {
         Children { tree: self.tree, next: self.data().first_child }
     }
 
+    /// Whether certainly no child has this name. `false` says nothing: look at the children then.
+    pub fn lacks_child(self, name: NameId) -> bool {
+        self.data().child_names & name.bit() == 0
+    }
+
     /// The attributes in document order, without namespace declarations.
     pub fn attributes(self) -> Attributes<'a> {
         let span = self.data().attributes;
@@ -214,13 +245,15 @@ impl<'a> Iterator for Attributes<'a> {
 struct Open {
     node: u32,
     last_child: u32,
-    text: String,
+    /// Where the element's own text starts in the text of the open elements.
+    text_start: u32,
 }
 
 /// Builds trees one after the other, sharing the names of a stream.
 ///
 /// The order of calls for one element is [`open`](Self::open), any [`attribute`](Self::attribute)s,
 /// any mix of [`text`](Self::text) and children, [`close`](Self::close).
+/// Its buffers are kept from one tree to the next, and a finished tree takes no more memory than it needs.
 #[derive(Default)]
 pub struct TreeBuilder {
     names: Arc<Names>,
@@ -228,7 +261,8 @@ pub struct TreeBuilder {
     attributes: Vec<(NameId, Span)>,
     text: String,
     open: Vec<Open>,
-    spare: Vec<String>,
+    /// The text of all open elements: what a child adds stands behind its parent's, and is gone when the parent goes on.
+    open_text: String,
 }
 
 impl TreeBuilder {
@@ -237,17 +271,17 @@ impl TreeBuilder {
         Self::default()
     }
 
-    fn intern(&mut self, name: &Name) -> NameId {
-        match self.names.id(name) {
-            Some(id) => id,
-            None => Arc::make_mut(&mut self.names).intern(name.clone()),
-        }
+    /// The names that were numbered so far.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
-    fn push_text(&mut self, text: &str) -> Span {
-        let start = self.text.len() as u32;
-        self.text.push_str(text);
-        Span { start, end: self.text.len() as u32 }
+    /// The number of a name, given to it now if it has none. It holds for as long as this builder lives.
+    pub fn number(&mut self, namespace: &str, local: &str) -> NameId {
+        match self.names.find(namespace, local) {
+            Some(id) => id,
+            None => Arc::make_mut(&mut self.names).add(namespace, local),
+        }
     }
 
     /// How many elements are open.
@@ -257,18 +291,24 @@ impl TreeBuilder {
 
     /// How many bytes of text and attributes the tree holds so far.
     pub fn size(&self) -> usize {
-        self.text.len() + self.open.iter().map(|open| open.text.len()).sum::<usize>()
+        self.text.len() + self.open_text.len()
     }
 
     /// Starts an element inside the innermost open one.
     pub fn open(&mut self, name: &Name) {
-        let name = self.intern(name);
+        let name = self.number(&name.namespace, &name.local);
+        self.open_numbered(name);
+    }
+
+    /// Starts an element whose name has a [`number`](Self::number), which spares looking the name up.
+    pub fn open_numbered(&mut self, name: NameId) {
         let node = self.nodes.len() as u32;
         let attributes = self.attributes.len() as u32;
         let empty = Span { start: 0, end: 0 };
         let attributes = Span { start: attributes, end: attributes };
-        self.nodes.push(Node { name, text: empty, attributes, first_child: NONE, next_sibling: NONE });
+        self.nodes.push(Node { name, text: empty, attributes, first_child: NONE, next_sibling: NONE, child_names: 0 });
         if let Some(parent) = self.open.last_mut() {
+            self.nodes[parent.node as usize].child_names |= name.bit();
             if parent.last_child == NONE {
                 self.nodes[parent.node as usize].first_child = node;
             } else {
@@ -276,44 +316,51 @@ impl TreeBuilder {
             }
             parent.last_child = node;
         }
-        let text = self.spare.pop().unwrap_or_default();
-        self.open.push(Open { node, last_child: NONE, text });
+        self.open.push(Open { node, last_child: NONE, text_start: self.open_text.len() as u32 });
     }
 
     /// Adds an attribute to the element that was opened last. Ignored once that element has a child, or is closed.
     pub fn attribute(&mut self, name: &Name, value: &str) {
-        let name = self.intern(name);
-        let value = self.push_text(value);
+        let name = self.number(&name.namespace, &name.local);
+        self.attribute_numbered(name, value);
+    }
+
+    /// Adds an attribute whose name has a [`number`](Self::number), as [`attribute`](Self::attribute) does.
+    pub fn attribute_numbered(&mut self, name: NameId, value: &str) {
         let Some(open) = self.open.last() else { return };
         if open.last_child == NONE {
-            self.attributes.push((name, value));
+            let start = self.text.len() as u32;
+            self.text.push_str(value);
+            self.attributes.push((name, Span { start, end: self.text.len() as u32 }));
             self.nodes[open.node as usize].attributes.end = self.attributes.len() as u32;
         }
     }
 
     /// Adds character data to the innermost open element.
     pub fn text(&mut self, text: &str) {
-        if let Some(open) = self.open.last_mut() {
-            open.text.push_str(text);
+        if !self.open.is_empty() {
+            self.open_text.push_str(text);
         }
     }
 
     /// Ends the innermost open element; returns the tree when that was the outermost one.
     pub fn close(&mut self) -> Option<Tree> {
-        let mut open = self.open.pop()?;
-        let span = self.push_text(&open.text);
-        self.nodes[open.node as usize].text = span;
-        open.text.clear();
-        self.spare.push(open.text);
+        let open = self.open.pop()?;
+        let start = self.text.len() as u32;
+        self.text.push_str(&self.open_text[open.text_start as usize..]);
+        self.open_text.truncate(open.text_start as usize);
+        self.nodes[open.node as usize].text = Span { start, end: self.text.len() as u32 };
         if !self.open.is_empty() {
             return None;
         }
-        Some(Tree {
+        let tree = Tree {
             names: Arc::clone(&self.names),
-            nodes: std::mem::take(&mut self.nodes),
-            attributes: std::mem::take(&mut self.attributes),
-            text: std::mem::take(&mut self.text),
-        })
+            nodes: self.nodes.clone(),
+            attributes: self.attributes.clone(),
+            text: self.text.clone(),
+        };
+        self.clear();
+        Some(tree)
     }
 
     /// Forgets an unfinished tree, keeping the names.
@@ -322,6 +369,7 @@ impl TreeBuilder {
         self.attributes.clear();
         self.text.clear();
         self.open.clear();
+        self.open_text.clear();
     }
 }
 

@@ -29,7 +29,7 @@ impl Working<'_> {
             return self.remove(one);
         }
         for link in one.references.clone() {
-            if !self.follow(one, &link).await? {
+            if !self.follow(one, &link) {
                 return Ok(());
             }
         }
@@ -43,22 +43,22 @@ impl Working<'_> {
     }
 
     /// Puts a master id into a reference; `false` when the document now waits for it.
-    async fn follow(&mut self, one: &mut Prepared, link: &links::Link) -> Result<bool, StoreError> {
+    fn follow(&mut self, one: &mut Prepared, link: &links::Link) -> bool {
         if let Some(master_id) = self.linked(&link.to) {
             if let Some(Value::Object(reference)) =
                 one.document.as_mut().and_then(|document| document.get_mut(link.field))
             {
                 reference.insert("master_id".to_owned(), Value::String(master_id.to_string()));
             }
-            return Ok(true);
+            return true;
         }
-        if !self.waits_already(&link.to, one).await? {
+        if !self.waits_already(one) {
             self.wait(link.to.clone(), one);
             self.end(one, RecordOutcome::Waiting);
             let detail = format!("for {} {} of {}", link.to.entity, link.to.key, link.to.system);
             self.journal(one, JournalKind::Waiting, None, None, Some(detail));
         }
-        Ok(false)
+        false
     }
 
     async fn upsert(&mut self, one: &Prepared, document: Value) -> Result<(), StoreError> {
@@ -76,7 +76,7 @@ impl Working<'_> {
         let old_document = before.map(|before| before.document.clone()).filter(|_| entity != Entity::Customer);
         let asserted = self.claims(one, master_id, before.filter(|before| !before.row.removed), &document);
         self.put_source(show(one, master_id, document, asserted));
-        self.link(one, master_id).await?;
+        self.link(one, master_id);
         if entity == Entity::Customer {
             self.refresh_customer_keys(master_id);
         } else {
@@ -196,15 +196,15 @@ impl Working<'_> {
     }
 
     /// Links the record to its master, and takes its own word for what it holds from now on.
-    async fn link(&mut self, one: &Prepared, master_id: MasterId) -> Result<(), StoreError> {
+    fn link(&mut self, one: &Prepared, master_id: MasterId) {
         let row = self.crosswalk(&one.local);
         let settled = row.is_some_and(|row| row.master_id == master_id && row.holds.is_none() && !row.removed);
         if settled {
-            return Ok(());
+            return;
         }
         let version = row.map_or(0, |row| row.version);
         let local = one.local.clone();
-        self.put_crosswalk(CrosswalkRow { local, master_id, holds: None, residue: None, version, removed: false }).await
+        self.put_crosswalk(CrosswalkRow { local, master_id, holds: None, residue: None, version, removed: false });
     }
 
     /// Keeps the match keys of an invoice, payment or allocation in step with its identity.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use canonical::entity::Entity;
 use serde_json::Value;
-use store::LocalKey;
+use store::{LocalKey, Position};
 
 use crate::observation::Observation;
 use crate::references;
@@ -34,6 +34,11 @@ pub(super) struct Prepared {
 impl Prepared {
     pub fn source_key(&self) -> SourceKey {
         (self.local.clone(), self.observation.stream.stream.clone())
+    }
+
+    /// What tells it from every other observation.
+    pub fn mark(&self) -> (LocalKey, Arc<str>, Position) {
+        (self.local.clone(), self.observation.stream.stream.clone(), self.observation.position)
     }
 
     /// What blocks when something of this record is parked before resolve.

@@ -78,7 +78,10 @@ pub(super) struct Working<'c> {
     matches: HashMap<String, Vec<MasterId>>,
     masters: HashMap<MasterId, Known>,
     covers: HashMap<Arc<str>, Option<Arc<[String]>>>,
-    waiting: HashMap<LocalKey, HashSet<(SourceKey, Position)>>,
+    /// Observations that wait already, in the store or since this transaction.
+    waiting: HashSet<(SourceKey, Position)>,
+    /// What waits in the store for records that are about to be known.
+    waiting_for: HashMap<LocalKey, Vec<WaitingRow>>,
     blocked: HashSet<(Arc<str>, String)>,
     /// Changes on their way to a system, in calls that have not ended: it may show them before we know that it took them.
     under_way: HashMap<Arc<str>, Vec<Member>>,
@@ -100,7 +103,8 @@ impl<'c> Working<'c> {
             matches: HashMap::new(),
             masters: HashMap::new(),
             covers: HashMap::new(),
-            waiting: HashMap::new(),
+            waiting: HashSet::new(),
+            waiting_for: HashMap::new(),
             blocked: HashSet::new(),
             under_way: HashMap::new(),
             numbers: Numbers::default(),
@@ -140,6 +144,7 @@ impl<'c> Working<'c> {
         self.read_covers(prepared).await?;
         self.read_blocked(prepared).await?;
         self.read_under_way(prepared).await?;
+        self.read_waiting(prepared).await?;
         self.take_numbers(prepared).await
     }
 
@@ -205,6 +210,21 @@ impl<'c> Working<'c> {
             let attempts = self.context.store.open_attempts(&self.tenant, &system).await?;
             self.under_way.insert(system, attempts.into_iter().flat_map(|attempt| attempt.members).collect());
         }
+        Ok(())
+    }
+
+    /// Reads what waits for the new records among these, and which of these wait already.
+    async fn read_waiting(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+        let new = |one: &&links::Prepared| self.crosswalk(&one.local).is_none();
+        let keys = unique(prepared.iter().filter(new).map(|one| one.local.clone()));
+        for row in self.resolution.waiting_for(&keys).await? {
+            self.waiting_for.entry(row.needs.clone()).or_default().push(row);
+        }
+        let missing = |one: &&links::Prepared| one.references.iter().any(|link| self.crosswalk(&link.to).is_none());
+        let marks: Vec<_> = prepared.iter().filter(missing).map(links::Prepared::mark).collect();
+        let waits = self.resolution.waits(&marks).await?;
+        let waiting = marks.into_iter().zip(waits).filter(|(_, waits)| *waits);
+        self.waiting.extend(waiting.map(|((local, stream, position), _)| ((local, stream), position)));
         Ok(())
     }
 
@@ -326,12 +346,14 @@ impl<'c> Working<'c> {
     }
 
     /// Replaces a crosswalk row, and releases what waited for it if it is new.
-    pub async fn put_crosswalk(&mut self, row: CrosswalkRow) -> Result<(), StoreError> {
+    pub fn put_crosswalk(&mut self, row: CrosswalkRow) {
         let key = row.local.clone();
         let is_new = self.crosswalk(&key).is_none();
         self.crosswalk.insert(key.clone(), Some(row));
         self.changed_crosswalk.insert(key.clone());
-        if is_new { self.release(&key).await } else { Ok(()) }
+        if is_new {
+            self.release(&key);
+        }
     }
 
     /// Replaces a crosswalk row that is there.
@@ -383,8 +405,8 @@ impl<'c> Working<'c> {
     }
 
     /// Takes up again what waited for a record: in the store, and in this transaction.
-    async fn release(&mut self, key: &LocalKey) -> Result<(), StoreError> {
-        for row in self.resolution.waiting_for(std::slice::from_ref(key)).await? {
+    fn release(&mut self, key: &LocalKey) {
+        for row in self.waiting_for.remove(key).unwrap_or_default() {
             if self.take_up(&row) {
                 self.writes.released.push(row.number);
             }
@@ -395,7 +417,6 @@ impl<'c> Working<'c> {
         for row in here {
             self.take_up(&row);
         }
-        Ok(())
     }
 
     fn take_up(&mut self, row: &WaitingRow) -> bool {
@@ -419,14 +440,8 @@ impl<'c> Working<'c> {
     }
 
     /// Whether this very observation waits already.
-    pub async fn waits_already(&mut self, needs: &LocalKey, one: &links::Prepared) -> Result<bool, StoreError> {
-        if !self.waiting.contains_key(needs) {
-            let rows = self.resolution.waiting_for(std::slice::from_ref(needs)).await?;
-            let rows = rows.into_iter().map(|row| ((row.local, row.stream), row.position)).collect();
-            self.waiting.insert(needs.clone(), rows);
-        }
-        let mark = (one.source_key(), one.observation.position);
-        Ok(self.waiting.get_mut(needs).is_some_and(|rows| !rows.insert(mark)))
+    pub fn waits_already(&mut self, one: &links::Prepared) -> bool {
+        !self.waiting.insert((one.source_key(), one.observation.position))
     }
 
     pub fn wait(&mut self, needs: LocalKey, one: &links::Prepared) {

@@ -53,6 +53,24 @@ fn a_mapping_writes_what_another_has_read() {
 }
 
 #[test]
+fn a_stream_is_rehearsed_as_the_hub_would_read_it() {
+    let directory = Directory::new();
+    directory.edit("hub/systems/erp.toml", "encoding = \"utf-8\"", "encoding = \"utf-8\"\nheader = { line = 2 }");
+    let text = format!("Export of today\n{}", customers(&[("1", "Martin", "Rennes")]));
+    let file = directory.write("customers.csv", text);
+    let ended = convert(&directory, &["--stream", "erp/customers", &file]).with(0);
+    assert!(ended.out.contains("\"Martin\""), "{}", ended.out);
+    let check = |stream: &str, part: &str| {
+        let ended = convert(&directory, &["--stream", stream, &file]).with(2);
+        assert!(ended.err.contains(part), "{part}: {}", ended.err);
+    };
+    check("erp", "write SYSTEM/STREAM");
+    check("erp/custommers", "did you mean \"customers\"?");
+    check("crm/customers", "there is no stream of crm");
+    assert!(convert(&directory, &[&file]).with(2).err.contains("--from"));
+}
+
+#[test]
 fn json_records_are_read_from_arrays_and_lines() {
     let directory = Directory::new();
     let mapping = "entity = \"customer\"\nformat = \"json\"\nkey = \"id\"\n[fields]\nlegal_name = \"name\"\n";

@@ -310,8 +310,6 @@ pub struct OutboxRow {
 /// The transaction of one batch. Reads see what is committed; writes are gathered by the caller and come last.
 #[async_trait]
 pub trait Resolution: Send {
-    /// The source rows of these records of one stream, in order.
-    async fn sources(&mut self, keys: &[(LocalKey, Arc<str>)]) -> Result<Vec<Option<SourceRow>>, StoreError>;
     /// The crosswalk rows of these records, in order.
     async fn crosswalk(&mut self, keys: &[LocalKey]) -> Result<Vec<Option<CrosswalkRow>>, StoreError>;
     /// The masters that have these match keys, in order. A key leads to at most 64 masters; more are cut off.
@@ -320,6 +318,8 @@ pub trait Resolution: Send {
     async fn masters(&mut self, ids: &[MasterId]) -> Result<Vec<Option<MasterRow>>, StoreError>;
     /// All sources of these masters, removed ones included, in order of master and then of stream.
     async fn sources_of(&mut self, ids: &[MasterId]) -> Result<Vec<Vec<SourceRow>>, StoreError>;
+    /// Which of these observations wait already, in order.
+    async fn waits(&mut self, observations: &[(LocalKey, Arc<str>, Position)]) -> Result<Vec<bool>, StoreError>;
     /// What waits for these records, oldest first.
     async fn waiting_for(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError>;
     /// Which of these partition keys of a system have something parked before resolve.

@@ -13,8 +13,8 @@ use super::resolve::write_outbox;
 use super::value::{Coded, MasterKey, nanoseconds};
 use super::{masters, rows, write};
 use crate::{
-    CrosswalkRow, LocalKey, MasterRow, MatchKeysWrite, ParkedStage, Reserved, Resolution, Resolved, SourceRow,
-    StoreError, WaitingRow,
+    CrosswalkRow, LocalKey, MasterRow, MatchKeysWrite, ParkedStage, Position, Reserved, Resolution, Resolved,
+    SourceRow, StoreError, WaitingRow,
 };
 
 /// A key leads to at most this many masters.
@@ -75,24 +75,6 @@ impl SqliteResolution {
 
 #[async_trait]
 impl Resolution for SqliteResolution {
-    async fn sources(&mut self, keys: &[(LocalKey, Arc<str>)]) -> Result<Vec<Option<SourceRow>>, StoreError> {
-        self.each(keys, |session, tenant, keys| {
-            let mut select = session.prepare(&format!(
-                "SELECT {} FROM sources WHERE key = ?1 AND stream = ?2 AND system = ?3 AND entity = ?4 AND tenant = ?5",
-                rows::SOURCE
-            ))?;
-            let one = |(local, stream): &(LocalKey, Arc<str>)| {
-                let (Some((system, entity)), Some(stream)) = (local_ids(session, local)?, session.id(stream)?) else {
-                    return Ok(None);
-                };
-                let mut found = select.query(params![local.key, stream, system, entity, tenant])?;
-                found.next()?.map(|row| rows::source(session, row)).transpose()
-            };
-            keys.iter().map(one).collect()
-        })
-        .await
-    }
-
     async fn crosswalk(&mut self, keys: &[LocalKey]) -> Result<Vec<Option<CrosswalkRow>>, StoreError> {
         self.each(keys, |session, tenant, keys| {
             let mut select = session.prepare(&format!(
@@ -130,6 +112,24 @@ impl Resolution for SqliteResolution {
 
     async fn sources_of(&mut self, ids: &[MasterId]) -> Result<Vec<Vec<SourceRow>>, StoreError> {
         self.each(ids, masters::sources_of).await
+    }
+
+    async fn waits(&mut self, observations: &[(LocalKey, Arc<str>, Position)]) -> Result<Vec<bool>, StoreError> {
+        self.each(observations, |session, tenant, observations| {
+            let mut select = session.prepare(
+                "SELECT 1 FROM waiting WHERE key = ?1 AND system = ?2 AND entity = ?3 AND stream = ?4
+                 AND drop_number = ?5 AND ordinal = ?6 AND tenant = ?7 LIMIT 1",
+            )?;
+            let one = |(local, stream, position): &(LocalKey, Arc<str>, Position)| {
+                let (Some((system, entity)), Some(stream)) = (local_ids(session, local)?, session.id(stream)?) else {
+                    return Ok(false);
+                };
+                let (drop, ordinal) = (position.drop.cast_signed(), position.ordinal.cast_signed());
+                Ok(select.exists(params![local.key, system, entity, stream, drop, ordinal, tenant])?)
+            };
+            observations.iter().map(one).collect()
+        })
+        .await
     }
 
     async fn waiting_for(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError> {

@@ -14,7 +14,7 @@ use super::build::{
 };
 use crate::{
     Collected, CrosswalkRow, Export, LocalKey, MasterRow, MatchKeysWrite, OutboxRow, OutboxWrite, ParkedStage,
-    RecordOutcome, Reserved, Resolved, SourceRow, Store, StoreError,
+    Position, RecordOutcome, Reserved, Resolved, SourceRow, Store, StoreError, WaitingRow,
 };
 
 type Held = Result<(), StoreError>;
@@ -46,15 +46,8 @@ pub async fn what_was_committed_is_read_back(context: &mut Context) -> Held {
     context.reopen().await?;
     let store = context.store();
     let mut read = store.begin_resolve(TENANT).await?;
-    let customers = arc("customers");
-    let keys = [
-        (local("crm", "42"), customers.clone()),
-        (local("x", "y"), customers.clone()),
-        (local("erp", "C1"), customers),
-    ];
-    assert_eq!(read.sources(&keys).await?, [Some(removed), None, Some(writes.sources[0].clone())]);
-    let other_stream = [(local("erp", "C1"), arc("suppliers"))];
-    assert_eq!(read.sources(&other_stream).await?, [None]);
+    let of = read.sources_of(&[MasterId(2), MasterId(9), MasterId(1)]).await?;
+    assert_eq!(of, [vec![removed], vec![], vec![writes.sources[0].clone()]]);
     let found = read.crosswalk(&[local("erp", "C1"), local("crm", "42"), local("erp", "C2")]).await?;
     assert_eq!(found, [Some(writes.crosswalk[0].clone()), Some(shadow), None]);
     let found = read.masters(&[MasterId(2), MasterId(7), MasterId(1), MasterId(u64::MAX)]).await?;
@@ -67,8 +60,6 @@ pub async fn a_second_write_replaces_the_first(context: &mut Context) -> Held {
     resolve(&*store, TENANT, customer("erp", "C1", 1, 1, "dupont", (1, 0))).await?;
     resolve(&*store, TENANT, customer("erp", "C1", 2, 5, "durand", (2, 4))).await?;
     let mut read = store.begin_resolve(TENANT).await?;
-    let found = read.sources(&[(local("erp", "C1"), arc("customers"))]).await?;
-    assert_eq!(found, [Some(source("erp", "C1", 2, (2, 4)))]);
     assert_eq!(read.crosswalk(&[local("erp", "C1")]).await?, [Some(crosswalk("erp", "C1", 2))]);
     let of = read.sources_of(&[MasterId(1), MasterId(2)]).await?;
     assert_eq!(of, [vec![], vec![source("erp", "C1", 2, (2, 4))]]);
@@ -145,14 +136,12 @@ pub async fn numbers_begin_at_one_and_never_repeat(context: &mut Context) -> Hel
 pub async fn keys_that_nobody_has_lead_nowhere(context: &mut Context) -> Held {
     let store = context.store();
     let mut read = store.begin_resolve("a tenant that was never heard of").await?;
-    assert_eq!(read.sources(&[(local("erp", "C1"), arc("customers"))]).await?, [None]);
     assert_eq!(read.crosswalk(&[local("erp", "C1"), local("erp", "C2")]).await?, [None, None]);
     assert_eq!(read.matches(&["customer:vat:FR1".to_owned()]).await?, [vec![]]);
     assert_eq!(read.masters(&[MasterId(1)]).await?, [None]);
     assert_eq!(read.sources_of(&[MasterId(1), MasterId(2)]).await?, [vec![], vec![]]);
     assert_eq!(read.waiting_for(&[local("erp", "C1")]).await?, []);
     assert_eq!(read.parked_keys(&[(arc("erp"), "k".to_owned())]).await?, [false]);
-    assert_eq!(read.sources(&[]).await?, []);
     Ok(())
 }
 
@@ -217,6 +206,9 @@ pub async fn waiting_documents_keep_their_order(context: &mut Context) -> Held {
     let left = read.waiting_for(&[local("erp", "C1"), local("erp", "C2")]).await?;
     let keys: Vec<_> = left.iter().map(|row| row.local.key.as_str()).collect();
     assert_eq!(keys, ["F2", "F4"]);
+    let mark = |row: &WaitingRow, ordinal| (row.local.clone(), row.stream.clone(), Position { drop: 1, ordinal });
+    let asked = [mark(&found[1], 1), mark(&found[1], 2), mark(&found[0], 0), mark(&found[3], 3)];
+    assert_eq!(read.waits(&asked).await?, [true, false, false, true]);
     Ok(())
 }
 

@@ -63,7 +63,6 @@ async fn sees_nothing(store: &dyn Store, other_drop: DropNumber) -> Result<(), S
     assert_eq!(store.known_records(&stream, &["C1"]).await?, [None]);
     assert_eq!(store.absent_count(&stream, other_drop).await?, (0, 0));
     let mut read = store.begin_resolve(MINE).await?;
-    assert_eq!(read.sources(&[(local("erp", "C1"), arc("customers"))]).await?, [None]);
     assert_eq!(read.crosswalk(&[local("erp", "C1")]).await?, [None]);
     assert_eq!(read.matches(&[KEY.to_owned()]).await?, [vec![]]);
     assert_eq!(read.masters(&[MasterId(1)]).await?, [None]);
@@ -136,8 +135,8 @@ async fn changes_its_own(store: &dyn Store, other_drop: DropNumber) -> Result<()
     let mut read = store.begin_resolve(OTHER).await?;
     assert_eq!(read.masters(&[MasterId(1)]).await?[0].as_ref().map(|row| &*row.search), Some("globex dupont"));
     assert_eq!(read.matches(&[KEY.to_owned()]).await?, [vec![MasterId(1)]]);
-    let source = &read.sources(&[(local("erp", "C1"), arc("customers"))]).await?[0];
-    assert_eq!(source.as_ref().map(|row| row.position), Some(Position { drop: other_drop, ordinal: 0 }));
+    let sources = read.sources_of(&[MasterId(1)]).await?;
+    assert_eq!(sources[0][0].position, Position { drop: other_drop, ordinal: 0 });
     let none: Resolved = Resolved::default();
     read.commit(none).await
 }
