@@ -7,10 +7,13 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// The `passerelle` binary, built in the profile of the tests if it is not there yet.
+/// The `passerelle` binary: the one that `PASSERELLE_BINARY` names, else built in the profile of the tests.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("PASSERELLE_BINARY") {
+            return PathBuf::from(path);
+        }
         let test = std::env::current_exe().expect("the path of this test");
         let directory = test.parent().and_then(Path::parent).expect("the target directory");
         let mut build = Command::new(env!("CARGO"));

@@ -80,6 +80,10 @@ pub struct Script {
     pub failing_reads: u32,
     /// Reads of each stream that were begun.
     pub reads: BTreeMap<String, u32>,
+    /// Whether reads wait until this is no longer so.
+    pub holds_reads: bool,
+    /// How many reads of each stream are under way, and the most there ever were at once.
+    pub reading: BTreeMap<String, (u32, u32)>,
     /// How each change is answered.
     pub answer: AnswerOf,
     /// How a look-up is answered.
@@ -101,6 +105,8 @@ impl Default for Script {
             drops: BTreeMap::new(),
             failing_reads: 0,
             reads: BTreeMap::new(),
+            holds_reads: false,
+            reading: BTreeMap::new(),
             answer: Box::new(|_| Answer::Apply),
             look_up: LookUp::Truth,
             effects: Vec::new(),
@@ -253,6 +259,26 @@ impl At {
     }
 }
 
+/// A read that is under way; it ends when this value goes, also when nobody waits for it any more.
+struct Reading<'a>(&'a ScriptedSource);
+
+impl<'a> Reading<'a> {
+    fn begin(source: &'a ScriptedSource) -> Self {
+        let mut script = lock(&source.script);
+        *script.reads.entry(source.name.clone()).or_default() += 1;
+        let (now, most) = script.reading.entry(source.name.clone()).or_default();
+        *now += 1;
+        *most = (*most).max(*now);
+        Reading(source)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.script).reading.entry(self.0.name.clone()).or_default().0 -= 1;
+    }
+}
+
 impl ScriptedSource {
     fn label(&self, drop: usize, rows: &[Value]) -> DropLabel {
         let fingerprint = self.is_known.then(|| {
@@ -280,8 +306,21 @@ impl ScriptedSource {
 #[async_trait]
 impl Source for ScriptedSource {
     async fn read(&mut self, after: Option<&Checkpoint>) -> Result<Option<Batch>, Fault> {
+        let _reading = Reading::begin(self);
+        while lock(&self.script).holds_reads {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.next(after)
+    }
+
+    async fn commit(&mut self, _: &Checkpoint) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+impl ScriptedSource {
+    fn next(&self, after: Option<&Checkpoint>) -> Result<Option<Batch>, Fault> {
         let mut script = lock(&self.script);
-        *script.reads.entry(self.name.clone()).or_default() += 1;
         if script.failing_reads > 0 {
             script.failing_reads -= 1;
             return Err(Fault::retry("the scripted system does not answer"));
@@ -303,10 +342,6 @@ impl Source for ScriptedSource {
             last,
             checkpoint: next.checkpoint(),
         }))
-    }
-
-    async fn commit(&mut self, _: &Checkpoint) -> Result<(), Fault> {
-        Ok(())
     }
 }
 

@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "deliver/keys.rs"]
+mod keys;
 #[path = "deliver/outcomes.rs"]
 mod outcomes;
+#[path = "deliver/parking.rs"]
+mod parking;
 #[path = "scripts/mod.rs"]
 mod scripts;
+#[path = "deliver/simulation.rs"]
+mod simulation;

@@ -152,7 +152,9 @@ fn main() {
     let skip = |record: Record| drop(black_box(record));
     let mut stages = vec![
         Stage::new("quick-xml events", INVOICES, || _ = black_box(bare_events(&text))),
-        Stage::new("quick-xml events, with names, attributes and text", INVOICES, || _ = black_box(decoded_events(&text))),
+        Stage::new("quick-xml events, with names, attributes and text", INVOICES, || {
+            _ = black_box(decoded_events(&text))
+        }),
         Stage::new("records, one file, not verified", INVOICES, || records(&runtime, one.path(), false, skip)),
         Stage::new("records, one file, verified", INVOICES, || records(&runtime, one.path(), true, skip)),
         Stage::new("records, a file each, verified", FILES, || records(&runtime, many.path(), true, skip)),

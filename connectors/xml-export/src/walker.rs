@@ -69,38 +69,47 @@ impl<R: Read> Walker<R> {
 
     /// Goes on behind the next record; `None` at the end of the document.
     pub fn next(&mut self) -> Result<Option<Passed>, Problem> {
+        // The buffer is lent to the events, and everything else stays at hand.
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let found = self.go_on(&mut buffer);
+        self.buffer = buffer;
+        found
+    }
+
+    fn go_on(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Passed>, Problem> {
         loop {
             if self.inside == 0 {
                 self.reader.get_mut().mark();
             }
-            self.buffer.clear();
-            // The buffer is lent to the event, and everything else stays at hand.
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let event = match self.reader.read_event_into(&mut buffer) {
-                Ok(event) => event,
+            buffer.clear();
+            let step = match self.reader.read_event_into(buffer) {
+                Ok(event) => self.handle(&event)?,
                 Err(error) => return Err(self.problem(error)),
             };
-            let passed = self.handle(event)?;
-            self.buffer = buffer;
-            match passed {
+            match step {
                 Step::On => {}
-                Step::Record(passed) => return Ok(Some(passed)),
+                Step::Record => {
+                    let tree = if self.builds { self.builder.close() } else { None };
+                    return Ok(Some(Passed { tree, line: self.recorder().marked_line() }));
+                }
                 Step::End => return Ok(None),
             }
         }
     }
 
-    fn handle(&mut self, event: Event<'_>) -> Result<Step, Problem> {
+    fn handle(&mut self, event: &Event<'_>) -> Result<Step, Problem> {
         match event {
-            Event::Start(start) => self.start(&start)?,
+            Event::Start(start) => self.start(start)?,
             Event::Empty(start) => {
-                self.start(&start)?;
+                self.start(start)?;
                 return Ok(self.end());
             }
             Event::End(_) => return Ok(self.end()),
+            // What is passed over needs no ends of lines made alike.
+            Event::Text(_) | Event::CData(_) if self.inside > 0 && !self.builds => {}
             Event::Text(text) => self.text(&text.xml10_content())?,
             Event::CData(text) => self.text(&text.xml10_content())?,
-            Event::GeneralRef(reference) => self.reference(&reference)?,
+            Event::GeneralRef(reference) => self.reference(reference)?,
             Event::DocType(_) => {
                 return Err(self.refused(
                     "xml.dtd",
@@ -268,11 +277,7 @@ impl<R: Read> Walker<R> {
         self.inside = 0;
         self.open.pop();
         self.plan.context.close(self.open.len());
-        if !is_record {
-            return Step::On;
-        }
-        let tree = if self.builds { self.builder.close() } else { None };
-        Step::Record(Passed { tree, line: self.recorder().marked_line() })
+        if is_record { Step::Record } else { Step::On }
     }
 
     fn end_of_file(&self) -> Result<Step, Problem> {
@@ -323,6 +328,7 @@ const ENTITY: &str = "an entity or character reference is unknown; only the five
 
 enum Step {
     On,
-    Record(Passed),
+    /// A record was passed; its tree is still to be closed.
+    Record,
     End,
 }

@@ -1,4 +1,4 @@
-//! Alarms: what has waited for longer than it should.
+//! What waits: an alarm when it is for longer than it should, and a second look at what nobody released.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use store::{Filter, WaitingStatus};
 
 use crate::context::Context;
 use crate::fault::HubError;
+use crate::resolve;
 
 /// The longest pause between two looks.
 const LOOK_DELAY_MAX: Duration = Duration::from_secs(60);
@@ -21,6 +22,9 @@ pub(crate) async fn run(context: Arc<Context>) {
     let delay = (limit / 4).clamp(Duration::from_millis(100), LOOK_DELAY_MAX);
     let mut told_until = 0;
     while !context.stop.is_cancelled() {
+        if let Err(error) = resolve::release_all(&context).await {
+            tracing::debug!(%error, "what waits cannot be released now");
+        }
         match late(&context, limit, told_until).await {
             Ok(late) => {
                 for document in &late {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use canonical::envelope::Covers;
 use connector::{Batch, Checkpoint, DropLabel, Source};
 use roaring::RoaringBitmap;
-use store::{Collected, DropEnd, DropNumber, Export, Judgement, NewDrop, Outcomes, StreamKey};
+use store::{Collected, DropEnd, DropNumber, Export, Judgement, NewDrop, Outcomes, RecordOutcome, StreamKey};
 
 use crate::context::Context;
 use crate::fault::HubError;
@@ -161,7 +161,8 @@ impl Collector {
                 }
             }
         };
-        let nameless_rejects = false;
+        // Nobody remembers whether what was rejected before an interruption had a key.
+        let nameless_rejects = outcomes.get(RecordOutcome::Rejected) > 0;
         let (name, fingerprint) = (label.name.clone(), label.fingerprint);
         *open = Some(OpenDrop { number: opened.number, name, fingerprint, seen, nameless_rejects, outcomes });
         Ok(None)

@@ -1,15 +1,16 @@
 //! Commands that operators leave in the store: carried out here, and answered.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Message, Queue, Route};
 use store::{Command, Filter, ParkedStage, ParkedStatus, TargetState};
+use tokio::task::JoinSet;
 
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::fault::HubError;
-use crate::observation;
+use crate::resolve;
 use crate::timetable::Timetable;
 
 /// How often the store is asked for new commands.
@@ -18,8 +19,9 @@ const LOOK_DELAY: Duration = Duration::from_millis(300);
 /// Runs until the hub stops.
 pub(crate) async fn run(context: Arc<Context>, timetable: Timetable) {
     let mut backoff = Backoff::new(&context.settings.limits);
+    let mut readings = Readings { timetable, running: JoinSet::new(), begun: BTreeSet::new(), ended: VecDeque::new() };
     while !context.stop.is_cancelled() {
-        match carry_out_all(&context, &timetable).await {
+        match carry_out_all(&context, &mut readings).await {
             Ok(()) => {
                 backoff.reset();
                 tokio::select! {
@@ -37,31 +39,67 @@ pub(crate) async fn run(context: Arc<Context>, timetable: Timetable) {
     }
 }
 
-async fn carry_out_all(context: &Context, timetable: &Timetable) -> Result<(), HubError> {
+/// Streams that are read on command. It may take hours, so that other commands do not wait for the end of it.
+struct Readings {
+    timetable: Timetable,
+    running: JoinSet<Answered>,
+    /// The numbers of commands that were begun and not answered.
+    begun: BTreeSet<u64>,
+    /// What ended and is not answered.
+    ended: VecDeque<Answered>,
+}
+
+/// The number of a command, and how it ended.
+type Answered = (u64, Result<String, String>);
+
+async fn carry_out_all(context: &Context, readings: &mut Readings) -> Result<(), HubError> {
+    while let Some(ended) = readings.running.try_join_next() {
+        // One that panicked stays unanswered, and is begun again when the hub is started again.
+        readings.ended.extend(ended);
+    }
+    while let Some(ended) = readings.ended.front() {
+        answer(context, ended).await?;
+        readings.begun.remove(&ended.0);
+        readings.ended.pop_front();
+    }
     for (number, command) in context.store.pending().await? {
+        if readings.begun.contains(&number) {
+            continue;
+        }
         tracing::info!(number, ?command, "a command");
-        let answer = carry_out(context, timetable, &command).await;
-        let answer = answer.map_err(|error| error.to_string());
-        context.store.answer(number, answer.as_deref().map_err(String::as_str)).await?;
+        if let Command::Collect { system, stream, again } = command {
+            readings.begun.insert(number);
+            let timetable = readings.timetable.clone();
+            readings.running.spawn(async move {
+                let ended = collect(&timetable, &system, stream.as_deref(), again).await;
+                (number, ended.map_err(|error| error.to_string()))
+            });
+        } else {
+            let ended = carry_out(context, &command).await;
+            answer(context, &(number, ended.map_err(|error| error.to_string()))).await?;
+        }
     }
     Ok(())
 }
 
-async fn carry_out(context: &Context, timetable: &Timetable, command: &Command) -> Result<String, HubError> {
+async fn answer(context: &Context, (number, answer): &Answered) -> Result<(), HubError> {
+    Ok(context.store.answer(*number, answer.as_deref().map_err(String::as_str)).await?)
+}
+
+async fn collect(timetable: &Timetable, system: &str, stream: Option<&str>, again: bool) -> Result<String, HubError> {
+    let streams = timetable.streams(system, stream);
+    if streams.is_empty() {
+        return Err(HubError::Unknown(format!("there is no stream {system}/{}", stream.unwrap_or("*"))));
+    }
+    for name in &streams {
+        timetable.collect(name, again, None).await?;
+    }
+    Ok(format!("{} streams read", streams.len()))
+}
+
+async fn carry_out(context: &Context, command: &Command) -> Result<String, HubError> {
     match command {
-        Command::Collect { system, stream, again } => {
-            let streams = timetable.streams(system, stream.as_deref());
-            if streams.is_empty() {
-                return Err(HubError::Unknown(format!(
-                    "there is no stream {system}/{}",
-                    stream.as_deref().unwrap_or("*")
-                )));
-            }
-            for name in &streams {
-                timetable.collect(name, *again, None).await?;
-            }
-            Ok(format!("{} streams read", streams.len()))
-        }
+        Command::Collect { .. } => Err(HubError::Unknown("reading is begun elsewhere; this is a bug".to_owned())),
         Command::RetryParked { number } => {
             let behind = parked(context, *number).await?;
             retry(context, &behind).await?;
@@ -88,31 +126,17 @@ async fn parked(context: &Context, number: u64) -> Result<Vec<ParkedStatus>, Hub
     Ok(behind)
 }
 
-/// Lets parked messages go, in order: observations go back on the bus first, so that none is ever nowhere.
+/// Lets parked messages of one key go, in order: observations are resolved, deliveries go through the outbox.
+/// Both happen in one transaction with the end of their parking, so that none is ever nowhere, or twice.
 async fn retry(context: &Context, messages: &[ParkedStatus]) -> Result<(), HubError> {
-    if messages.is_empty() {
-        return Ok(());
-    }
-    let limits = &context.settings.limits;
-    let mut publish = Vec::new();
-    for message in messages.iter().filter(|message| message.stage == ParkedStage::Observed) {
-        for event in observation::events(canonical::envelope::CONTENT_TYPE, &message.event).map_err(|error| {
-            HubError::Unknown(format!("{} cannot be tried again: {error}; discard it", message.number))
-        })? {
-            let partition = event.partition_key.parse::<u32>().unwrap_or_default() % limits.partitions.max(1);
-            publish.push(Message {
-                route: Route::Queue(Queue::Observed(partition)),
-                body: event.to_bytes(),
-                id: event.id,
-                content_type: canonical::envelope::CONTENT_TYPE,
-            });
+    match messages.first() {
+        None => Ok(()),
+        Some(first) if first.stage == ParkedStage::Observed => resolve::retry(context, messages).await,
+        Some(_) => {
+            let numbers: Vec<u64> = messages.iter().map(|message| message.number).collect();
+            Ok(context.store.unpark(&numbers, true, context.now()).await?)
         }
     }
-    if !publish.is_empty() {
-        context.bus.publish(publish).await?;
-    }
-    let numbers: Vec<u64> = messages.iter().map(|message| message.number).collect();
-    Ok(context.store.unpark(&numbers, true, context.now()).await?)
 }
 
 async fn set_paused(context: &Context, name: &str, paused: bool) -> Result<String, HubError> {
@@ -120,7 +144,9 @@ async fn set_paused(context: &Context, name: &str, paused: bool) -> Result<Strin
     let system = system.ok_or_else(|| HubError::Unknown(format!("there is no system {name}")))?;
     let state = if paused { TargetState::Paused } else { TargetState::Up };
     let reason = paused.then_some("paused by an operator");
+    let turn = context.target_states.lock().await;
     context.store.set_target_state(&system.tenant, &system.name, state, reason, context.now()).await?;
+    drop(turn);
     context.control.send_modify(|count| *count += 1);
     let targets = context.store.targets(&Filter { system: Some(name.to_owned()), ..Filter::default() }).await?;
     let delivered: u64 = targets.iter().map(|target| target.delivered).sum();

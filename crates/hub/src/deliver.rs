@@ -33,6 +33,8 @@ pub(crate) struct Courier {
     backoff: Backoff,
     /// What the store last heard of the target, and why.
     state: (TargetState, Option<String>),
+    /// Whether this courier has tried nothing yet.
+    is_fresh: bool,
     /// Whether the target could not be opened: then opening it says that it is up again.
     is_unopened: bool,
     /// How often the system did not answer a change, by look-up for certain not applied, and counted until it ends.
@@ -75,6 +77,7 @@ impl Courier {
             target: None,
             batching: Batching::default(),
             state: (TargetState::Up, None),
+            is_fresh: true,
             is_unopened: false,
             unanswered: BTreeMap::new(),
             held_back: BTreeSet::new(),
@@ -192,7 +195,9 @@ impl Courier {
         if self.target.is_some() {
             return Ok(());
         }
-        self.is_unopened |= self.state.0 == TargetState::Up;
+        // What halted the hub before it was started again may have been put right meanwhile.
+        let is_fresh = std::mem::take(&mut self.is_fresh);
+        self.is_unopened |= self.state.0 == TargetState::Up || (is_fresh && self.state.0 == TargetState::Halted);
         let ports = open::ports(&self.context, &self.system).await?;
         self.batching = ports.batching;
         let missing =
@@ -222,7 +227,7 @@ impl Courier {
     }
 
     /// Takes what is there, and more until the target's batch is full or old enough.
-    async fn gather(&self, subscription: &mut dyn Subscription) -> Result<Gathered, Interrupted> {
+    async fn gather(&mut self, subscription: &mut dyn Subscription) -> Result<Gathered, Interrupted> {
         let mut gathered = Gathered::default();
         let mut deadline: Option<Instant> = None;
         let prefetch = self.context.settings.limits.prefetch;
@@ -249,7 +254,7 @@ impl Courier {
     }
 
     /// Sets a message aside that tells of no change: it keeps its bytes and blocks nobody.
-    async fn park_foreign(&self, id: String, body: Vec<u8>, error: &HubError) -> Result<(), Interrupted> {
+    async fn park_foreign(&mut self, id: String, body: Vec<u8>, error: &HubError) -> Result<(), Interrupted> {
         tracing::error!(system = %self.system.name, id, %error, "a message of a delivery queue is no change");
         let parked = end::foreign(&self.system.name, id, body, error, self.context.now());
         let end = Delivered { parked: vec![parked], ..Delivered::default() };

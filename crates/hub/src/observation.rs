@@ -9,7 +9,7 @@ use canonical::envelope::{self, BATCH_CONTENT_TYPE, CONTENT_TYPE, Covers, Event,
 use canonical::record::Place;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use store::{Position, StreamKey};
+use store::{LocalKey, Position, StreamKey};
 
 use crate::settings::Limits;
 
@@ -63,6 +63,11 @@ impl Observation {
         let Position { drop, ordinal } = self.position;
         let part = if self.derived { format!(".{}", self.entity) } else { String::new() };
         format!("{tenant}/{system}/{stream}/{drop}/{ordinal}{part}")
+    }
+
+    /// The record that it shows.
+    pub fn local(&self) -> LocalKey {
+        LocalKey { system: self.stream.system.clone(), entity: self.entity.clone(), key: self.key.clone() }
     }
 
     /// The event on the bus.

@@ -25,6 +25,9 @@ pub(crate) struct Origin<'a> {
     pub line: Option<u64>,
     pub at: Timestamp,
     pub partitions: u32,
+    /// Where the last state of the record went: this one goes there too, also when it names another customer by now.
+    /// Else it could be resolved before the last one.
+    pub partition: Option<u32>,
     pub refuse_fatal: bool,
     pub covers: &'a Covers,
     pub mapping_version: &'a Arc<str>,
@@ -99,8 +102,13 @@ pub(crate) fn observe(
         Some(embedded) => declared_customer(mapping, embedded, &mut document),
         None => buyer(&mut document),
     };
-    let customer_key = customer_key(&document).unwrap_or(&key);
-    let partition = partition(&origin.key.tenant, &origin.key.system, customer_key, origin.partitions);
+    let partition = match origin.partition {
+        Some(partition) => partition % origin.partitions.max(1),
+        None => {
+            let customer_key = customer_key(&document).unwrap_or(&key);
+            partition(&origin.key.tenant, &origin.key.system, customer_key, origin.partitions)
+        }
+    };
     let mut observations = Vec::with_capacity(2);
     if let Some(customer) = embedded {
         let EmbeddedCustomer { key, document, mapping, covers } = customer;

@@ -5,14 +5,17 @@ mod golden;
 mod links;
 mod working;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bus::{BusError, Delivered, Queue, Subscription};
+use store::{Filter, LocalKey, ParkedStatus, StoreError, WaitingStatus};
 
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::fault::HubError;
 use crate::observation::{self, NotAnObservation, Observation};
+use crate::references::{self, ReferenceField};
 use crate::stage::Stage;
 use working::Working;
 
@@ -68,11 +71,51 @@ async fn handle(context: &Context, messages: &[Delivered]) -> bool {
         }
     }
     for batch in batches(&observations, context.settings.limits.resolve_events_max) {
-        if context.persist("resolve", || resolve(context, batch)).await.is_none() {
+        if !resolve_or_park(context, batch).await {
             return false;
         }
     }
     true
+}
+
+/// Resolves a batch, for as long as it takes; `false` when the hub stops before that.
+///
+/// A store that is not there is waited for. An observation that no transaction can take in would block all others for
+/// ever: it is found by halving the batch, and parked.
+async fn resolve_or_park(context: &Context, batch: &[Observation]) -> bool {
+    let mut open = vec![batch];
+    while let Some(some) = open.pop() {
+        let step = context.persist("resolve", || async {
+            match resolve(context, some).await {
+                Err(StoreError::Internal(reason)) => Ok(Some(reason)),
+                result => result.map(|()| None),
+            }
+        });
+        match (step.await, some) {
+            (None, _) => return false,
+            (Some(None), _) | (Some(Some(_)), []) => {}
+            (Some(Some(reason)), [one]) => {
+                tracing::error!(id = one.id(), reason, "an observation cannot be resolved");
+                if context.persist("a parked observation", || park(context, one, &reason)).await.is_none() {
+                    return false;
+                }
+            }
+            (Some(Some(_)), some) => {
+                let (first, later) = some.split_at(some.len() / 2);
+                open.extend([later, first]);
+            }
+        }
+    }
+    true
+}
+
+/// Parks one observation in a transaction of its own.
+async fn park(context: &Context, one: &Observation, reason: &str) -> Result<(), StoreError> {
+    let tenant = &one.stream.tenant;
+    let mut working = Working::begin(context, tenant).await?;
+    let prepared = links::prepare(tenant, one.clone(), true);
+    working.park(&prepared, "resolve.internal", Some(reason.to_owned()));
+    working.commit().await
 }
 
 /// Runs of one tenant, of bounded length, in order.
@@ -83,26 +126,98 @@ fn batches(observations: &[Observation], count_max: usize) -> impl Iterator<Item
 }
 
 /// Resolves a batch of one tenant in one transaction.
-async fn resolve(context: &Context, batch: &[Observation]) -> Result<(), store::StoreError> {
+async fn resolve(context: &Context, batch: &[Observation]) -> Result<(), StoreError> {
     let Some(first) = batch.first() else { return Ok(()) };
     let tenant = first.stream.tenant.clone();
-    let prepare = |from_flight| {
-        let tenant = &tenant;
-        move |observation| links::prepare(tenant, observation, from_flight)
-    };
     // What needs no store is done before the transaction begins, because everybody waits for that one.
-    let prepared = batch.iter().cloned().map(prepare(true)).collect();
+    let prepared = batch.iter().cloned().map(|observation| links::prepare(&tenant, observation, true)).collect();
     let mut working = Working::begin(context, &tenant).await?;
     Stage::ResolveBegun.ended();
-    let mut released = working.take(prepared).await?;
     // What waited for a document of this batch follows in the same transaction; it may release more.
-    while !released.is_empty() {
-        released = working.take(released.into_iter().map(prepare(false)).collect()).await?;
-    }
-    working.commit().await?;
+    let released = working.take(prepared).await?;
+    finish(working, &tenant, released).await?;
     Stage::ResolveCommitted.ended();
     Ok(())
 }
+
+/// Takes up what waited for records that the crosswalk knows by now.
+///
+/// A resolution releases what waits for the records that it links. This is for the others: a record that a system was
+/// given by a delivery gets its key when the call ends, and documents of it may have been shown before that.
+pub(crate) async fn release(context: &Context, tenant: &Arc<str>, keys: &[LocalKey]) -> Result<(), StoreError> {
+    let any = Filter { tenant: Some(tenant.to_string()), count_max: 1, ..Filter::default() };
+    if keys.is_empty() || context.store.waiting(&any).await?.is_empty() {
+        return Ok(());
+    }
+    let mut working = Working::begin(context, tenant).await?;
+    let released = working.release_known(keys).await?;
+    if released.is_empty() {
+        return Ok(());
+    }
+    finish(working, tenant, released).await
+}
+
+/// Takes up everything that waits for a record that the crosswalk knows by now: what a crash left over.
+pub(crate) async fn release_all(context: &Context) -> Result<(), StoreError> {
+    let mut filter = Filter { count_max: RELEASED_MAX, ..Filter::default() };
+    loop {
+        let waiting = context.store.waiting(&filter).await?;
+        let Some(last) = waiting.last() else { return Ok(()) };
+        filter.after = Some(last.number);
+        let tenants = context.settings.systems.values().map(|system| &system.tenant).collect::<BTreeSet<_>>();
+        for tenant in tenants {
+            let of_tenant = waiting.iter().filter(|one| is_of(context, tenant, &one.system));
+            let keys: Vec<LocalKey> = of_tenant.flat_map(needs).collect();
+            release(context, tenant, &keys).await?;
+        }
+    }
+}
+
+fn is_of(context: &Context, tenant: &Arc<str>, system: &Arc<str>) -> bool {
+    context.settings.systems.get(system).is_some_and(|system| system.tenant == *tenant)
+}
+
+/// The records of which a waiting document may need one.
+fn needs(waiting: &WaitingStatus) -> impl Iterator<Item = LocalKey> {
+    let (system, key) = (&waiting.needs_system, &waiting.needs_key);
+    let of =
+        |field: &ReferenceField| LocalKey { system: system.clone(), entity: field.entity.clone(), key: key.clone() };
+    references::fields(&waiting.entity).iter().map(of)
+}
+
+/// Resolves parked observations again, in order and in one transaction with the end of their parking.
+///
+/// # Errors
+/// What the store says, or that a message cannot be read: then nothing was changed.
+pub(crate) async fn retry(context: &Context, parked: &[ParkedStatus]) -> Result<(), HubError> {
+    let Some(first) = parked.first() else { return Ok(()) };
+    let mut observations = Vec::with_capacity(parked.len());
+    for one in parked {
+        let read = observation::decode(canonical::envelope::CONTENT_TYPE, &one.event);
+        observations.extend(read.map_err(|error| {
+            HubError::Unknown(format!("{} cannot be tried again: {error}; discard it", one.number))
+        })?);
+    }
+    let mut working = Working::begin(context, &first.tenant).await?;
+    working.unpark(parked.iter().map(|one| one.number).collect(), &observations);
+    Ok(finish(working, &first.tenant, observations).await?)
+}
+
+/// Resolves observations that do not come from the bus, and those that they release.
+async fn finish(
+    mut working: Working<'_>,
+    tenant: &Arc<str>,
+    mut observations: Vec<Observation>,
+) -> Result<(), StoreError> {
+    while !observations.is_empty() {
+        let prepared = observations.into_iter().map(|observation| links::prepare(tenant, observation, false));
+        observations = working.take(prepared.collect()).await?;
+    }
+    working.commit().await
+}
+
+/// How many waiting documents are looked at in one go.
+const RELEASED_MAX: usize = 1_000;
 
 /// Sets a message aside that no hub published: it keeps its bytes and blocks nobody.
 async fn park_foreign(context: &Context, message: &Delivered, error: &NotAnObservation) -> bool {

@@ -14,6 +14,10 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use mapping::Mapping;
 
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROW_COUNT: usize = 10_000;
 
 const MAPPING: &str = r#"
@@ -139,6 +143,16 @@ fn documents_projected(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(ROW_COUNT)).bench(|| {
         for document in &documents {
             black_box(mapping.project(document));
+        }
+    });
+}
+
+#[divan::bench]
+fn documents_written_anew(bencher: Bencher<'_, '_>) {
+    let (mapping, documents) = documents();
+    bencher.counter(ItemsCount::new(ROW_COUNT)).bench(|| {
+        for document in &documents {
+            black_box(mapping.write(document, Some("C1"), None).unwrap());
         }
     });
 }

@@ -19,6 +19,12 @@ pub(crate) enum Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// Whether every value is text, so that none can be of a wrong kind.
+    #[inline]
+    pub(crate) fn is_text(self) -> bool {
+        !matches!(self, Cursor::Json(_))
+    }
+
     /// The start of a record.
     pub(crate) fn start(body: &'a Body) -> Self {
         match body {
@@ -32,7 +38,7 @@ impl<'a> Cursor<'a> {
 /// Where a program's columns and names are in the records of one stream.
 ///
 /// It is looked up once for as long as records share their columns or names.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Resolved {
     columns: Option<Arc<Columns>>,
     positions: Vec<Option<usize>>,
@@ -42,7 +48,7 @@ pub(crate) struct Resolved {
 }
 
 /// The numbers of the names that one number of the program stands for; nearly always there is one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct NameIds {
     first: Option<NameId>,
     others: Vec<NameId>,
@@ -60,6 +66,11 @@ impl NameIds {
 }
 
 impl Resolved {
+    /// Whether the record's columns are those that were looked up.
+    pub(crate) fn suits(&self, body: &Body) -> bool {
+        matches!((body, &self.columns), (Body::Rows(rows), Some(known)) if rows.columns() == known)
+    }
+
     /// Looks columns and names up for a record, unless the last record had the same.
     pub(crate) fn resolve(&mut self, program: &Program, body: &Body) {
         match body {
@@ -108,10 +119,19 @@ impl Resolved {
         slots.iter().any(|slot| self.ids.get(*slot).is_some_and(|ids| ids.contains(id)))
     }
 
+    /// The one name that a step asks for, if that is all it asks for.
+    #[inline]
+    fn only(&self, step: &Step) -> Option<NameId> {
+        let [slot] = step.names[..] else { return None };
+        let ids = self.ids.get(slot).filter(|ids| ids.others.is_empty())?;
+        let bare = step.predicates.is_empty() && step.position.is_none() && !step.alone;
+        ids.first.filter(|_| bare)
+    }
+
     /// Whether certainly no child has one of these names: then the children need not be looked at.
+    #[inline]
     fn lacks(&self, element: Element<'_>, slots: &[usize]) -> bool {
-        let mut ids = slots.iter().filter_map(|slot| self.ids.get(*slot)).flat_map(NameIds::iter);
-        ids.all(|id| element.lacks_child(id))
+        slots.iter().filter_map(|slot| self.ids.get(*slot)).all(|ids| ids.iter().all(|id| element.lacks_child(id)))
     }
 
     fn attribute<'a>(&self, element: Element<'a>, slot: usize) -> Option<&'a str> {
@@ -154,20 +174,28 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// The text at a place, as it stands; `None` when there is no such place in this record.
+    #[inline]
     pub(crate) fn raw<'a>(&self, place: &Place, cursor: Cursor<'a>) -> Result<Option<Cow<'a, str>>, Problem> {
         match (place, cursor) {
-            (Place::Column(slot), Cursor::Row(rows, row)) => {
-                Ok(self.resolved.position(*slot).and_then(|column| rows.value(row, column)).map(Cow::Borrowed))
-            }
-            (Place::Path(path), Cursor::Element(element)) => Ok(self.element_text(element, path).map(Cow::Borrowed)),
             (Place::Path(path), Cursor::Json(value)) => match self.first_json(value, &path.steps) {
                 Some(found) => json_text(found),
                 None => Ok(None),
             },
-            _ => Ok(None),
+            _ => Ok(self.text(place, cursor).map(Cow::Borrowed)),
         }
     }
 
+    /// The text at a place of a row or an element, where every value is text; nothing for JSON.
+    #[inline]
+    pub(crate) fn text<'a>(&self, place: &Place, cursor: Cursor<'a>) -> Option<&'a str> {
+        match (place, cursor) {
+            (Place::Column(slot), Cursor::Row(rows, row)) => rows.value(row, self.resolved.position(*slot)?),
+            (Place::Path(path), Cursor::Element(element)) => self.element_text(element, path),
+            _ => None,
+        }
+    }
+
+    #[inline]
     fn element_text<'a>(&self, element: Element<'a>, path: &Path) -> Option<&'a str> {
         let found = self.first_element(element, &path.steps)?;
         match path.attribute {
@@ -181,6 +209,10 @@ impl Context<'_> {
         let Some((step, rest)) = steps.split_first() else { return Some(element) };
         if self.resolved.lacks(element, &step.names) {
             return None;
+        }
+        if let Some(name) = self.resolved.only(step) {
+            let mut named = element.children().filter(|child| child.name_id() == name);
+            return named.find_map(|child| self.first_element(child, rest));
         }
         let mut fitting = element.children().filter(|child| self.fits(*child, step));
         if step.alone && fitting.clone().count() != 1 {
@@ -196,10 +228,14 @@ impl Context<'_> {
     #[inline]
     pub(crate) fn fits(&self, element: Element<'_>, step: &Step) -> bool {
         self.resolved.is_named(&step.names, element.name_id())
-            && step.predicates.iter().all(|predicate| {
-                let text = self.element_text(element, &predicate.path).map(str::trim);
-                self.meets(predicate, text)
-            })
+            && (step.predicates.is_empty() || self.meets_all(element, step))
+    }
+
+    fn meets_all(&self, element: Element<'_>, step: &Step) -> bool {
+        step.predicates.iter().all(|predicate| {
+            let text = self.element_text(element, &predicate.path).map(str::trim);
+            self.meets(predicate, text)
+        })
     }
 
     /// Whether an attribute is the one that a path ends with.

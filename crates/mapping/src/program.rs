@@ -1,8 +1,10 @@
 //! The compiled form of a mapping: a tree in the shape of the document, with a place in the record at every leaf.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use canonical::record::Name;
+use canonical::record::{Columns, Name};
+
+use crate::cursor::Resolved;
 
 use crate::place::{Path, Place};
 use crate::verbs::Verb;
@@ -268,9 +270,18 @@ impl Leaf {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnTable {
     pub names: Vec<Box<str>>,
+    /// The names as columns, made once the table is complete: records that are written share them.
+    columns: OnceLock<Arc<Columns>>,
 }
 
 impl ColumnTable {
+    /// The columns of a record that is written from nothing. To be asked for when the table is complete.
+    pub(crate) fn columns(&self) -> Arc<Columns> {
+        // No name stands twice in the table, so that there is always a header.
+        let made = || Columns::new(self.names.iter().cloned()).unwrap_or_default();
+        Arc::clone(self.columns.get_or_init(made))
+    }
+
     pub(crate) fn intern(&mut self, name: &str) -> usize {
         match self.names.iter().position(|known| **known == *name) {
             Some(slot) => slot,
@@ -334,6 +345,8 @@ pub(crate) struct Program {
     pub constants: Vec<(Place, Box<str>)>,
     /// Lines share places, so that one cannot be written without regard to the other.
     pub entangled: bool,
+    /// Where the columns are in the first base record that was written to; most others have the same.
+    pub usual: OnceLock<Resolved>,
 }
 
 /// One part of the record's key.

@@ -56,9 +56,19 @@ fn existing(object: &Object, value: Option<&Value>, view: View) -> Option<Map<St
     if view != View::AsReadBack {
         return Some(shown);
     }
-    let mut shown = members(object, value, view)?;
+    let mut shown = if differs_from_content(object) { members(object, value, view)? } else { shown };
     fill(object, &mut shown);
     Some(shown)
+}
+
+/// Whether a group can read back as more, or less, than its content: by defaults, by values that the system cannot
+/// change, and by lists that have room for some values only.
+fn differs_from_content(object: &Object) -> bool {
+    object.members.iter().any(|member| match &member.node {
+        Node::Leaf(leaf) => leaf.default.is_some() || matches!(leaf.source, Source::Fixed(_)),
+        Node::Object(inner) => differs_from_content(inner),
+        Node::List(_) => true,
+    })
 }
 
 fn members(object: &Object, value: Option<&Value>, view: View) -> Option<Map<String, Value>> {

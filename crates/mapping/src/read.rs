@@ -70,8 +70,11 @@ impl State {
 
     fn read<'a>(&mut self, context: &Context<'a>, leaf: &'a Leaf, cursor: Cursor<'a>) -> Option<(Text<'a>, u32)> {
         self.ordinal += 1;
-        if self.poisoned.contains(&self.ordinal) {
+        if !self.poisoned.is_empty() && self.poisoned.contains(&self.ordinal) {
             return None;
+        }
+        if let Some(text) = leaf.plain_text(context, cursor) {
+            return Some((Text::Long(Cow::Borrowed(text)), self.ordinal));
         }
         match leaf.read(context, cursor) {
             Ok(text) => text.map(|text| (text, self.ordinal)),

@@ -4,49 +4,96 @@ use std::sync::Arc;
 
 use canonical::record::{Columns, Rows};
 
+use crate::cursor::Resolved;
 use crate::program::ColumnTable;
 
+/// Where the text of one value stands in the writer's text.
+#[derive(Clone, Copy, Default)]
+struct Cell {
+    start: usize,
+    end: usize,
+}
+
 /// Rows that can be changed, under columns that grow when a column of the mapping is missing and gets a value.
+///
+/// All values share one text: a changed value is added to it, and what it replaces stays behind until the rows are
+/// finished. So nothing is allocated for a value.
 pub(crate) struct RowsWriter {
-    columns: Vec<Box<str>>,
-    /// The base's own columns, for as long as they are not changed.
-    same: Option<Arc<Columns>>,
+    columns: Arc<Columns>,
+    /// The columns that the rows got besides.
+    added: Vec<Box<str>>,
     /// The position of every column of the mapping.
     positions: Vec<Option<usize>>,
-    rows: Vec<Vec<String>>,
+    text: String,
+    /// Row by row, one for each column.
+    cells: Vec<Cell>,
     /// Which rows have no row of the base record behind them.
     new: Vec<bool>,
     /// The first row of the base record: what all rows share stands there.
-    first: Vec<String>,
+    first: Vec<Cell>,
 }
 
 impl RowsWriter {
     /// Starts from the rows of a base record, chosen and ordered by `from`; `None` starts an empty row.
     ///
-    /// A `whole` base keeps its columns. In one of leftovers the mapping's own columns come first, in its order.
-    pub(crate) fn new(table: &ColumnTable, base: Option<&Rows>, from: &[Option<usize>], whole: bool) -> Self {
-        let held: Vec<&str> = base.into_iter().flat_map(|rows| rows.columns().names()).collect();
-        let columns: Vec<Box<str>> = match base {
-            Some(_) if whole => held.iter().map(|name| (*name).into()).collect(),
-            _ => {
-                let others = held.iter().filter(|name| !table.names.iter().any(|own| **own == ***name));
-                table.names.iter().cloned().chain(others.map(|name| (*name).into())).collect()
+    /// A base without a column that the mapping needs is one of leftovers: the mapping's own columns come first then,
+    /// in its order. Any other keeps its columns.
+    pub(crate) fn new(table: &ColumnTable, base: Option<&Rows>, from: &[Option<usize>], resolved: &Resolved) -> Self {
+        let whole = resolved.missing().is_empty();
+        let columns = match base {
+            Some(base) if whole => Arc::clone(base.columns()),
+            _ => columns_with(table, base),
+        };
+        let positions = match base {
+            Some(_) if whole => (0..table.names.len()).map(|slot| resolved.position(slot)).collect(),
+            _ => (0..table.names.len()).map(Some).collect(),
+        };
+        let mut writer = RowsWriter {
+            cells: Vec::with_capacity(from.len() * columns.len()),
+            new: from.iter().map(Option::is_none).collect(),
+            first: vec![Cell::default(); columns.len()],
+            text: String::new(),
+            added: Vec::new(),
+            positions,
+            columns,
+        };
+        if let Some(base) = base {
+            writer.first = writer.take_row(base, 0, whole);
+        }
+        for source in from {
+            match (source, base) {
+                (Some(0), _) => writer.cells.extend_from_slice(&writer.first),
+                (Some(row), Some(base)) => {
+                    let cells = writer.take_row(base, *row, whole);
+                    writer.cells.extend(cells);
+                }
+                _ => writer.cells.resize(writer.cells.len() + writer.columns.len(), Cell::default()),
             }
+        }
+        writer
+    }
+
+    /// Takes the text of a row of the base over: by position where the columns are the same, else by name.
+    fn take_row(&mut self, base: &Rows, row: usize, same: bool) -> Vec<Cell> {
+        let columns = Arc::clone(&self.columns);
+        let mut take = |column: Option<usize>| {
+            let text = column.and_then(|column| base.value(row, column)).unwrap_or_default();
+            self.add(text)
         };
-        let positions = table.names.iter().map(|name| columns.iter().position(|known| known == name)).collect();
-        let sources: Vec<Option<usize>> = if whole {
-            (0..columns.len()).map(|position| (position < held.len()).then_some(position)).collect()
-        } else {
-            columns.iter().map(|name| held.iter().position(|known| **known == **name)).collect()
-        };
-        let row = |from: &Option<usize>| -> Vec<String> {
-            let value = |source: &Option<usize>| base?.value((*from)?, (*source)?).map(str::to_owned);
-            sources.iter().map(|source| value(source).unwrap_or_default()).collect()
-        };
-        let rows = from.iter().map(row).collect();
-        let new = from.iter().map(Option::is_none).collect();
-        let same = base.filter(|_| whole).map(|rows| Arc::clone(rows.columns()));
-        RowsWriter { columns, same, positions, rows, new, first: row(&Some(0)) }
+        if same {
+            return (0..columns.len()).map(|column| take(Some(column))).collect();
+        }
+        columns.names().map(|name| take(base.columns().position(name))).collect()
+    }
+
+    fn add(&mut self, text: &str) -> Cell {
+        let start = self.text.len();
+        self.text.push_str(text);
+        Cell { start, end: self.text.len() }
+    }
+
+    fn width(&self) -> usize {
+        self.columns.len() + self.added.len()
     }
 
     /// The position of a column of the mapping, which is added if it is not there yet.
@@ -54,10 +101,16 @@ impl RowsWriter {
         if let Some(position) = self.positions.get(slot)? {
             return Some(*position);
         }
-        self.columns.push(table.names.get(slot)?.clone());
-        self.same = None;
-        self.rows.iter_mut().chain([&mut self.first]).for_each(|row| row.push(String::new()));
-        self.positions[slot] = Some(self.columns.len() - 1);
+        let (name, width) = (table.names.get(slot)?.clone(), self.width());
+        if width > 0 {
+            let rows = self.cells.chunks_exact(width);
+            self.cells = rows.flat_map(|row| row.iter().copied().chain([Cell::default()])).collect();
+        } else {
+            self.cells = vec![Cell::default(); self.new.len()];
+        }
+        self.first.push(Cell::default());
+        self.added.push(name);
+        self.positions[slot] = Some(width);
         self.positions[slot]
     }
 
@@ -67,41 +120,65 @@ impl RowsWriter {
         let Some(position) = known.or_else(|| if text.is_empty() { None } else { self.grow(slot, table) }) else {
             return;
         };
-        self.fill(row, position, text);
+        let cell = self.add(text);
+        match row {
+            Some(row) => self.fill(row, position, cell),
+            None => (0..self.new.len()).for_each(|row| self.fill(row, position, cell)),
+        }
     }
 
-    fn fill(&mut self, row: Option<usize>, position: usize, text: &str) {
-        let rows = match row {
-            Some(row) => self.rows.get_mut(row..=row),
-            None => self.rows.get_mut(..),
-        };
-        for cell in rows.into_iter().flatten().filter_map(|row| row.get_mut(position)) {
-            text.clone_into(cell);
+    fn fill(&mut self, row: usize, position: usize, cell: Cell) {
+        let index = row * self.width() + position;
+        if let Some(known) = self.cells.get_mut(index) {
+            *known = cell;
         }
+    }
+
+    fn shown(&self, cell: Cell) -> &str {
+        self.text.get(cell.start..cell.end).unwrap_or_default()
     }
 
     /// The text in a column of a row; the first row stands for all.
     pub(crate) fn get(&self, row: Option<usize>, slot: usize) -> &str {
-        let position = self.positions.get(slot).copied().flatten().unwrap_or(usize::MAX);
-        self.rows.get(row.unwrap_or(0)).and_then(|row| row.get(position)).map_or("", String::as_str)
+        let position = self.positions.get(slot).copied().flatten();
+        let index = position.map(|position| row.unwrap_or(0) * self.width() + position);
+        index.and_then(|index| self.cells.get(index)).map_or("", |cell| self.shown(*cell))
     }
 
     /// Keeps what the base record has in a column that all rows share: in the first row, and in new ones.
     pub(crate) fn spread(&mut self, slot: usize) {
         let Some(position) = self.positions.get(slot).copied().flatten() else { return };
-        let Some(text) = self.first.get(position).cloned() else { return };
-        for row in (0..self.rows.len()).filter(|row| *row == 0 || self.new[*row]).collect::<Vec<_>>() {
-            self.fill(Some(row), position, &text);
+        let Some(cell) = self.first.get(position).copied() else { return };
+        for row in 0..self.new.len() {
+            if row == 0 || self.new[row] {
+                self.fill(row, position, cell);
+            }
         }
     }
 
     /// The rows; `None` when they are larger than rows can be.
     pub(crate) fn finish(self) -> Option<Rows> {
-        let columns = match self.same {
-            Some(columns) => columns,
-            None => Columns::new(self.columns).ok()?,
+        let columns = if self.added.is_empty() {
+            Arc::clone(&self.columns)
+        } else {
+            Columns::new(self.columns.names().chain(self.added.iter().map(|name| &**name))).ok()?
         };
-        let mut rows = Rows::new(columns);
-        self.rows.iter().all(|row| rows.push(row.iter().map(String::as_str))).then_some(rows)
+        let bytes = self.cells.iter().map(|cell| cell.end - cell.start).sum();
+        let mut rows = Rows::with_capacity(columns, bytes, self.new.len());
+        let width = self.width();
+        let mut lines = (0..self.new.len()).map(|row| &self.cells[row * width..(row + 1) * width]);
+        lines.all(|cells| rows.push(cells.iter().map(|cell| self.shown(*cell)))).then_some(rows)
     }
+}
+
+/// The mapping's own columns, and behind them those of a base that it does not have.
+fn columns_with(table: &ColumnTable, base: Option<&Rows>) -> Arc<Columns> {
+    let own = table.columns();
+    let held = base.into_iter().flat_map(|rows| rows.columns().names());
+    let others: Vec<&str> = held.filter(|name| name.is_empty() || own.position(name).is_none()).collect();
+    if others.is_empty() {
+        return own;
+    }
+    // Both are without repetition, and nothing of the second is in the first.
+    Columns::new(own.names().chain(others)).unwrap_or(own)
 }

@@ -48,18 +48,23 @@ pub(crate) fn write(
     base: Option<&Body>,
 ) -> Result<Body, Vec<DataError>> {
     let program = &mapping.program;
-    let mut resolved = Resolved::default();
-    if let Some(base) = base {
-        resolved.resolve(program, base);
-    }
+    let (fresh, again);
+    let mut resolved = match base {
+        Some(base @ Body::Rows(_)) if usual(program, base).suits(base) => usual(program, base),
+        _ => {
+            fresh = base.map(|base| resolve(program, base)).unwrap_or_default();
+            &fresh
+        }
+    };
     let variables: Vec<_> = program.variables.iter().map(|variable| text_at(document, &variable.field)).collect();
     let variant = variant(mapping, document, base);
-    let pruned = base.and_then(|base| without_old_conditions(mapping, &resolved, base, (&variables, variant)));
+    let pruned = base.and_then(|base| without_old_conditions(mapping, resolved, base, (&variables, variant)));
     let base = pruned.as_ref().or(base);
     if let Some(pruned) = &pruned {
-        resolved.resolve(program, pruned);
+        again = resolve(program, pruned);
+        resolved = &again;
     }
-    let context = Context { program, resolved: &resolved, variables: variables.clone() };
+    let context = Context { program, resolved, variables: variables.clone() };
     let mut writer = Writer { context, mapping, variables: &variables, variant, document, errors: Vec::new() };
     let body = match mapping.format() {
         Format::Csv => writer.rows(key, base),
@@ -97,6 +102,16 @@ fn without_old_conditions(
     node.build().map(Body::Element)
 }
 
+fn usual<'p>(program: &'p Program, base: &Body) -> &'p Resolved {
+    program.usual.get_or_init(|| resolve(program, base))
+}
+
+fn resolve(program: &Program, base: &Body) -> Resolved {
+    let mut found = Resolved::default();
+    found.resolve(program, base);
+    found
+}
+
 /// The text of a scalar at a dotted path of a document.
 fn text_at(document: &Value, path: &str) -> Option<String> {
     let found = path.split('.').try_fold(document, |value, name| value.get(name))?;
@@ -131,8 +146,7 @@ impl<'a> Writer<'a> {
             _ => None,
         };
         let from = self.row_sources(base);
-        let mut rows =
-            RowsWriter::new(&self.program().columns, base, &from, self.context.resolved.missing().is_empty());
+        let mut rows = RowsWriter::new(&self.program().columns, base, &from, self.context.resolved);
         let cursor = base.map(|rows| Cursor::Row(rows, 0));
         self.record(key, cursor, &mut Slot::Rows(&mut rows, None));
         match rows.finish() {
@@ -184,7 +198,7 @@ impl<'a> Writer<'a> {
             program.key.iter().for_each(|key| spread(rows, &key.place));
         }
         for (place, text) in &program.constants {
-            self.put(place, Some(Value::from(&**text)), slot);
+            self.put_text(place, text, slot);
         }
         self.object(&program.root, Some(self.document), base, slot);
     }
@@ -269,7 +283,8 @@ impl<'a> Writer<'a> {
         base: Option<Cursor<'a>>,
         slot: &mut Slot<'_>,
     ) -> Result<(), (Problem, &'static str)> {
-        let class = text.map_or("empty", class_of);
+        let given = text;
+        let class = || given.map_or("empty", class_of);
         let text = text.map(str::trim).filter(|text| !text.is_empty());
         match &leaf.source {
             Source::Constant(constant, place) => {
@@ -284,7 +299,7 @@ impl<'a> Writer<'a> {
                     Some(text) if *text != **fixed => {
                         let reason =
                             format!("the system holds only \"{fixed}\" here, and the document has another value");
-                        Err((Problem::new("mapping.fixed", reason), class))
+                        Err((Problem::new("mapping.fixed", reason), class()))
                     }
                     _ => Ok(()),
                 };
@@ -292,11 +307,13 @@ impl<'a> Writer<'a> {
             _ => {}
         }
         if leaf.sign.is_none() && self.shows(leaf, text, base) && self.is_untouched(leaf, base, slot) {
-            if let Slot::Rows(rows, None) = slot {
-                leaf.source.places().into_iter().for_each(|place| spread(rows, place));
+            match (&mut *slot, &leaf.source) {
+                (Slot::Rows(rows, None), Source::First(places)) => places.iter().for_each(|place| spread(rows, place)),
+                (Slot::Rows(rows, None), source) => source.places().into_iter().for_each(|place| spread(rows, place)),
+                _ => {}
             }
         } else {
-            self.change(leaf, text, slot).map_err(|problem| (problem, class))?;
+            self.change(leaf, text, slot).map_err(|problem| (problem, class()))?;
         }
         self.currency_attribute(leaf, text.is_some(), slot);
         Ok(())
@@ -348,7 +365,7 @@ impl<'a> Writer<'a> {
                     Some(_) => Cow::Owned(self.with_sign(leaf, text)?.to_string()),
                     None => Cow::Borrowed(text),
                 };
-                let written = leaf.written(&signed)?.into_owned();
+                let written = leaf.written(&signed)?;
                 self.spread_text(leaf, source, &written, slot)?;
             }
         }
@@ -383,6 +400,9 @@ impl<'a> Writer<'a> {
                 whole.replace_range(range, written);
                 self.put(&part.place, Some(Value::from(whole)), slot);
             }
+            Source::First(places) if !leaf.by_record && !is_plain_json(leaf) => {
+                places.iter().for_each(|place| self.put_text(place, written, slot));
+            }
             source => {
                 for place in self.places_of(leaf, source) {
                     let value = if written.is_empty() { None } else { Some(value::typed(leaf, written)?) };
@@ -412,6 +432,16 @@ impl<'a> Writer<'a> {
     fn places_of<'l>(&self, leaf: &Leaf, source: &'l Source) -> Vec<&'l Place> {
         let places = source.places();
         if leaf.by_record { places.get(self.variant).copied().into_iter().collect() } else { places }
+    }
+
+    /// Puts text at a place, or clears the place for empty text.
+    fn put_text(&self, place: &Place, text: &str, slot: &mut Slot<'_>) {
+        match (place, slot) {
+            (Place::Column(column), Slot::Rows(rows, row)) => {
+                rows.set(*row, *column, &self.program().columns, text);
+            }
+            (place, slot) => self.put(place, (!text.is_empty()).then(|| Value::from(text)), slot),
+        }
     }
 
     /// Puts a value at a place, or clears the place.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use bus::embedded::{EmbeddedBus, EmbeddedOptions};
+use bus::{Bus, BusError, Message, Queue, Route};
 use canonical::entity::Entity;
 use connector::Registry;
 use hub::{Filter, Hub, Limits, Missing, Mode, Schedule, Settings, Stream, Subscription, System};
@@ -17,6 +19,68 @@ use store::{
 
 use super::{Script, Scripted, lock, register};
 use crate::house::{accounting, compile, wait_until_quiet};
+
+/// A bus that publishes, and now and then does not say so.
+pub struct LossyBus {
+    inner: EmbeddedBus,
+    /// How many publishes to the observed queues are confirmed before one is not; then all are again.
+    confirms_left: Mutex<Option<u32>>,
+}
+
+impl LossyBus {
+    /// The confirmation of a publish of observations is lost, after that many that are not.
+    pub fn lose_confirm_after(&self, confirms: u32) {
+        *lock(&self.confirms_left) = Some(confirms);
+    }
+
+    /// Whether a confirmation is still to be lost.
+    pub fn is_to_lose(&self) -> bool {
+        lock(&self.confirms_left).is_some()
+    }
+
+    fn is_lost(&self) -> bool {
+        let mut left = lock(&self.confirms_left);
+        match *left {
+            Some(0) => {
+                *left = None;
+                true
+            }
+            Some(confirms) => {
+                *left = Some(confirms - 1);
+                false
+            }
+            None => false,
+        }
+    }
+}
+
+#[async_trait]
+impl Bus for LossyBus {
+    async fn declare(&self, queues: &[Queue]) -> Result<(), BusError> {
+        self.inner.declare(queues).await
+    }
+
+    async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError> {
+        let observed = messages.iter().any(|message| matches!(message.route, Route::Queue(Queue::Observed(_))));
+        self.inner.publish(messages).await?;
+        if observed && self.is_lost() {
+            return Err(BusError::Unreachable("the confirmation was lost".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, queue: &Queue, prefetch: usize) -> Result<Box<dyn bus::Subscription>, BusError> {
+        self.inner.subscribe(queue, prefetch).await
+    }
+
+    fn carries_public(&self) -> bool {
+        self.inner.carries_public()
+    }
+
+    async fn depth(&self, queue: &Queue) -> Result<(u64, Option<i64>), BusError> {
+        self.inner.depth(queue).await
+    }
+}
 
 /// How long a test waits for a fact before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -194,7 +258,7 @@ impl World {
         };
         let bus = loop {
             match EmbeddedBus::open(path.join("bus"), EmbeddedOptions::default()) {
-                Ok(bus) => break Arc::new(bus),
+                Ok(inner) => break Arc::new(LossyBus { inner, confirms_left: Mutex::default() }),
                 Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -212,7 +276,7 @@ pub struct Running<'w> {
     /// Its store.
     pub store: Arc<SqliteStore>,
     /// Its bus.
-    pub bus: Arc<EmbeddedBus>,
+    pub bus: Arc<LossyBus>,
 }
 
 impl Running<'_> {

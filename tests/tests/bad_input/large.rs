@@ -26,9 +26,7 @@ fn write_file(path: &Path) {
     file.flush().unwrap();
 }
 
-/// Runs a command under a shell that tells the most memory that it used, in KiB.
-///
-/// `VmHWM` is gone with the process, so it is read from the usage that the kernel gives to the one who waits for it.
+/// Runs a command to its end; fails when it ever used too much memory, or ends with another code. Gives what it printed.
 #[track_caller]
 fn with_bounded_memory(directory: &Directory, arguments: &[&str], code: i32) -> (String, String) {
     let mut child = command(directory.root(), arguments);
@@ -44,7 +42,8 @@ fn with_bounded_memory(directory: &Directory, arguments: &[&str], code: i32) -> 
     (out, err)
 }
 
-/// The highest `VmHWM` that was seen until the process ended.
+/// The highest `VmHWM` that was seen until the process ended. The kernel keeps the peak, so only what is used for the
+/// first time in the last two milliseconds escapes.
 fn highest_memory(pid: u32) -> u64 {
     let mut highest = 0;
     while let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) {

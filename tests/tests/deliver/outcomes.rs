@@ -125,7 +125,8 @@ async fn one_that_never_answers_is_looked_up_when_its_time_is_over_and_holds_up_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_between_call_and_end_repeats_nothing_that_was_applied_and_forgets_nothing_that_was_not() {
     for applied in [true, false] {
-        let world = world();
+        let mut world = world();
+        world.limits.partitions = 1;
         let hub = world.start().await;
         world.on("crm", |script| script.next(&[Answer::Hang { applied }]));
         world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon"), customer("C2", "Durand", "Nice")]);
@@ -209,7 +210,8 @@ async fn a_pause_outlasts_a_call_that_fails_or_succeeds_meanwhile_and_a_resume_i
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_waits_for_the_call_under_way_and_begins_no_other() {
     let crm = Part { count_max: 1, ..Part::new("crm").takes(Entity::Customer, CUSTOMER) };
-    let world = World::new(vec![Part::new("erp").shows(Feed::new("customers", CUSTOMER)), crm]);
+    let mut world = World::new(vec![Part::new("erp").shows(Feed::new("customers", CUSTOMER)), crm]);
+    world.limits.partitions = 1;
     let hub = world.start().await;
     let (begun, gate) =
         (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(std::sync::Barrier::new(2)));

@@ -28,6 +28,7 @@ pub struct NameId(u32);
 
 impl NameId {
     /// The bit that stands for this name, and for some others, in a set of names.
+    #[inline]
     fn bit(self) -> u64 {
         1 << (self.0 % 64)
     }
@@ -122,6 +123,7 @@ impl Tree {
         &self.names
     }
 
+    #[inline]
     fn text(&self, span: Span) -> &str {
         &self.text[span.start as usize..span.end as usize]
     }
@@ -162,6 +164,7 @@ pub struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    #[inline]
     fn data(self) -> &'a Node {
         &self.tree.nodes[self.node as usize]
     }
@@ -172,21 +175,25 @@ impl<'a> Element<'a> {
     }
 
     /// The number of the element's name in [`Tree::names`].
+    #[inline]
     pub fn name_id(self) -> NameId {
         self.data().name
     }
 
     /// The character data directly inside the element, entities decoded, not trimmed.
+    #[inline]
     pub fn text(self) -> &'a str {
         self.tree.text(self.data().text)
     }
 
     /// The child elements in document order.
+    #[inline]
     pub fn children(self) -> Children<'a> {
         Children { tree: self.tree, next: self.data().first_child }
     }
 
     /// Whether certainly no child has this name. `false` says nothing: look at the children then.
+    #[inline]
     pub fn lacks_child(self, name: NameId) -> bool {
         self.data().child_names & name.bit() == 0
     }
@@ -198,6 +205,7 @@ impl<'a> Element<'a> {
     }
 
     /// The value of an attribute by the number of its name.
+    #[inline]
     pub fn attribute(self, name: NameId) -> Option<&'a str> {
         let span = self.data().attributes;
         let (_, value) =
@@ -216,6 +224,7 @@ pub struct Children<'a> {
 impl<'a> Iterator for Children<'a> {
     type Item = Element<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Element<'a>> {
         if self.next == NONE {
             return None;
@@ -272,6 +281,7 @@ impl TreeBuilder {
     }
 
     /// The names that were numbered so far.
+    #[inline]
     pub fn names(&self) -> &Names {
         &self.names
     }
@@ -301,6 +311,7 @@ impl TreeBuilder {
     }
 
     /// Starts an element whose name has a [`number`](Self::number), which spares looking the name up.
+    #[inline]
     pub fn open_numbered(&mut self, name: NameId) {
         let node = self.nodes.len() as u32;
         let attributes = self.attributes.len() as u32;
@@ -326,6 +337,7 @@ impl TreeBuilder {
     }
 
     /// Adds an attribute whose name has a [`number`](Self::number), as [`attribute`](Self::attribute) does.
+    #[inline]
     pub fn attribute_numbered(&mut self, name: NameId, value: &str) {
         let Some(open) = self.open.last() else { return };
         if open.last_child == NONE {
@@ -337,6 +349,7 @@ impl TreeBuilder {
     }
 
     /// Adds character data to the innermost open element.
+    #[inline]
     pub fn text(&mut self, text: &str) {
         if !self.open.is_empty() {
             self.open_text.push_str(text);

@@ -48,6 +48,30 @@ struct Sorted {
     outcomes: Outcomes,
 }
 
+/// What was last shown of a record.
+#[derive(Clone, Copy)]
+struct Last {
+    /// The hash of its content and of the mapping version; `None` for a new record.
+    hash: Option<[u8; 16]>,
+    /// The partition that it was published to.
+    partition: Option<u32>,
+}
+
+impl Last {
+    fn stored(known: Option<KnownRecord>) -> Self {
+        Last { hash: known.map(|known| known.hash), partition: known.map(|known| known.partition) }
+    }
+}
+
+/// A record whose key could be read, with what is known of it.
+struct Key<'a> {
+    key: &'a str,
+    hash: [u8; 16],
+    /// Whether this drop has shown it before.
+    shown: bool,
+    last: Last,
+}
+
 impl Step<'_> {
     /// Publishes what is new in the batch, then saves hashes, rejects, accounting and checkpoint in one transaction.
     pub async fn run(mut self, drop: &mut OpenDrop, batch: &Batch) -> Result<(), HubError> {
@@ -55,13 +79,14 @@ impl Step<'_> {
         Stage::CollectRead.ended();
         let sorted = self.sort(drop, batch, at).await?;
         drop.nameless_rejects |= sorted.nameless_rejects;
+        let unsaved = (&sorted.seen - &drop.seen).len();
         drop.seen |= &sorted.seen;
         self.publish(&sorted.observations).await?;
         Stage::CollectPublished.ended();
         let mut total = drop.outcomes.clone();
         total.merge(&sorted.outcomes);
         if batch.last && is_full(self.stream) && self.stream.missing == Missing::Remove {
-            self.remove_absent(drop, &total, &sorted.seen, at).await?;
+            self.remove_absent(drop, &total, unsaved, at).await?;
         }
         let rows = self
             .context
@@ -113,54 +138,58 @@ impl Step<'_> {
         }
         let keys: Vec<&str> = readable.iter().map(|(_, key, _)| key.as_str()).collect();
         let known = self.context.store.known_records(self.key, &keys).await?;
-        let mut in_batch: HashMap<&str, [u8; 16]> = HashMap::new();
+        let mut in_batch: HashMap<&str, Last> = HashMap::new();
         for ((record, key, hash), known) in readable.iter().zip(known) {
-            let before = in_batch.insert(key, *hash);
-            self.place(drop, record, key, *hash, known, before, &mut sorted, at);
+            let in_this_batch = in_batch.get(key.as_str()).copied();
+            let last = in_this_batch.unwrap_or_else(|| Last::stored(known));
+            let shown = known.is_some_and(|known| drop.seen.contains(known.row)) || in_this_batch.is_some();
+            if let Some(known) = known.filter(|_| is_full(self.stream)) {
+                // Also a record that turns out unusable is there: it is not gone.
+                sorted.seen.insert(known.row);
+            }
+            let now = Key { key, hash: *hash, shown, last };
+            let partition = self.place(drop, record, &now, &mut sorted, at);
+            in_batch.insert(key, Last { hash: Some(*hash), partition: partition.or(last.partition) });
         }
         Ok(sorted)
     }
 
-    /// Decides about one record whose key could be read.
-    #[expect(clippy::too_many_arguments, reason = "all of it is what is known of one record")]
+    /// Decides about one record whose key could be read. Returns the partition if it is published.
     fn place(
         &mut self,
         drop: &OpenDrop,
         record: &Record,
-        key: &str,
-        hash: [u8; 16],
-        known: Option<KnownRecord>,
-        before: Option<[u8; 16]>,
+        now: &Key<'_>,
         sorted: &mut Sorted,
         at: Timestamp,
-    ) {
-        let full = is_full(self.stream);
-        let shown = known.is_some_and(|known| drop.seen.contains(known.row)) || before.is_some();
-        let last = before.or(known.map(|known| known.hash));
-        if let Some(known) = known.filter(|_| full) {
-            // Also a record that turns out unusable is there: it is not gone.
-            sorted.seen.insert(known.row);
-        }
-        if last == Some(hash) {
-            let outcome = if full && shown { RecordOutcome::Duplicate } else { RecordOutcome::Unchanged };
+    ) -> Option<u32> {
+        let is_repeated = is_full(self.stream) && now.shown;
+        if now.last.hash == Some(now.hash) {
+            let outcome = if is_repeated { RecordOutcome::Duplicate } else { RecordOutcome::Unchanged };
             sorted.outcomes.add(outcome, 1);
-        } else if full && shown {
+            return None;
+        }
+        if is_repeated {
             sorted.refuse(NewReject {
                 reason:
                     "this key stands twice in one full export with different content; the first one counts, correct \
                          the export so that every key stands once"
                         .to_owned(),
-                ..reading::refusal(record, Some(key), "collect.key-twice")
+                ..reading::refusal(record, Some(now.key), "collect.key-twice")
             });
-        } else {
-            match self.observe(drop, record, key, at) {
-                Ok(observations) => {
-                    let partition = observations.last().map_or(0, |observation| observation.partition);
-                    sorted.observations.extend(observations);
-                    sorted.published.push(PublishedRecord { key: key.to_owned(), hash, partition });
-                    sorted.outcomes.in_flight += 1;
-                }
-                Err(reject) => sorted.refuse(*reject),
+            return None;
+        }
+        match self.observe(drop, record, now, at) {
+            Ok(observations) => {
+                let partition = observations.last().map_or(0, |observation| observation.partition);
+                sorted.observations.extend(observations);
+                sorted.published.push(PublishedRecord { key: now.key.to_owned(), hash: now.hash, partition });
+                sorted.outcomes.in_flight += 1;
+                Some(partition)
+            }
+            Err(reject) => {
+                sorted.refuse(*reject);
+                None
             }
         }
     }
@@ -170,7 +199,7 @@ impl Step<'_> {
         &mut self,
         drop: &OpenDrop,
         record: &Record,
-        key: &str,
+        now: &Key<'_>,
         at: Timestamp,
     ) -> Result<Vec<Observation>, Box<NewReject>> {
         let origin = reading::Origin {
@@ -179,12 +208,13 @@ impl Step<'_> {
             line: record.place.line,
             at,
             partitions: self.context.settings.limits.partitions,
+            partition: now.last.partition,
             refuse_fatal: self.stream.refuse_fatal,
             covers: self.covers,
             mapping_version: self.mapping_version,
         };
         reading::observe(&origin, &self.stream.mapping, self.reader, record)
-            .map_err(|error| Box::new(error.into_reject(record, key)))
+            .map_err(|error| Box::new(error.into_reject(record, now.key)))
     }
 
     fn hash(&self, record: &Record) -> [u8; 16] {
@@ -204,7 +234,8 @@ impl Step<'_> {
         Ok(self.context.bus.publish(observation::messages(observations, &self.context.settings.limits)).await?)
     }
 
-    /// Publishes the removal of every known record that a full export has not shown.
+    /// Publishes the removal of every known record that a full export has not shown. The store does not know yet what the
+    /// last batch has shown; `unsaved` known records of it would be absent without it.
     ///
     /// It does so only when the export was read without doubt: every record could be told by its key, and the share of
     /// removals stays under the brake.
@@ -212,22 +243,21 @@ impl Step<'_> {
         &self,
         drop: &OpenDrop,
         total: &Outcomes,
-        seen: &RoaringBitmap,
+        unsaved: u64,
         at: Timestamp,
     ) -> Result<(), HubError> {
         let store = &self.context.store;
-        // What this batch has seen is not in the store yet.
-        let mark = Collected { seen: write_bitmap(seen), ..empty(self.key, drop, at) };
-        store.commit_collected(mark).await?;
         let (known, absent) = store.absent_count(self.key, drop.number).await?;
+        let absent = absent.saturating_sub(unsaved);
         if absent == 0 || self.brakes(drop, total, known, absent) {
             return Ok(());
         }
         let mut after = None;
         loop {
-            let gone = store.absent_records(self.key, drop.number, after, REMOVALS_MAX).await?;
+            let mut gone = store.absent_records(self.key, drop.number, after, REMOVALS_MAX).await?;
             let Some(last) = gone.last() else { return Ok(()) };
             after = Some(last.row);
+            gone.retain(|record| !drop.seen.contains(record.row));
             let observations: Vec<_> = gone.iter().map(|record| self.removal(drop, record, at)).collect();
             self.publish(&observations).await?;
             let count = i64::try_from(gone.len()).unwrap_or(i64::MAX);
@@ -254,7 +284,7 @@ impl Step<'_> {
     fn removal(&self, drop: &OpenDrop, record: &AbsentRecord, at: Timestamp) -> Observation {
         Observation {
             stream: self.key.clone(),
-            partition: record.partition,
+            partition: record.partition % self.context.settings.limits.partitions.max(1),
             entity: self.stream.mapping.entity().clone(),
             key: record.key.clone(),
             operation: Operation::Remove,

@@ -15,8 +15,6 @@ use crate::settings::Subscription;
 pub(super) enum Plan {
     /// The system holds what it should, or is not fed this.
     Nothing,
-    /// Something of the same customer is parked: it lines up behind.
-    Blocked,
     /// A call for each record that the system has, or one for a new record.
     Deliver(Vec<Prepared>),
     /// The mapping cannot write it.
@@ -39,9 +37,6 @@ pub(super) struct Localised<'a> {
 /// Plans one master.
 pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, system_assigns_keys: bool) -> Plan {
     let Localised { held, master, document } = localised;
-    if held.blocked {
-        return Plan::Blocked;
-    }
     let live: Vec<&CrosswalkRow> = held.crosswalk.iter().filter(|row| !row.removed).collect();
     if master.state != Operation::Upsert {
         return removals(localised, &live, &subscription.mapping);
@@ -68,7 +63,9 @@ pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, syste
         prepare(proposed.as_deref(), None);
     }
     for row in live {
-        if shadow(held, row, &subscription.mapping).as_ref() != Some(&projection) {
+        // What the system made of this very version is what it made of it: sending it again would not change that.
+        let is_delivered = row.holds.is_some() && row.version == master.version;
+        if !is_delivered && shadow(held, row, &subscription.mapping).as_ref() != Some(&projection) {
             prepare(Some(&row.local.key), Some(row));
         }
     }
@@ -104,15 +101,24 @@ fn shown<'a>(held: &'a Held, row: &CrosswalkRow) -> Option<&'a SourceRow> {
 }
 
 fn removals(localised: &Localised<'_>, live: &[&CrosswalkRow], mapping: &Mapping) -> Plan {
-    let prepared: Vec<Prepared> = live
-        .iter()
-        .filter_map(|row| {
-            let body = base(localised.held, row)
-                .or_else(|| mapping.write(&localised.document, Some(&row.local.key), None).ok())?;
-            Some(prepared(localised, Operation::Remove, Some(row.local.key.clone()), body, None, "{}".to_owned(), None))
-        })
-        .collect();
-    if prepared.is_empty() { Plan::Nothing } else { Plan::Deliver(prepared) }
+    let mut prepared = Vec::with_capacity(live.len());
+    let mut errors = Vec::new();
+    for row in live {
+        let key = &row.local.key;
+        let body = base(localised.held, row).map_or_else(|| mapping.write(&localised.document, Some(key), None), Ok);
+        match body {
+            Ok(body) => {
+                let none = "{}".to_owned();
+                prepared.push(self::prepared(localised, Operation::Remove, Some(key.clone()), body, None, none, None));
+            }
+            Err(more) => errors.extend(more),
+        }
+    }
+    match (errors.is_empty(), prepared.is_empty()) {
+        (false, _) => Plan::Unwritable(errors),
+        (true, true) => Plan::Nothing,
+        (true, false) => Plan::Deliver(prepared),
+    }
 }
 
 fn render(

@@ -1,6 +1,6 @@
 //! After a crash: every call that was begun and not ended is looked up before anything is tried again.
 
-use super::call::Ended;
+use super::end::Ended;
 use super::{Courier, Interrupted};
 
 impl Courier {

@@ -10,21 +10,25 @@ use store::{CrosswalkRow, JournalKind, LocalKey, Member, RecordOutcome, SourceRo
 use super::golden::Golden;
 use super::links::{self, Prepared};
 use super::working::{Shown, Working};
+use crate::observation::Observation;
 
 /// How many payments may be alike in account, date, amount and reference.
 const OCCURRENCES_MAX: u32 = 1_000;
 
 impl Working<'_> {
     pub(super) async fn decide(&mut self, one: &mut Prepared) -> Result<(), StoreError> {
-        let position = one.observation.position;
-        let seen = self.shown(&one.source_key()).is_some_and(|shown| shown.row.position >= position);
-        if seen {
+        if self.is_seen(one) {
+            if !one.from_flight {
+                // It waited or was parked, and a later state of its record came first.
+                self.end(one, RecordOutcome::Unchanged);
+            }
             return Ok(());
         }
         if self.is_blocked(one) {
             self.park(one, "resolve.behind", None);
             return Ok(());
         }
+        self.withdraw(one);
         if one.observation.operation != Operation::Upsert {
             return self.remove(one);
         }
@@ -42,6 +46,20 @@ impl Working<'_> {
         }
     }
 
+    /// Whether this observation, or a later one of the same record, was taken in before.
+    ///
+    /// After a crash, a source that is read again may show a newer state at the same place of the same drop.
+    fn is_seen(&self, one: &Prepared) -> bool {
+        let Observation { position, at, .. } = one.observation;
+        let is_newer_state = |shown: &Shown| {
+            shown.row.position == position
+                && shown.row.observed_at < at
+                && one.document.as_ref().is_some_and(|document| *document != shown.document)
+        };
+        let shown = self.shown(&one.source_key());
+        shown.is_some_and(|shown| shown.row.position >= position && !is_newer_state(shown)) || self.waits_already(one)
+    }
+
     /// Puts a master id into a reference; `false` when the document now waits for it.
     fn follow(&mut self, one: &mut Prepared, link: &links::Link) -> bool {
         if let Some(master_id) = self.linked(&link.to) {
@@ -52,12 +70,10 @@ impl Working<'_> {
             }
             return true;
         }
-        if !self.waits_already(one) {
-            self.wait(link.to.clone(), one);
-            self.end(one, RecordOutcome::Waiting);
-            let detail = format!("for {} {} of {}", link.to.entity, link.to.key, link.to.system);
-            self.journal(one, JournalKind::Waiting, None, None, Some(detail));
-        }
+        self.wait(link.to.clone(), one);
+        self.end(one, RecordOutcome::Waiting);
+        let detail = format!("for {} {} of {}", link.to.entity, link.to.key, link.to.system);
+        self.journal(&one.observation, JournalKind::Waiting, None, None, Some(detail));
         false
     }
 
@@ -106,7 +122,7 @@ impl Working<'_> {
             (Golden::Changed(_), _) => JournalKind::Updated,
             _ => JournalKind::Confirmed,
         };
-        self.journal(one, kind, Some(master_id), Some(version), None);
+        self.journal(&one.observation, kind, Some(master_id), Some(version), None);
         self.end(one, outcome);
     }
 
@@ -188,11 +204,9 @@ impl Working<'_> {
     /// Whether the same stream shows this master under another key: then two records are alike and not the same.
     fn shows_another(&mut self, master_id: MasterId, one: &Prepared) -> bool {
         let (local, stream) = one.source_key();
-        self.known(master_id)
-            .sources
-            .iter()
-            .map(|shown| &shown.row)
-            .any(|row| row.stream == stream && row.local.system == local.system && row.local.key != local.key)
+        self.known(master_id).sources.iter().map(|shown| &shown.row).any(|row| {
+            !row.removed && row.stream == stream && row.local.system == local.system && row.local.key != local.key
+        })
     }
 
     /// Links the record to its master, and takes its own word for what it holds from now on.
@@ -252,9 +266,13 @@ impl Working<'_> {
                 self.publish(master_id, version, None);
                 version
             }
-            Golden::Same(version) | Golden::Differs(version) => version,
+            Golden::Same(version) | Golden::Differs(version) => {
+                // The master lives on by what others show, so the system may have to get it back.
+                self.publish(master_id, version, Some(one.local.system.clone()));
+                version
+            }
         };
-        self.journal(one, JournalKind::Removed, Some(master_id), Some(version), None);
+        self.journal(&one.observation, JournalKind::Removed, Some(master_id), Some(version), None);
         self.end(one, RecordOutcome::Removed);
         Ok(())
     }

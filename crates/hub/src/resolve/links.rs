@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use canonical::entity::Entity;
 use serde_json::Value;
-use store::{LocalKey, Position};
+use store::LocalKey;
 
 use crate::observation::Observation;
 use crate::references;
@@ -36,31 +36,31 @@ impl Prepared {
         (self.local.clone(), self.observation.stream.stream.clone())
     }
 
-    /// What tells it from every other observation.
-    pub fn mark(&self) -> (LocalKey, Arc<str>, Position) {
-        (self.local.clone(), self.observation.stream.stream.clone(), self.observation.position)
-    }
-
     /// What blocks when something of this record is parked before resolve.
-    pub fn partition_key(&self) -> (Arc<str>, String) {
-        (self.local.system.clone(), format!("{}/{}", self.local.entity, self.local.key))
+    pub fn blocked_key(&self) -> (Arc<str>, String) {
+        blocked_key(&self.local)
     }
+}
+
+/// What blocks when something of a record is parked before resolve.
+pub(super) fn blocked_key(local: &LocalKey) -> (Arc<str>, String) {
+    (local.system.clone(), format!("{}/{}", local.entity, local.key))
 }
 
 pub(super) fn prepare(tenant: &str, observation: Observation, from_flight: bool) -> Prepared {
     let entity = observation.entity.clone();
-    let system = observation.stream.system.clone();
     let document = observation.document.as_ref().and_then(|json| serde_json::from_str(json.get()).ok());
     let document = document.map(|mut document: Value| {
         master::normal(&entity, &mut document);
         document
     });
-    let references = document.as_ref().map_or_else(Vec::new, |document| links(document, &entity, &system));
+    let references =
+        document.as_ref().map_or_else(Vec::new, |document| links(document, &entity, &observation.stream.system));
     let match_keys = match (&document, &entity) {
         (None, _) | (_, Entity::Allocation) => Vec::new(),
         (Some(document), entity) => match_keys(tenant, entity, document, 0),
     };
-    let local = LocalKey { system, entity, key: observation.key.clone() };
+    let local = observation.local();
     Prepared { observation, local, document, references, match_keys, from_flight }
 }
 

@@ -1,5 +1,8 @@
 //! The working set of one transaction of resolve: what was read, as it is after the observations so far, and what is written.
 
+mod read;
+mod wait;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -10,16 +13,19 @@ use master::{Asserted, MasterId};
 use serde_json::Value;
 use store::{
     CrosswalkRow, JournalEntry, JournalKind, LocalKey, MasterRow, MatchKeysWrite, Member, NewParked, OutboxWrite,
-    ParkedStage, Position, RecordOutcome, Resolution, Resolved, SourceRow, StoreError, WaitingRow,
+    ParkedStage, Position, RecordOutcome, Resolution, Resolved, SourceRow, StoreError,
 };
 
 use super::links;
 use crate::context::Context;
 use crate::observation::{NotAnObservation, Observation};
-use crate::reading;
+use wait::Waiting;
 
 /// A record of one stream.
 pub(super) type SourceKey = (LocalKey, Arc<str>);
+
+/// What blocks when something is parked before resolve: the system, and the record there.
+type BlockedKey = (Arc<str>, String);
 
 /// A source row, read.
 pub(super) struct Shown {
@@ -78,19 +84,15 @@ pub(super) struct Working<'c> {
     matches: HashMap<String, Vec<MasterId>>,
     masters: HashMap<MasterId, Known>,
     covers: HashMap<Arc<str>, Option<Arc<[String]>>>,
-    /// Observations that wait already, in the store or since this transaction.
-    waiting: HashSet<(SourceKey, Position)>,
-    /// What waits in the store for records that are about to be known.
-    waiting_for: HashMap<LocalKey, Vec<WaitingRow>>,
-    blocked: HashSet<(Arc<str>, String)>,
+    waiting: Waiting,
+    blocked: HashSet<BlockedKey>,
+    /// What an operator lets go in this transaction, although it is parked.
+    unblocked: HashSet<BlockedKey>,
     /// Changes on their way to a system, in calls that have not ended: it may show them before we know that it took them.
     under_way: HashMap<Arc<str>, Vec<Member>>,
     numbers: Numbers,
     changed_crosswalk: BTreeSet<LocalKey>,
     pub writes: Resolved,
-    released: Vec<Observation>,
-    /// Which observations this transaction released: a second copy of one from the bus is not in flight any more.
-    released_marks: HashSet<(SourceKey, Position)>,
 }
 
 impl<'c> Working<'c> {
@@ -103,15 +105,13 @@ impl<'c> Working<'c> {
             matches: HashMap::new(),
             masters: HashMap::new(),
             covers: HashMap::new(),
-            waiting: HashSet::new(),
-            waiting_for: HashMap::new(),
+            waiting: Waiting::default(),
             blocked: HashSet::new(),
+            unblocked: HashSet::new(),
             under_way: HashMap::new(),
             numbers: Numbers::default(),
             changed_crosswalk: BTreeSet::new(),
             writes: Resolved::default(),
-            released: Vec::new(),
-            released_marks: HashSet::new(),
         })
     }
 
@@ -121,138 +121,13 @@ impl<'c> Working<'c> {
         for one in &mut prepared {
             self.decide(one).await?;
         }
-        Ok(std::mem::take(&mut self.released))
-    }
-
-    /// Reads everything that these observations may touch, in a handful of calls.
-    async fn read(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        let local_keys = prepared
-            .iter()
-            .flat_map(|one| one.references.iter().map(|link| link.to.clone()).chain([one.local.clone()]));
-        let local_keys = unique(local_keys.filter(|key| !self.crosswalk.contains_key(key)));
-        for (key, row) in local_keys.iter().zip(self.resolution.crosswalk(&local_keys).await?) {
-            self.crosswalk.insert(key.clone(), row);
-        }
-        let match_keys = prepared.iter().flat_map(|one| one.match_keys.iter().cloned());
-        let match_keys = unique(match_keys.filter(|key| !self.matches.contains_key(key)));
-        self.read_matches(&match_keys).await?;
-        let crosswalked =
-            local_keys.iter().filter_map(|key| self.crosswalk.get(key)?.as_ref().map(|row| row.master_id));
-        let matched = match_keys.iter().filter_map(|key| self.matches.get(key)).flatten().copied();
-        let ids: Vec<MasterId> = crosswalked.chain(matched).collect();
-        self.read_masters(ids).await?;
-        self.read_covers(prepared).await?;
-        self.read_blocked(prepared).await?;
-        self.read_under_way(prepared).await?;
-        self.read_waiting(prepared).await?;
-        self.take_numbers(prepared).await
-    }
-
-    async fn read_matches(&mut self, keys: &[String]) -> Result<(), StoreError> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        for (key, ids) in keys.iter().zip(self.resolution.matches(keys).await?) {
-            self.matches.insert(key.clone(), ids);
-        }
-        Ok(())
-    }
-
-    /// Reads masters with their sources, following redirects.
-    async fn read_masters(&mut self, ids: impl IntoIterator<Item = MasterId>) -> Result<(), StoreError> {
-        let mut ids = unique(ids.into_iter().filter(|id| !self.masters.contains_key(id)));
-        while !ids.is_empty() {
-            let rows = self.resolution.masters(&ids).await?;
-            let sources = self.resolution.sources_of(&ids).await?;
-            let mut survivors = Vec::new();
-            for ((id, row), sources) in ids.iter().zip(rows).zip(sources) {
-                survivors.extend(row.as_ref().and_then(|row| row.redirect));
-                let sources: Vec<Shown> =
-                    sources.into_iter().filter_map(|row| Shown::read(&self.tenant, row)).collect();
-                let keys = match_keys(&sources);
-                let (keys_stored, row_changed) = (keys.clone(), false);
-                self.masters.insert(*id, Known { row, sources, keys_stored, keys, row_changed });
-            }
-            ids = unique(survivors.into_iter().filter(|id| !self.masters.contains_key(id)));
-        }
-        Ok(())
-    }
-
-    async fn read_covers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        let of_sources =
-            self.masters.values().flat_map(|known| known.sources.iter().map(|source| source.row.mapping.clone()));
-        let versions = of_sources.chain(prepared.iter().map(|one| one.observation.mapping.clone()));
-        for version in unique(versions.filter(|version| !self.covers.contains_key(version))) {
-            let covers =
-                if *version == *reading::EMBEDDED { None } else { self.context.store.mapping_covers(&version).await? };
-            self.covers.insert(version, covers);
-        }
-        Ok(())
-    }
-
-    async fn read_blocked(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        let keys = unique(prepared.iter().map(links::Prepared::partition_key));
-        let blocked = self.resolution.parked_keys(&keys).await?;
-        self.blocked.extend(keys.into_iter().zip(blocked).filter(|(_, blocked)| *blocked).map(|(key, _)| key));
-        Ok(())
-    }
-
-    /// Reads the open calls to those systems that both show and are fed what is observed. A call is durable before it is
-    /// made and ends in the store's one writer, which this transaction holds: so every change that a system can show by
-    /// now is either in its crosswalk row or here.
-    async fn read_under_way(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        let fed = |one: &&links::Prepared| {
-            let system = self.context.settings.systems.get(&one.local.system);
-            system.is_some_and(|system| system.subscriptions.contains_key(&one.local.entity))
-        };
-        let systems = unique(prepared.iter().filter(fed).map(|one| one.local.system.clone()));
-        for system in systems {
-            let attempts = self.context.store.open_attempts(&self.tenant, &system).await?;
-            self.under_way.insert(system, attempts.into_iter().flat_map(|attempt| attempt.members).collect());
-        }
-        Ok(())
-    }
-
-    /// Reads what waits for the new records among these, and which of these wait already.
-    async fn read_waiting(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        let new = |one: &&links::Prepared| self.crosswalk(&one.local).is_none();
-        let keys = unique(prepared.iter().filter(new).map(|one| one.local.clone()));
-        for row in self.resolution.waiting_for(&keys).await? {
-            self.waiting_for.entry(row.needs.clone()).or_default().push(row);
-        }
-        let missing = |one: &&links::Prepared| one.references.iter().any(|link| self.crosswalk(&link.to).is_none());
-        let marks: Vec<_> = prepared.iter().filter(missing).map(links::Prepared::mark).collect();
-        let waits = self.resolution.waits(&marks).await?;
-        let waiting = marks.into_iter().zip(waits).filter(|(_, waits)| *waits);
-        self.waiting.extend(waiting.map(|((local, stream, position), _)| ((local, stream), position)));
-        Ok(())
+        Ok(std::mem::take(&mut self.waiting.released))
     }
 
     /// Changes on their way to a system, of one kind of document.
     pub fn under_way<'a>(&'a self, local: &'a LocalKey) -> impl Iterator<Item = &'a Member> {
         let members = self.under_way.get(&local.system).map_or(&[] as &[Member], Vec::as_slice);
         members.iter().filter(|member| member.entity == local.entity)
-    }
-
-    /// Takes as many numbers as these observations can need.
-    async fn take_numbers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        let unknown = prepared.iter().filter(|one| self.crosswalk.get(&one.local).is_none_or(Option::is_none)).count();
-        let masters = (unknown as u64).saturating_sub(self.numbers.masters_left);
-        let versions = (prepared.len() as u64).saturating_sub(self.numbers.versions_left);
-        if masters == 0 && versions == 0 {
-            return Ok(());
-        }
-        let reserved = self.resolution.reserve(masters, versions).await?;
-        // Numbers of two reservations of one transaction follow each other.
-        if self.numbers.masters_left == 0 {
-            self.numbers.master_id = reserved.master_id.0;
-        }
-        if self.numbers.versions_left == 0 {
-            self.numbers.version = reserved.version;
-        }
-        self.numbers.masters_left += masters;
-        self.numbers.versions_left += versions;
-        Ok(())
     }
 
     pub fn new_master_id(&mut self) -> MasterId {
@@ -316,7 +191,7 @@ impl<'c> Working<'c> {
     }
 
     pub fn is_blocked(&self, one: &links::Prepared) -> bool {
-        self.blocked.contains(&one.partition_key())
+        self.blocked.contains(&one.blocked_key())
     }
 
     /// What all streams show of a master.
@@ -404,59 +279,6 @@ impl<'c> Working<'c> {
         }
     }
 
-    /// Takes up again what waited for a record: in the store, and in this transaction.
-    fn release(&mut self, key: &LocalKey) {
-        for row in self.waiting_for.remove(key).unwrap_or_default() {
-            if self.take_up(&row) {
-                self.writes.released.push(row.number);
-            }
-        }
-        let (here, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.writes.waiting).into_iter().partition(|row| row.needs == *key);
-        self.writes.waiting = others;
-        for row in here {
-            self.take_up(&row);
-        }
-    }
-
-    fn take_up(&mut self, row: &WaitingRow) -> bool {
-        match crate::observation::decode(canonical::envelope::CONTENT_TYPE, &row.event) {
-            Ok(observations) => {
-                self.count(row.position, RecordOutcome::Waiting, -1);
-                self.released_marks.insert(((row.local.clone(), row.stream.clone()), row.position));
-                self.released.extend(observations);
-                true
-            }
-            Err(error) => {
-                tracing::error!(number = row.number, %error, "a waiting document cannot be read back; it keeps waiting");
-                false
-            }
-        }
-    }
-
-    /// Whether an observation comes from the bus for the first time.
-    pub fn is_in_flight(&self, one: &links::Prepared) -> bool {
-        one.from_flight && !self.released_marks.contains(&(one.source_key(), one.observation.position))
-    }
-
-    /// Whether this very observation waits already.
-    pub fn waits_already(&mut self, one: &links::Prepared) -> bool {
-        !self.waiting.insert((one.source_key(), one.observation.position))
-    }
-
-    pub fn wait(&mut self, needs: LocalKey, one: &links::Prepared) {
-        let observation = &one.observation;
-        self.writes.waiting.push(WaitingRow {
-            number: 0,
-            needs,
-            local: one.local.clone(),
-            stream: observation.stream.stream.clone(),
-            position: observation.position,
-            event: observation.to_event().to_bytes(),
-            since: self.context.now(),
-        });
-    }
-
     pub fn count(&mut self, position: Position, outcome: RecordOutcome, count: i64) {
         self.writes.outcomes.entry(position.drop).or_default().add(outcome, count);
     }
@@ -479,13 +301,12 @@ impl<'c> Working<'c> {
 
     pub fn journal(
         &mut self,
-        one: &links::Prepared,
+        observation: &Observation,
         kind: JournalKind,
         master_id: Option<MasterId>,
         version: Option<u64>,
         detail: Option<String>,
     ) {
-        let observation = &one.observation;
         self.writes.journal.push(JournalEntry {
             at: observation.at,
             kind,
@@ -500,11 +321,24 @@ impl<'c> Working<'c> {
         });
     }
 
+    /// Takes parked observations up again: nothing of theirs blocks in this transaction any more.
+    pub fn unpark(&mut self, numbers: Vec<u64>, observations: &[Observation]) {
+        for observation in observations {
+            let local = observation.local();
+            self.unblocked.insert(links::blocked_key(&local));
+            if !observation.derived {
+                self.count(observation.position, RecordOutcome::Parked, -1);
+            }
+            self.journal(observation, JournalKind::Retried, None, None, None);
+        }
+        self.writes.unparked.extend(numbers);
+    }
+
     /// Sets an observation aside; later ones of the same record line up behind it.
     pub fn park(&mut self, one: &links::Prepared, code: &str, reason: Option<String>) {
-        self.blocked.insert(one.partition_key());
+        self.blocked.insert(one.blocked_key());
         let observation = &one.observation;
-        let (system, key) = one.partition_key();
+        let (system, key) = one.blocked_key();
         self.writes.parked.push(NewParked {
             stage: ParkedStage::Observed,
             system,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use store::{Filter, Hit, MasterStory, OperateStore};
 
 use super::listings::filter;
-use super::trace::{story_text, title};
+use super::trace::{DropNames, drop_names, state, story_text, title};
 use crate::cli::{CustomersAction, CustomersList, CustomersShow};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Table};
@@ -39,7 +39,7 @@ async fn list(arguments: &CustomersList) -> Result<Exit, Failure> {
         table.row([
             master.master_id.to_string(),
             master.version.to_string(),
-            master.state.to_string(),
+            state(master.state, None),
             title(&document).trim().trim_matches('"').to_owned(),
             systems.join(", "),
         ]);
@@ -65,7 +65,8 @@ async fn show(arguments: &CustomersShow) -> Result<Exit, Failure> {
     if arguments.json {
         output::json(&stories.iter().map(StoryView::from).collect::<Vec<_>>());
     } else {
-        stories.iter().for_each(print);
+        let names = drop_names(&*store).await?;
+        stories.iter().for_each(|story| print(story, &names));
     }
     Ok(Exit::Done)
 }
@@ -78,8 +79,8 @@ fn found(hits: Vec<Hit>) -> Vec<MasterId> {
     customers.collect()
 }
 
-fn print(story: &MasterStory) {
-    output::line(story_text(story));
+fn print(story: &MasterStory, names: &DropNames) {
+    output::line(story_text(story, names));
     output::line("");
     output::json(&serde_json::from_str::<Value>(&story.master.document).unwrap_or_default());
     for source in &story.sources {

@@ -1,16 +1,21 @@
 //! `passerelle trace`: everything that happened to an object, oldest first.
 
+use std::collections::HashMap;
+
+use canonical::entity::Operation;
 use console::StoryView;
+use master::MasterId;
 use serde_json::{Value, json};
 use store::{
-    DropStatus, Filter, Hit, JournalEntry, JournalKind, MasterStory, MasterSummary, OperateStore, RejectStatus,
+    DropNumber, DropStatus, Filter, Hit, JournalEntry, JournalKind, MasterStory, MasterSummary, OperateStore,
+    RejectStatus,
 };
 
 use super::listings::place;
 use crate::cli::Trace;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, moment};
-use crate::session::store_beside;
+use crate::session::{everything, store_beside};
 
 /// Lines of a drop's journal that are shown.
 const DROP_LINES_MAX: usize = 200;
@@ -23,6 +28,7 @@ pub async fn trace(arguments: &Trace) -> Result<Exit, Failure> {
     let store = store_beside(&arguments.place.dir)?;
     let tenant = arguments.tenant.as_deref();
     let hits = store.find(tenant, &arguments.key).await?;
+    let names = drop_names(&*store).await?;
     if hits.is_empty() {
         let message =
             format!("nothing carries \"{}\": no customer, document, key, file, drop or message", arguments.key);
@@ -34,8 +40,8 @@ pub async fn trace(arguments: &Trace) -> Result<Exit, Failure> {
             output::line("");
         }
         let value = match hit {
-            Hit::Master(summary) => master(&*store, tenant, summary, arguments.json).await?,
-            Hit::Drop(drop) => self::drop(&*store, drop, arguments.json).await?,
+            Hit::Master(summary) => master(&*store, tenant, summary, &names, arguments.json).await?,
+            Hit::Drop(drop) => self::drop(&*store, drop, &names, arguments.json).await?,
             Hit::Reject(reject) => {
                 if !arguments.json {
                     output::line(reject_line(reject));
@@ -69,31 +75,46 @@ async fn master(
     store: &dyn OperateStore,
     tenant: Option<&str>,
     summary: &MasterSummary,
+    names: &DropNames,
     json: bool,
 ) -> Result<Value, Failure> {
     let Some(story) = store.story(tenant, summary.master_id).await? else { return Ok(Value::Null) };
     if !json {
-        output::line(story_text(&story));
+        output::line(story_text(&story, names));
     }
     Ok(json!({ "master": StoryView::from(&story) }))
 }
 
+/// What people call drops: the names of their files, as far as they are known.
+pub type DropNames = HashMap<DropNumber, String>;
+
+/// The names of the newest drops.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn drop_names(store: &dyn OperateStore) -> Result<DropNames, Failure> {
+    Ok(store.drops(&everything()).await?.into_iter().map(|drop| (drop.number, drop.name)).collect())
+}
+
+/// Whether a master is there, in words.
+pub fn state(operation: Operation, survivor: Option<MasterId>) -> String {
+    match (operation, survivor) {
+        (Operation::Upsert, _) => "there".to_owned(),
+        (Operation::Remove, _) => "removed".to_owned(),
+        (Operation::Redirect, Some(survivor)) => format!("one with {survivor}"),
+        (Operation::Redirect, None) => "one with another".to_owned(),
+    }
+}
+
 /// The story of a master as a timeline.
-pub fn story_text(story: &MasterStory) -> String {
+pub fn story_text(story: &MasterStory, names: &DropNames) -> String {
     let master = &story.master;
     let title = title(&serde_json::from_str(&master.document).unwrap_or_default());
-    let state = match master.state {
-        canonical::entity::Operation::Upsert => "there".to_owned(),
-        canonical::entity::Operation::Remove => "removed".to_owned(),
-        canonical::entity::Operation::Redirect => match master.redirect {
-            Some(survivor) => format!("one with {survivor}"),
-            None => "one with another".to_owned(),
-        },
-    };
+    let state = state(master.state, master.redirect);
     let mut text = format!("{} {}{title}, version {}, {state}", master.entity, master.master_id, master.version);
     for entry in &story.journal {
         text.push_str("\n  ");
-        text.push_str(&journal_line(entry));
+        text.push_str(&journal_line(entry, names));
     }
     for row in &story.crosswalk {
         let held = if row.removed { "holds it no more" } else { "holds it" };
@@ -112,7 +133,7 @@ pub fn title(document: &Value) -> String {
 }
 
 /// One line of the story.
-pub fn journal_line(entry: &JournalEntry) -> String {
+fn journal_line(entry: &JournalEntry, names: &DropNames) -> String {
     let what = match entry.kind {
         JournalKind::Created => "created from",
         JournalKind::Linked => "linked to a record of",
@@ -133,10 +154,7 @@ pub fn journal_line(entry: &JournalEntry) -> String {
         text.push_str(&format!(", key {key}"));
     }
     if let Some(position) = entry.position {
-        text.push_str(&format!(", drop {}", position.drop));
-    }
-    if let Some(line) = entry.line {
-        text.push_str(&format!(" line {line}"));
+        text.push_str(&found(position.drop, entry.line, names));
     }
     if let Some(version) = entry.version {
         text.push_str(&format!(", version {version}"));
@@ -147,13 +165,22 @@ pub fn journal_line(entry: &JournalEntry) -> String {
     text
 }
 
+/// Where a record was found: file and line, and the drop by its number.
+fn found(drop: DropNumber, line: Option<u64>, names: &DropNames) -> String {
+    let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
+    match names.get(&drop) {
+        Some(name) => format!(", {name}{line} (drop {drop})"),
+        None => format!(", drop {drop}{line}"),
+    }
+}
+
 fn reject_line(reject: &RejectStatus) -> String {
     let key = reject.key.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
     let (system, stream, number, code) = (&reject.stream.system, &reject.stream.stream, reject.number, &reject.code);
     format!("reject {number} of {system}/{stream}, {}{key}: {} [{code}]", place(reject), reject.reason)
 }
 
-async fn drop(store: &dyn OperateStore, drop: &DropStatus, json: bool) -> Result<Value, Failure> {
+async fn drop(store: &dyn OperateStore, drop: &DropStatus, names: &DropNames, json: bool) -> Result<Value, Failure> {
     let filter = Filter { count_max: DROP_LINES_MAX, ..Filter::default() };
     let journal = store.drop_journal(drop.number, &filter).await?;
     let of_system =
@@ -166,7 +193,7 @@ async fn drop(store: &dyn OperateStore, drop: &DropStatus, json: bool) -> Result
             output::line(format!("  {}", reject_line(reject)));
         }
         for entry in &journal {
-            output::line(format!("  {}", journal_line(entry)));
+            output::line(format!("  {}", journal_line(entry, names)));
         }
         if journal.len() == DROP_LINES_MAX {
             output::line(format!("  … only the first {DROP_LINES_MAX} lines are shown"));

@@ -46,8 +46,11 @@ fn what_happened_can_be_asked_for() {
     let file = directory.write("customers-1.csv", customers(&[("C-1001", "Martin", "Rennes")]));
     directory.run(&["ingest", "erp", &file]).with(0);
     let story = directory.run(&["trace", "C-1001"]).with(0).out;
-    let order =
-        ["customer m1 \"Martin\", version 1, there", "created from erp, key C-1001, drop 1 line 2", "delivered to crm"];
+    let order = [
+        "customer m1 \"Martin\", version 1, there",
+        "created from erp, key C-1001, customers-1.csv line 2 (drop 1)",
+        "delivered to crm",
+    ];
     let places: Vec<usize> =
         order.iter().map(|part| story.find(part).unwrap_or_else(|| panic!("{part}: {story}"))).collect();
     assert!(places.is_sorted(), "{story}");

@@ -62,6 +62,8 @@ pub enum RecordOutcome {
 /// How many records of a drop ended how, as a difference or a sum.
 ///
 /// `in_flight` is what was published and not resolved yet.
+/// What was resolved was read, also while collect has not come to say so, or never does because it was interrupted and
+/// its source shows something else by now: a store that is asked counts it as read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     /// Records read, after grouping; the removal of a record that a full export no longer shows counts as one.
@@ -171,6 +173,8 @@ pub struct KnownRecord {
     pub row: u32,
     /// The hash of its content and of the mapping version.
     pub hash: [u8; 16],
+    /// The partition of the observed bus that it was last published to: later states of it follow each other there.
+    pub partition: u32,
 }
 
 /// A record that was published: its key and hash.

@@ -318,8 +318,8 @@ pub trait Resolution: Send {
     async fn masters(&mut self, ids: &[MasterId]) -> Result<Vec<Option<MasterRow>>, StoreError>;
     /// All sources of these masters, removed ones included, in order of master and then of stream.
     async fn sources_of(&mut self, ids: &[MasterId]) -> Result<Vec<Vec<SourceRow>>, StoreError>;
-    /// Which of these observations wait already, in order.
-    async fn waits(&mut self, observations: &[(LocalKey, Arc<str>, Position)]) -> Result<Vec<bool>, StoreError>;
+    /// What waits of these records, whichever stream shows them, oldest first.
+    async fn waiting_of(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError>;
     /// What waits for these records, oldest first.
     async fn waiting_for(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError>;
     /// Which of these partition keys of a system have something parked before resolve.

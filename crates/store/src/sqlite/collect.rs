@@ -116,12 +116,13 @@ fn known_records(
     keys: &Packed,
 ) -> Result<Vec<Option<KnownRecord>>, Failure> {
     let Some(id) = stream_id(session, stream)? else { return Ok(vec![None; keys.len()]) };
-    let mut select = session.prepare("SELECT row, hash FROM known_records WHERE stream = ?1 AND key = ?2")?;
+    let mut select =
+        session.prepare("SELECT row, hash, partition FROM known_records WHERE stream = ?1 AND key = ?2")?;
     let mut known = Vec::with_capacity(keys.len());
     for key in keys.iter() {
         let mut found = select.query(params![id, key])?;
         known.push(match found.next()? {
-            Some(row) => Some(KnownRecord { row: row.get(0)?, hash: row.get(1)? }),
+            Some(row) => Some(KnownRecord { row: row.get(0)?, hash: row.get(1)?, partition: row.get(2)? }),
             None => None,
         });
     }

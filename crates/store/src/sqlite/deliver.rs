@@ -12,7 +12,10 @@ use super::resolution::is_parked;
 use super::rows;
 use super::value::{Coded, MasterKey, nanoseconds, time};
 use super::{masters, write};
-use crate::{Attempt, DeliverStore, Delivered, Held, JournalEntry, JournalKind, ParkedStage, StoreError, TargetState};
+use crate::{
+    Attempt, CrosswalkRow, DeliverStore, Delivered, Held, JournalEntry, JournalKind, ParkedStage, StoreError,
+    TargetState,
+};
 
 #[async_trait]
 impl DeliverStore for SqliteStore {
@@ -167,9 +170,31 @@ fn finish_attempt(
     write::tasks(session, tenant, &end.tasks)?;
     count(session, tenant, system, &end.journal)?;
     if let Some(batch) = batch {
+        believe_newer(session, tenant, system, batch, &end.crosswalk)?;
         session
             .prepare("DELETE FROM attempts WHERE tenant = ?1 AND system = ?2 AND batch = ?3")?
             .execute(params![tenant, system, batch])?;
+    }
+    Ok(())
+}
+
+/// What a system showed since the call began speaks for itself: the shadow of the call may be older.
+fn believe_newer(
+    session: &Session<'_>,
+    tenant: i64,
+    system: i64,
+    batch: &str,
+    rows: &[CrosswalkRow],
+) -> Result<(), Failure> {
+    let mut update = session.prepare(
+        "UPDATE crosswalk SET holds = NULL
+         WHERE key = ?1 AND system = ?2 AND entity = ?3 AND tenant = ?4 AND EXISTS (
+             SELECT 1 FROM sources s JOIN attempts a ON a.tenant = ?4 AND a.system = ?2 AND a.batch = ?5
+             WHERE s.key = ?1 AND s.system = ?2 AND s.entity = ?3 AND s.tenant = ?4 AND s.removed = 0
+               AND s.observed_at >= a.at)",
+    )?;
+    for row in rows {
+        update.execute(params![row.local.key, system, session.intern_entity(&row.local.entity)?, tenant, batch])?;
     }
     Ok(())
 }

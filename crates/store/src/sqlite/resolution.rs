@@ -13,8 +13,8 @@ use super::resolve::write_outbox;
 use super::value::{Coded, MasterKey, nanoseconds};
 use super::{masters, rows, write};
 use crate::{
-    CrosswalkRow, LocalKey, MasterRow, MatchKeysWrite, ParkedStage, Position, Reserved, Resolution, Resolved,
-    SourceRow, StoreError, WaitingRow,
+    CrosswalkRow, LocalKey, MasterRow, MatchKeysWrite, ParkedStage, Reserved, Resolution, Resolved, SourceRow,
+    StoreError, WaitingRow,
 };
 
 /// A key leads to at most this many masters.
@@ -71,6 +71,21 @@ impl SqliteResolution {
         })
         .await
     }
+
+    /// Waiting documents by a local key, oldest first.
+    async fn waiting(&mut self, keys: &[LocalKey], condition: &'static str) -> Result<Vec<WaitingRow>, StoreError> {
+        let found = self
+            .each(keys, move |session, tenant, keys| {
+                let columns = rows::WAITING;
+                let mut select = session.prepare(&format!("SELECT {columns} FROM waiting WHERE {condition}"))?;
+                keys.iter().map(|local| waiting_under(session, &mut select, tenant, local)).collect()
+            })
+            .await?;
+        let mut waiting: Vec<WaitingRow> = found.into_iter().flatten().collect();
+        waiting.sort_by_key(|row| row.number);
+        waiting.dedup_by_key(|row| row.number);
+        Ok(waiting)
+    }
 }
 
 #[async_trait]
@@ -114,40 +129,12 @@ impl Resolution for SqliteResolution {
         self.each(ids, masters::sources_of).await
     }
 
-    async fn waits(&mut self, observations: &[(LocalKey, Arc<str>, Position)]) -> Result<Vec<bool>, StoreError> {
-        self.each(observations, |session, tenant, observations| {
-            let mut select = session.prepare(
-                "SELECT 1 FROM waiting WHERE key = ?1 AND system = ?2 AND entity = ?3 AND stream = ?4
-                 AND drop_number = ?5 AND ordinal = ?6 AND tenant = ?7 LIMIT 1",
-            )?;
-            let one = |(local, stream, position): &(LocalKey, Arc<str>, Position)| {
-                let (Some((system, entity)), Some(stream)) = (local_ids(session, local)?, session.id(stream)?) else {
-                    return Ok(false);
-                };
-                let (drop, ordinal) = (position.drop.cast_signed(), position.ordinal.cast_signed());
-                Ok(select.exists(params![local.key, system, entity, stream, drop, ordinal, tenant])?)
-            };
-            observations.iter().map(one).collect()
-        })
-        .await
+    async fn waiting_of(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError> {
+        self.waiting(keys, "key = ?1 AND system = ?2 AND entity = ?3 AND tenant = ?4").await
     }
 
     async fn waiting_for(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError> {
-        let found = self
-            .each(keys, |session, tenant, keys| {
-                let mut select = session.prepare(&format!(
-                    "SELECT {} FROM waiting
-                     WHERE needs_key = ?1 AND needs_system = ?2 AND needs_entity = ?3 AND tenant = ?4",
-                    rows::WAITING
-                ))?;
-                let one = |local: &LocalKey| waiting_for(session, &mut select, tenant, local);
-                keys.iter().map(one).collect()
-            })
-            .await?;
-        let mut waiting: Vec<WaitingRow> = found.into_iter().flatten().collect();
-        waiting.sort_by_key(|row| row.number);
-        waiting.dedup_by_key(|row| row.number);
-        Ok(waiting)
+        self.waiting(keys, "needs_key = ?1 AND needs_system = ?2 AND needs_entity = ?3 AND tenant = ?4").await
     }
 
     async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<bool>, StoreError> {
@@ -186,7 +173,7 @@ fn local_ids(session: &Session<'_>, local: &LocalKey) -> Result<Option<(i64, i64
     Ok(session.id(&local.system)?.zip(session.entity_id(&local.entity)?))
 }
 
-fn waiting_for(
+fn waiting_under(
     session: &Session<'_>,
     select: &mut CachedStatement<'_>,
     tenant: i64,

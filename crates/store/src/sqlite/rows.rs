@@ -206,6 +206,10 @@ pub(super) fn outcomes(row: &Row<'_>, first: usize) -> Result<Outcomes, Failure>
             outcomes.add(outcome, count);
         }
     }
+    // What was resolved was read: see `Outcomes`.
+    let untold = (-outcomes.in_flight).max(0);
+    outcomes.read += untold;
+    outcomes.in_flight += untold;
     Ok(outcomes)
 }
 

@@ -57,11 +57,15 @@ pub(super) fn journal(session: &Session<'_>, tenant: i64, entries: &[JournalEntr
     Ok(())
 }
 
+/// Sets messages aside. A delivery that comes again before its message was acknowledged is there already.
 pub(super) fn parked(session: &Session<'_>, tenant: i64, rows: &[NewParked]) -> Result<(), Failure> {
     let mut write = session.prepare(
         "INSERT INTO parked (tenant, stage, system, key, entity, master, version, drop_number, ordinal, code, reason,
                              since, event)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
+         WHERE ?8 IS NOT NULL OR NOT EXISTS (
+             SELECT 1 FROM parked WHERE key = ?4 AND system = ?3 AND stage = ?2 AND tenant = ?1
+                AND master IS ?6 AND version IS ?7 AND drop_number IS NULL AND event = ?13)",
     )?;
     for row in rows {
         write.execute(params![

@@ -206,7 +206,9 @@ pub async fn known_records_are_told_in_order(context: &mut Context) -> Held {
     let opened = store.open_drop(drop_of("x.csv", 1, Export::Delta)).await?;
     let records = vec![published("C1", 1), published("C2", 2), published("é\u{202f}3", 3)];
     let rows = store.commit_collected(Collected { published: records, ..step(opened.number) }).await?;
-    let of = |index: usize, content: u8| Some(KnownRecord { row: rows[index], hash: [content; 16] });
+    let of = |index: usize, content: u8| {
+        Some(KnownRecord { row: rows[index], hash: [content; 16], partition: content.into() })
+    };
     let known = store.known_records(&stream(), &["é\u{202f}3", "absent", "C1", "", "C1"]).await?;
     assert_eq!(known, [of(2, 3), None, of(0, 1), None, of(0, 1)]);
     assert_eq!(store.known_records(&stream(), &[]).await?, []);
@@ -230,7 +232,7 @@ pub async fn rows_are_dense_and_stay(context: &mut Context) -> Held {
     assert_eq!(all.len(), 3);
     assert!(all[2] < 8, "rows are dense: {all:?}");
     let known = context.store().known_records(&stream(), &["C2"]).await?;
-    assert_eq!(known, [Some(KnownRecord { row: before[1], hash: [3; 16] })], "the last hash counts");
+    assert_eq!(known, [Some(KnownRecord { row: before[1], hash: [3; 16], partition: 3 })], "the last hash counts");
     Ok(())
 }
 
@@ -241,7 +243,7 @@ pub async fn a_forgotten_record_is_new(context: &mut Context) -> Held {
     let rows = store.commit_collected(first).await?;
     store.commit_collected(Collected { removed: vec![rows[0]], ..step(opened.number) }).await?;
     let known = store.known_records(&stream(), &["C1", "C2"]).await?;
-    assert_eq!(known, [None, Some(KnownRecord { row: rows[1], hash: [1; 16] })]);
+    assert_eq!(known, [None, Some(KnownRecord { row: rows[1], hash: [1; 16], partition: 1 })]);
     let back = Collected { published: vec![published("C1", 4)], ..step(opened.number) };
     let again = store.commit_collected(back).await?;
     assert_ne!(again[0], rows[1]);

@@ -14,7 +14,7 @@ use super::build::{
 };
 use crate::{
     Collected, CrosswalkRow, Export, LocalKey, MasterRow, MatchKeysWrite, OutboxRow, OutboxWrite, ParkedStage,
-    Position, RecordOutcome, Reserved, Resolved, SourceRow, Store, StoreError, WaitingRow,
+    RecordOutcome, Reserved, Resolved, SourceRow, Store, StoreError,
 };
 
 type Held = Result<(), StoreError>;
@@ -206,9 +206,10 @@ pub async fn waiting_documents_keep_their_order(context: &mut Context) -> Held {
     let left = read.waiting_for(&[local("erp", "C1"), local("erp", "C2")]).await?;
     let keys: Vec<_> = left.iter().map(|row| row.local.key.as_str()).collect();
     assert_eq!(keys, ["F2", "F4"]);
-    let mark = |row: &WaitingRow, ordinal| (row.local.clone(), row.stream.clone(), Position { drop: 1, ordinal });
-    let asked = [mark(&found[1], 1), mark(&found[1], 2), mark(&found[0], 0), mark(&found[3], 3)];
-    assert_eq!(read.waits(&asked).await?, [true, false, false, true]);
+    let records: Vec<_> = found.iter().map(|row| row.local.clone()).collect();
+    let of_records = read.waiting_of(&records).await?;
+    assert_eq!(of_records, [found[1].clone(), found[3].clone()]);
+    assert_eq!(read.waiting_of(&[local("erp", "C1")]).await?, []);
     Ok(())
 }
 

@@ -1,0 +1,178 @@
+//! What a system should hold of some masters: their references in its own keys, and the calls that they need.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use canonical::entity::Entity;
+use master::MasterId;
+use serde_json::Value;
+use store::{Delivered, Held, MasterRow};
+
+use super::plan::{self, Localised, Plan, Prepared};
+use super::{Courier, Interrupted};
+use crate::references;
+use crate::settings::Subscription;
+
+/// How many masters are planned at a time: it bounds the documents in memory, not the size of a call.
+const PLANNED_MAX: usize = 500;
+
+impl Courier {
+    /// Brings the system up to date with these masters of one entity.
+    pub(super) async fn deliver_masters(&mut self, entity: &Entity, ids: &[MasterId]) -> Result<(), Interrupted> {
+        let system = self.system.clone();
+        let Some(subscription) = system.subscriptions.get(entity) else { return Ok(()) };
+        let mut calls: Vec<Prepared> = Vec::new();
+        for some in ids.chunks(PLANNED_MAX) {
+            self.plan_masters(entity, subscription, some, &mut calls).await?;
+        }
+        // What was not answered before goes alone and last, so that it holds up nobody.
+        let is_doubtful = |one: &Prepared| self.unanswered.contains_key(&(one.member.master_id, one.member.version));
+        let (doubtful, calls): (Vec<_>, Vec<_>) = calls.into_iter().partition(is_doubtful);
+        let alone = doubtful.into_iter().map(|one| vec![one]);
+        for chunk in chunks(calls, self.batching.count_max.max(1)).chain(alone) {
+            self.call(chunk).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the calls that some masters need; what cannot be sent is parked.
+    async fn plan_masters(
+        &mut self,
+        entity: &Entity,
+        subscription: &Subscription,
+        ids: &[MasterId],
+        calls: &mut Vec<Prepared>,
+    ) -> Result<(), Interrupted> {
+        let system = self.system.clone();
+        let held = self.context.store.held(&system.tenant, &system.name, ids).await?;
+        let documents = self.localise(entity, &held).await?;
+        let mut end = Delivered::default();
+        let mut parked_roots = BTreeSet::new();
+        for (held, document) in held.iter().zip(documents) {
+            let (Some(master), Some(document)) = (&held.master, document) else { continue };
+            if self.is_held_back(master, &document) {
+                continue;
+            }
+            let reason = match document {
+                _ if held.blocked || parked_roots.contains(&master.root) => Some(("delivery.behind", None)),
+                Err(missing) => Some(("delivery.reference-missing", Some(self.missing_reference(missing)))),
+                Ok(document) => {
+                    let localised = Localised { held, master, document };
+                    match plan::plan(&localised, subscription, self.batching.assigns_keys) {
+                        Plan::Nothing => None,
+                        Plan::Deliver(prepared) => {
+                            calls.extend(prepared);
+                            None
+                        }
+                        Plan::Unwritable(errors) => {
+                            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                            Some(("delivery.unwritable", Some(errors.join("; "))))
+                        }
+                    }
+                }
+            };
+            if let Some((code, reason)) = reason {
+                parked_roots.insert(master.root);
+                end.parked.push(self.park(master, code, reason));
+            }
+        }
+        if !end.parked.is_empty() {
+            self.context.store.finish_attempt(&system.tenant, &system.name, None, end).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a document must wait for the next round, with all that it refers to.
+    fn is_held_back(&mut self, master: &MasterRow, document: &Result<Value, MasterId>) -> bool {
+        let missing = document.as_ref().err();
+        let is_held_back =
+            self.held_back.contains(&master.root) || missing.is_some_and(|id| self.held_back.contains(id));
+        if is_held_back {
+            self.held_back.extend([master.root, master.master_id]);
+        }
+        is_held_back
+    }
+
+    /// Puts the references of each document in the system's own keys. Customers that the system does not have yet are
+    /// delivered first. `Err` names the master that it cannot be given.
+    async fn localise(
+        &mut self,
+        entity: &Entity,
+        held: &[Held],
+    ) -> Result<Vec<Option<Result<Value, MasterId>>>, Interrupted> {
+        let system = self.system.clone();
+        let Some(subscription) = system.subscriptions.get(entity) else { return Ok(Vec::new()) };
+        let mut documents: Vec<Option<Value>> = Vec::with_capacity(held.len());
+        let mut needed: BTreeMap<&'static str, BTreeSet<MasterId>> = BTreeMap::new();
+        for held in held {
+            let document = held.master.as_ref().and_then(|master| serde_json::from_str(&master.document).ok());
+            if let Some(document) = document.as_ref().filter(|_| !held.blocked) {
+                for (field, id) in plan::needed(document, &subscription.mapping) {
+                    needed.entry(field).or_default().insert(id);
+                }
+            }
+            documents.push(document);
+        }
+        let mut keys: BTreeMap<(&'static str, MasterId), String> = BTreeMap::new();
+        for field in references::fields(entity) {
+            let Some(ids) = needed.get(field.name) else { continue };
+            let ids: Vec<MasterId> = ids.iter().copied().collect();
+            for (id, key) in ids.iter().zip(self.keys_of(subscription, field.name, &field.entity, &ids).await?) {
+                if let Some(key) = key {
+                    keys.insert((field.name, *id), key);
+                }
+            }
+        }
+        let localised = documents.into_iter().map(|document| {
+            let mut document = document?;
+            for (field, id) in plan::needed(&document, &subscription.mapping) {
+                match keys.get(&(field, id)) {
+                    Some(key) => {
+                        let system = subscription.mapping.reference_system(field).map(|system| ("system", system));
+                        let members: Vec<_> = system.into_iter().chain([("key", key.as_str())]).collect();
+                        references::replace(&mut document, field, &members);
+                    }
+                    None => return Some(Err(id)),
+                }
+            }
+            Some(Ok(document))
+        });
+        Ok(localised.collect())
+    }
+
+    /// The keys under which the referenced documents go, delivering those first that the system should have and has not.
+    async fn keys_of(
+        &mut self,
+        subscription: &Subscription,
+        field: &str,
+        entity: &Entity,
+        ids: &[MasterId],
+    ) -> Result<Vec<Option<String>>, Interrupted> {
+        let (tenant, own) = (self.system.tenant.clone(), self.system.name.clone());
+        let holder = subscription.mapping.reference_system(field).map_or_else(|| own.clone(), Into::into);
+        let keys = self.context.store.local_keys(&tenant, &holder, ids).await?;
+        let missing: Vec<MasterId> =
+            ids.iter().zip(&keys).filter(|(_, key)| key.is_none()).map(|(id, _)| *id).collect();
+        if missing.is_empty() || holder != own || !self.system.subscriptions.contains_key(entity) {
+            return Ok(keys);
+        }
+        Box::pin(self.deliver_masters(entity, &missing)).await?;
+        Ok(self.context.store.local_keys(&tenant, &holder, ids).await?)
+    }
+
+    fn missing_reference(&self, missing: MasterId) -> String {
+        format!(
+            "{} does not have {missing}, which this document refers to, and is not fed it or refuses it; \
+             deliver that one first, or widen the subscription",
+            self.system.name
+        )
+    }
+}
+
+/// Splits calls into batches of at most `count_max`.
+fn chunks(calls: Vec<Prepared>, count_max: usize) -> impl Iterator<Item = Vec<Prepared>> {
+    let mut rest = calls.into_iter();
+    std::iter::from_fn(move || {
+        let chunk: Vec<_> = rest.by_ref().take(count_max).collect();
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}

@@ -1,0 +1,124 @@
+//! What a transaction of resolve reads before it decides.
+
+use master::MasterId;
+use store::StoreError;
+
+use super::{Known, Shown, Working, links, match_keys, unique};
+use crate::reading;
+
+impl Working<'_> {
+    /// Reads everything that these observations may touch, in a handful of calls.
+    pub(super) async fn read(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+        let local_keys = prepared
+            .iter()
+            .flat_map(|one| one.references.iter().map(|link| link.to.clone()).chain([one.local.clone()]));
+        let local_keys = unique(local_keys.filter(|key| !self.crosswalk.contains_key(key)));
+        for (key, row) in local_keys.iter().zip(self.resolution.crosswalk(&local_keys).await?) {
+            self.crosswalk.insert(key.clone(), row);
+        }
+        let match_keys = prepared.iter().flat_map(|one| one.match_keys.iter().cloned());
+        let match_keys = unique(match_keys.filter(|key| !self.matches.contains_key(key)));
+        self.read_matches(&match_keys).await?;
+        let crosswalked =
+            local_keys.iter().filter_map(|key| self.crosswalk.get(key)?.as_ref().map(|row| row.master_id));
+        let matched = match_keys.iter().filter_map(|key| self.matches.get(key)).flatten().copied();
+        let ids: Vec<MasterId> = crosswalked.chain(matched).collect();
+        self.read_masters(ids).await?;
+        self.read_under_way(prepared).await?;
+        self.read_covers(prepared).await?;
+        self.read_blocked(prepared).await?;
+        self.read_waiting(prepared).await?;
+        self.take_numbers(prepared).await
+    }
+
+    pub(super) async fn read_matches(&mut self, keys: &[String]) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for (key, ids) in keys.iter().zip(self.resolution.matches(keys).await?) {
+            self.matches.insert(key.clone(), ids);
+        }
+        Ok(())
+    }
+
+    /// Reads masters with their sources, following redirects.
+    pub(super) async fn read_masters(&mut self, ids: impl IntoIterator<Item = MasterId>) -> Result<(), StoreError> {
+        let mut ids = unique(ids.into_iter().filter(|id| !self.masters.contains_key(id)));
+        while !ids.is_empty() {
+            let rows = self.resolution.masters(&ids).await?;
+            let sources = self.resolution.sources_of(&ids).await?;
+            let mut survivors = Vec::new();
+            for ((id, row), sources) in ids.iter().zip(rows).zip(sources) {
+                survivors.extend(row.as_ref().and_then(|row| row.redirect));
+                let sources: Vec<Shown> =
+                    sources.into_iter().filter_map(|row| Shown::read(&self.tenant, row)).collect();
+                let keys = match_keys(&sources);
+                let (keys_stored, row_changed) = (keys.clone(), false);
+                self.masters.insert(*id, Known { row, sources, keys_stored, keys, row_changed });
+            }
+            ids = unique(survivors.into_iter().filter(|id| !self.masters.contains_key(id)));
+        }
+        Ok(())
+    }
+
+    async fn read_covers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+        let of_sources =
+            self.masters.values().flat_map(|known| known.sources.iter().map(|source| source.row.mapping.clone()));
+        let versions = of_sources.chain(prepared.iter().map(|one| one.observation.mapping.clone()));
+        for version in unique(versions.filter(|version| !self.covers.contains_key(version))) {
+            let covers =
+                if *version == *reading::EMBEDDED { None } else { self.context.store.mapping_covers(&version).await? };
+            self.covers.insert(version, covers);
+        }
+        Ok(())
+    }
+
+    async fn read_blocked(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+        let keys = prepared.iter().map(links::Prepared::blocked_key).filter(|key| !self.unblocked.contains(key));
+        let keys = unique(keys);
+        let blocked = self.resolution.parked_keys(&keys).await?;
+        self.blocked.extend(keys.into_iter().zip(blocked).filter(|(_, blocked)| *blocked).map(|(key, _)| key));
+        Ok(())
+    }
+
+    /// Reads the open calls to those systems that both show and are fed what is observed. A call is durable before it is
+    /// made and ends in the store's one writer, which this transaction holds: so every change that a system can show by
+    /// now is either in its crosswalk row or here.
+    async fn read_under_way(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+        let fed = |one: &&links::Prepared| {
+            let system = self.context.settings.systems.get(&one.local.system);
+            system.is_some_and(|system| system.subscriptions.contains_key(&one.local.entity))
+        };
+        let systems = unique(prepared.iter().filter(fed).map(|one| one.local.system.clone()));
+        for system in systems {
+            let attempts = self.context.store.open_attempts(&self.tenant, &system).await?;
+            self.under_way.insert(system, attempts.into_iter().flat_map(|attempt| attempt.members).collect());
+        }
+        // A record that nobody knows yet may turn out to be one of these.
+        let new = prepared.iter().filter(|one| self.crosswalk(&one.local).is_none());
+        let masters = new.flat_map(|one| self.under_way(&one.local).map(|member| member.master_id));
+        let masters: Vec<MasterId> = unique(masters);
+        self.read_masters(masters).await
+    }
+
+    /// Takes as many numbers as these observations can need.
+    async fn take_numbers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+        let unknown = prepared.iter().filter(|one| self.crosswalk.get(&one.local).is_none_or(Option::is_none)).count();
+        let masters = (unknown as u64).saturating_sub(self.numbers.masters_left);
+        let versions = (prepared.len() as u64).saturating_sub(self.numbers.versions_left);
+        if masters == 0 && versions == 0 {
+            return Ok(());
+        }
+        let reserved = self.resolution.reserve(masters, versions).await?;
+        // Numbers of two reservations of one transaction follow each other.
+        if self.numbers.masters_left == 0 {
+            self.numbers.master_id = reserved.master_id.0;
+        }
+        if self.numbers.versions_left == 0 {
+            self.numbers.version = reserved.version;
+        }
+        self.numbers.masters_left += masters;
+        self.numbers.versions_left += versions;
+        Ok(())
+    }
+}

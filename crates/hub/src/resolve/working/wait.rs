@@ -1,0 +1,157 @@
+//! What waits: for a record that nobody has shown yet, and until a later state of the same record comes.
+
+use std::collections::{HashMap, HashSet};
+
+use canonical::entity::Operation;
+use canonical::envelope::CONTENT_TYPE;
+use store::{JournalEntry, JournalKind, LocalKey, Position, RecordOutcome, StoreError, WaitingRow};
+
+use super::{SourceKey, Working, links, unique};
+use crate::observation::{self, Observation};
+
+/// What is known of waiting documents.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// What waits of the records that were observed, in the store and from this transaction.
+    rows: HashMap<SourceKey, Vec<WaitingRow>>,
+    /// Records of which the store was asked.
+    known: HashSet<LocalKey>,
+    /// What waits in the store for records that are about to be known.
+    needing: HashMap<LocalKey, Vec<WaitingRow>>,
+    /// What was taken up again and is to be resolved next.
+    pub released: Vec<Observation>,
+    /// Which observations this transaction released: a second copy of one from the bus is not in flight any more.
+    marks: HashSet<(SourceKey, Position)>,
+}
+
+fn source_key(row: &WaitingRow) -> SourceKey {
+    (row.local.clone(), row.stream.clone())
+}
+
+impl Working<'_> {
+    /// Reads what waits of the records that are observed, and what waits for those that are new.
+    pub(super) async fn read_waiting(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+        // Only what names another document can wait.
+        let may_wait =
+            |one: &&links::Prepared| !one.references.is_empty() || one.observation.operation != Operation::Upsert;
+        let keys = prepared.iter().filter(may_wait).map(|one| one.local.clone());
+        let keys = unique(keys.filter(|key| !self.waiting.known.contains(key)));
+        for row in self.resolution.waiting_of(&keys).await? {
+            if !self.writes.released.contains(&row.number) {
+                self.waiting.rows.entry(source_key(&row)).or_default().push(row);
+            }
+        }
+        self.waiting.known.extend(keys);
+        let new = |one: &&links::Prepared| self.crosswalk(&one.local).is_none();
+        let keys = unique(prepared.iter().filter(new).map(|one| one.local.clone()));
+        self.read_needing(&keys).await
+    }
+
+    async fn read_needing(&mut self, keys: &[LocalKey]) -> Result<(), StoreError> {
+        let keys: Vec<LocalKey> = keys.iter().filter(|key| !self.waiting.needing.contains_key(key)).cloned().collect();
+        for row in self.resolution.waiting_for(&keys).await? {
+            self.waiting.needing.entry(row.needs.clone()).or_default().push(row);
+        }
+        Ok(())
+    }
+
+    /// Whether this observation, or a later one of the same record, waits already.
+    pub fn waits_already(&self, one: &links::Prepared) -> bool {
+        let rows = self.waiting.rows.get(&one.source_key());
+        rows.is_some_and(|rows| rows.iter().any(|row| row.position >= one.observation.position))
+    }
+
+    /// Ends the waiting of older states of a record: they would be passed over when their time came.
+    pub fn withdraw(&mut self, one: &links::Prepared) {
+        let position = one.observation.position;
+        let Some(rows) = self.waiting.rows.get_mut(&one.source_key()) else { return };
+        let older: Vec<WaitingRow> = rows.extract_if(.., |row| row.position < position).collect();
+        for row in older {
+            self.forget(&row);
+            self.count(row.position, RecordOutcome::Waiting, -1);
+            self.count(row.position, RecordOutcome::Unchanged, 1);
+            self.writes.journal.push(JournalEntry {
+                at: one.observation.at,
+                kind: JournalKind::Released,
+                system: row.local.system,
+                entity: row.local.entity,
+                key: Some(row.local.key),
+                master_id: None,
+                version: None,
+                position: Some(row.position),
+                line: None,
+                detail: Some("a later state of the record came first".to_owned()),
+            });
+        }
+    }
+
+    /// Lets a document wait for a record.
+    pub fn wait(&mut self, needs: LocalKey, one: &links::Prepared) {
+        let observation = &one.observation;
+        let row = WaitingRow {
+            number: 0,
+            needs,
+            local: one.local.clone(),
+            stream: observation.stream.stream.clone(),
+            position: observation.position,
+            event: observation.to_event().to_bytes(),
+            since: self.context.now(),
+        };
+        self.waiting.rows.entry(one.source_key()).or_default().push(row.clone());
+        self.writes.waiting.push(row);
+    }
+
+    /// Whether an observation comes from the bus for the first time.
+    pub fn is_in_flight(&self, one: &links::Prepared) -> bool {
+        one.from_flight && !self.waiting.marks.contains(&(one.source_key(), one.observation.position))
+    }
+
+    /// Takes up again what waits for those of these records that the crosswalk knows; returns it.
+    pub async fn release_known(&mut self, keys: &[LocalKey]) -> Result<Vec<Observation>, StoreError> {
+        let rows = self.resolution.crosswalk(keys).await?;
+        let known: Vec<LocalKey> = keys.iter().zip(rows).filter_map(|(key, row)| row.map(|_| key.clone())).collect();
+        self.read_needing(&known).await?;
+        for key in &known {
+            self.release(key);
+        }
+        Ok(std::mem::take(&mut self.waiting.released))
+    }
+
+    /// Takes up again what waits for a record: in the store, and in this transaction.
+    pub(super) fn release(&mut self, key: &LocalKey) {
+        let stored = self.waiting.needing.get_mut(key).map(std::mem::take).unwrap_or_default();
+        let stored = stored.into_iter().filter(|row| !self.writes.released.contains(&row.number));
+        let here = self.writes.waiting.iter().filter(|row| row.needs == *key).cloned();
+        let rows: Vec<WaitingRow> = stored.chain(here).collect();
+        for row in rows {
+            self.take_up(row);
+        }
+    }
+
+    fn take_up(&mut self, row: WaitingRow) {
+        match observation::decode(CONTENT_TYPE, &row.event) {
+            Ok(observations) => {
+                self.forget(&row);
+                self.count(row.position, RecordOutcome::Waiting, -1);
+                if let Some(rows) = self.waiting.rows.get_mut(&source_key(&row)) {
+                    rows.retain(|other| other.position != row.position);
+                }
+                self.waiting.marks.insert((source_key(&row), row.position));
+                self.waiting.released.extend(observations);
+            }
+            Err(error) => {
+                tracing::error!(number = row.number, %error, "a waiting document cannot be read back; it keeps waiting");
+            }
+        }
+    }
+
+    /// Takes a row away, in the store or in this transaction.
+    fn forget(&mut self, row: &WaitingRow) {
+        if row.number == 0 {
+            let is_it = |other: &WaitingRow| source_key(other) == source_key(row) && other.position == row.position;
+            self.writes.waiting.retain(|other| !is_it(other));
+        } else {
+            self.writes.released.push(row.number);
+        }
+    }
+}

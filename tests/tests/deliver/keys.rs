@@ -1,0 +1,138 @@
+//! Which record of a system is written: its own keys, keys that it gives, several, and those of what others refer to.
+
+use canonical::entity::Entity;
+use hub::Filter;
+use passerelle_tests::scripted::Answer;
+use passerelle_tests::scripted::world::{Feed, Part, World};
+use serde_json::json;
+
+use super::scripts::{CUSTOMER, INVOICE, company, customer, invoice};
+
+fn erp() -> Part {
+    Part::new("erp").shows(Feed::full("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invoice_names_its_customer_by_the_key_that_the_system_gave_and_comes_after_it() {
+    let crm = Part::new("crm").takes(Entity::Customer, CUSTOMER).takes(Entity::Invoice, INVOICE).assigning_keys();
+    let world = World::new(vec![erp(), crm]);
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
+    world.show("erp", "invoices", vec![invoice("F1", "C1", "10.00")]);
+    hub.settle().await;
+    let effects = world.on("crm", |script| script.effects.clone());
+    let told: Vec<_> = effects.iter().map(|effect| (&effect.entity, effect.key.as_str())).collect();
+    assert_eq!(told, [(&Entity::Customer, "S1"), (&Entity::Invoice, "S2")]);
+    assert_eq!(effects[1].record["client"], "S1");
+    let dupont = hub.master(Entity::Customer, "legal_name", "Dupont").await;
+    let rows = hub.crosswalk(&dupont, "crm").await;
+    assert_eq!(rows.iter().map(|row| row.local.key.as_str()).collect::<Vec<_>>(), ["S1"]);
+    // The next version goes to the record that is there.
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Nice")]);
+    hub.settle().await;
+    let last = world.on("crm", |script| script.effects.last().cloned()).unwrap();
+    assert_eq!((last.key.as_str(), &last.record["city"]), ("S1", &json!("Nice")));
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_that_is_not_delivered_holds_back_its_invoice_and_nobody_else() {
+    let crm = Part::new("crm").takes(Entity::Customer, CUSTOMER).takes(Entity::Invoice, INVOICE).assigning_keys();
+    let world = World::new(vec![erp(), crm]);
+    let hub = world.start().await;
+    // The customer's first call is lost before it is applied.
+    world.on("crm", |script| script.next(&[Answer::Unknown { applied: false }]));
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon"), customer("C2", "Durand", "Lyon")]);
+    world.show("erp", "invoices", vec![invoice("F1", "C1", "10.00"), invoice("F2", "C2", "20.00")]);
+    hub.settle().await;
+    assert!(hub.parked().await.is_empty());
+    let mut told = world.on("crm", |script| script.told(&Entity::Invoice, "number"));
+    told.sort();
+    assert_eq!(told, ["F1", "F2"]);
+    world.on("crm", |script| {
+        for effect in script.effects.iter().filter(|effect| effect.entity == Entity::Invoice) {
+            let client = effect.record["client"].as_str().unwrap().to_owned();
+            assert!(script.held.contains_key(&(Entity::Customer, client)));
+        }
+    });
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_records_of_one_master_in_one_system_are_both_kept_in_step() {
+    let crm = Part::new("crm").shows(Feed::new("customers", CUSTOMER)).takes(Entity::Customer, CUSTOMER);
+    let world = World::new(vec![erp(), crm]);
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![company("C1", "Dupont", "552100554")]);
+    hub.collect().await;
+    world.show("crm", "customers", vec![company("77", "DUPONT", "552100554"), company("78", "Dupond", "552100554")]);
+    hub.settle().await;
+    assert_eq!(hub.masters(Entity::Customer).await.len(), 1);
+    let held = world.on("crm", |script| script.held.clone());
+    for key in ["77", "78"] {
+        assert_eq!(held[&(Entity::Customer, key.to_owned())]["name"], "Dupont", "{held:?}");
+    }
+    let effects = world.on("crm", |script| script.effects.len());
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.effects.len()), effects);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_decides_who_is_fed() {
+    let french = Filter::new([("addresses.main.city".to_owned(), vec!["Lyon".to_owned()])]);
+    let mut crm = Part::new("crm");
+    crm.takes.push((Entity::Customer, CUSTOMER, french));
+    let world = World::new(vec![erp(), crm]);
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon"), customer("C2", "Peeters", "Gent")]);
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.told(&Entity::Customer, "name")), ["Dupont"]);
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon"), customer("C2", "Peeters", "Lyon")]);
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.told(&Entity::Customer, "name")), ["Dupont", "Peeters"]);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_at_the_owner_reaches_the_subscribers_and_a_customer_that_comes_back_too() {
+    let crm = Part::new("crm").takes(Entity::Customer, CUSTOMER);
+    let world = World::new(vec![erp(), crm]);
+    let hub = world.start().await;
+    let both = vec![customer("C1", "Dupont", "Lyon"), customer("C2", "Durand", "Lyon")];
+    world.show("erp", "customers", both.clone());
+    hub.settle().await;
+    world.show("erp", "customers", both[..1].to_vec());
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.held.len()), 1);
+    let durand = hub.master(Entity::Customer, "legal_name", "Durand").await;
+    assert_eq!(durand.state, canonical::entity::Operation::Remove);
+    world.show("erp", "customers", both);
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.held.len()), 2);
+    let back = hub.master(Entity::Customer, "legal_name", "Durand").await;
+    assert_eq!((back.master_id, back.state), (durand.master_id, canonical::entity::Operation::Upsert));
+    // Everything at once is over the brake of 50 %.
+    world.show("erp", "customers", vec![]);
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.held.len()), 2);
+    hub.accounting("erp").await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_that_drops_a_record_that_lives_on_gets_it_back() {
+    let crm = Part::new("crm").shows(Feed::full("customers", CUSTOMER)).takes(Entity::Customer, CUSTOMER);
+    let world = World::new(vec![erp(), crm]);
+    let hub = world.start().await;
+    let others = vec![customer("80", "Martin", "Lyon"), customer("81", "Petit", "Lyon")];
+    world.show("crm", "customers", [vec![company("77", "Dupont", "552100554")], others.clone()].concat());
+    hub.settle().await;
+    world.show("erp", "customers", vec![company("C1", "Dupont", "552100554")]);
+    hub.settle().await;
+    assert!(world.on("crm", |script| script.effects.is_empty()));
+    world.show("crm", "customers", others);
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.told(&Entity::Customer, "name")), ["Dupont"]);
+    hub.stop().await;
+}

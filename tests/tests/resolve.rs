@@ -1,0 +1,14 @@
+//! Collect and resolve, with what waits, what comes twice, what is only an echo, and what was published and not saved.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "resolve/derived.rs"]
+mod derived;
+#[path = "resolve/echoes.rs"]
+mod echoes;
+#[path = "resolve/interrupted.rs"]
+mod interrupted;
+#[path = "scripts/mod.rs"]
+mod scripts;
+#[path = "resolve/waiting.rs"]
+mod waiting;

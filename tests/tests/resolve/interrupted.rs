@@ -1,0 +1,134 @@
+//! Collect, interrupted after the bus took a batch and before anything of it was saved.
+
+use canonical::entity::Entity;
+use passerelle_tests::scripted::world::{Feed, Part, Running, World, document};
+use serde_json::{Value, json};
+use store::RecordOutcome;
+
+use super::scripts::{CUSTOMER, customer};
+
+fn world(feed: Feed) -> World {
+    let world = World::new(vec![Part::new("erp").shows(feed), Part::new("crm").takes(Entity::Customer, CUSTOMER)]);
+    world
+}
+
+fn customers(names: &[&str], city: &str) -> Vec<Value> {
+    names.iter().map(|name| customer(&format!("C-{name}"), name, city)).collect()
+}
+
+/// Reads the ERP although the confirmation of its batch number `confirms` is lost.
+async fn collect_with_loss(hub: &Running<'_>, confirms: u32) {
+    hub.bus.lose_confirm_after(confirms);
+    let name = hub.hub.streams("erp", None).remove(0);
+    let result = hub.hub.collect(&name, false, None).await;
+    assert!(!hub.bus.is_to_lose(), "no confirmation was lost");
+    assert!(result.is_err());
+    hub.quiet().await;
+    hub.accounting("erp").await;
+}
+
+const NAMES: [&str; 7] = ["Ader", "Blum", "Caron", "Denis", "Evrard", "Faure", "Gillet"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_is_published_twice_counts_once_and_is_delivered_once() {
+    for feed in [Feed::new("customers", CUSTOMER), Feed::full("customers", CUSTOMER)] {
+        for confirms in 0..3 {
+            let world = world(feed.clone());
+            let hub = world.start().await;
+            world.show("erp", "customers", customers(&NAMES, "Lyon"));
+            collect_with_loss(&hub, confirms).await;
+            hub.settle().await;
+            let outcomes = hub.accounting("erp").await;
+            assert_eq!((outcomes.read, outcomes.get(RecordOutcome::Created), outcomes.in_flight), (7, 7, 0));
+            assert_eq!(world.on("crm", |script| script.effects.len()), 7);
+            hub.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn removals_that_a_full_export_implies_survive_an_interruption_and_nothing_else_is_removed() {
+    // Changed and new records in the last batch; the removals are published after it.
+    for confirms in 0..4 {
+        let world = world(Feed::full("customers", CUSTOMER));
+        let hub = world.start().await;
+        world.show("erp", "customers", customers(&NAMES, "Lyon"));
+        hub.settle().await;
+        let second = [customers(&NAMES[1..5], "Nice"), customers(&NAMES[5..6], "Lyon"), customers(&["Huet"], "Nice")];
+        world.show("erp", "customers", second.concat());
+        if confirms < 3 {
+            collect_with_loss(&hub, confirms).await;
+        }
+        hub.settle().await;
+        let outcomes = hub.accounting("erp").await;
+        let told = [RecordOutcome::Created, RecordOutcome::Updated, RecordOutcome::Unchanged, RecordOutcome::Removed]
+            .map(|outcome| outcomes.get(outcome));
+        assert_eq!((told, outcomes.get(RecordOutcome::Rejected)), ([8, 4, 1, 2], 0), "{confirms}: {outcomes:?}");
+        let mut held: Vec<String> = world.on("crm", |script| {
+            script.held.values().map(|record| record["name"].as_str().unwrap().to_owned()).collect()
+        });
+        held.sort();
+        assert_eq!(held, ["Blum", "Caron", "Denis", "Evrard", "Faure", "Huet"]);
+        hub.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_could_not_be_told_before_an_interruption_is_not_taken_for_gone() {
+    let world = world(Feed::full("customers", CUSTOMER));
+    let hub = world.start().await;
+    world.show("erp", "customers", customers(&NAMES, "Lyon"));
+    hub.settle().await;
+    // The first row is unreadable: Ader may be there.
+    world.show("erp", "customers", [vec![Value::Null], customers(&NAMES[1..], "Nice")].concat());
+    collect_with_loss(&hub, 1).await;
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.held.len()), 7);
+    assert_eq!(hub.accounting("erp").await.get(RecordOutcome::Removed), 0);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_shows_a_newer_state_when_it_is_read_again_is_believed() {
+    let world = world(Feed { is_file: false, ..Feed::new("customers", CUSTOMER) });
+    let hub = world.start().await;
+    world.show("erp", "customers", customers(&["Ader"], "Lyon"));
+    collect_with_loss(&hub, 0).await;
+    world.on("erp", |script| script.drops.insert("customers".to_owned(), vec![customers(&["Ader"], "Nice")]));
+    hub.settle().await;
+    let ader = hub.master(Entity::Customer, "legal_name", "Ader").await;
+    assert_eq!(document(&ader)["addresses"][0]["city"], "Nice");
+    assert_eq!(world.on("crm", |script| script.held.values().next().cloned()).unwrap()["city"], json!("Nice"));
+    hub.accounting("erp").await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drop_that_is_replaced_by_another_while_it_was_read_still_adds_up() {
+    let world = world(Feed::full("customers", CUSTOMER));
+    let hub = world.start().await;
+    world.show("erp", "customers", customers(&NAMES, "Lyon"));
+    collect_with_loss(&hub, 1).await;
+    let other = [customers(&NAMES[..3], "Lyon"), customers(&["Huet"], "Nice")].concat();
+    world.on("erp", |script| script.drops.insert("customers".to_owned(), vec![other]));
+    hub.settle().await;
+    let outcomes = hub.accounting("erp").await;
+    assert_eq!(outcomes.in_flight, 0);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_knows_more_partitions_than_there_are_still_tells_removals() {
+    let mut world = world(Feed::full("customers", CUSTOMER));
+    world.limits.partitions = 5;
+    let hub = world.start().await;
+    world.show("erp", "customers", customers(&NAMES, "Lyon"));
+    hub.settle().await;
+    hub.stop().await;
+    world.limits.partitions = 1;
+    let hub = world.start().await;
+    world.show("erp", "customers", customers(&NAMES[..4], "Nice"));
+    hub.settle().await;
+    assert_eq!(world.on("crm", |script| script.held.len()), 4);
+    hub.stop().await;
+}
