@@ -2,7 +2,7 @@
 
 pub mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -70,12 +70,23 @@ pub struct Effect {
     pub record: Value,
 }
 
+/// What one drop shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shown {
+    /// These rows, however often it is read. A row that is null cannot be read as a record.
+    Rows(Vec<Value>),
+    /// What the system holds of a kind of document at the moment in which it is read, all in one batch.
+    Live(Entity),
+}
+
 type AnswerOf = Box<dyn FnMut(&Rendered) -> Answer + Send>;
 
 /// What a system shows, how it answers, and what it was told.
 pub struct Script {
-    /// The drops of each stream, oldest first. A row that is null cannot be read as a record.
-    pub drops: BTreeMap<String, Vec<Vec<Value>>>,
+    /// The drops of each stream, oldest first.
+    pub drops: BTreeMap<String, Vec<Shown>>,
+    /// The place of each record in every live drop.
+    places: BTreeMap<String, u64>,
     /// How many reads of any stream fail before one succeeds.
     pub failing_reads: u32,
     /// Reads of each stream that were begun.
@@ -103,6 +114,7 @@ impl Default for Script {
     fn default() -> Self {
         Script {
             drops: BTreeMap::new(),
+            places: BTreeMap::new(),
             failing_reads: 0,
             reads: BTreeMap::new(),
             holds_reads: false,
@@ -121,7 +133,27 @@ impl Default for Script {
 impl Script {
     /// Adds a drop to a stream.
     pub fn show(&mut self, stream: &str, rows: Vec<Value>) {
-        self.drops.entry(stream.to_owned()).or_default().push(rows);
+        self.drops.entry(stream.to_owned()).or_default().push(Shown::Rows(rows));
+    }
+
+    /// Adds a drop that shows what the system holds of a kind of document when it is read.
+    pub fn show_held(&mut self, stream: &str, entity: Entity) {
+        self.drops.entry(stream.to_owned()).or_default().push(Shown::Live(entity));
+    }
+
+    /// The rows of a drop, each with its place; the place of a record in a live drop does not change.
+    fn rows(&mut self, shown: &Shown) -> Vec<(u64, Value)> {
+        match shown {
+            Shown::Rows(rows) => (0..).zip(rows.iter().cloned()).collect(),
+            Shown::Live(entity) => {
+                let held = self.held.iter().filter(|((kind, _), _)| kind == entity);
+                let place = |((_, key), record): (&(Entity, String), &Value)| {
+                    let next = self.places.len() as u64;
+                    (*self.places.entry(key.clone()).or_insert(next), record.clone())
+                };
+                held.map(place).collect()
+            }
+        }
     }
 
     /// Answers every change alike from now on.
@@ -131,8 +163,8 @@ impl Script {
 
     /// Gives these answers to the next changes, one each, and takes everything after.
     pub fn next(&mut self, answers: &[Answer]) {
-        let mut answers = answers.to_vec().into_iter();
-        self.answer = Box::new(move |_| answers.next().unwrap_or(Answer::Apply));
+        let mut answers: VecDeque<Answer> = answers.iter().cloned().collect();
+        self.answer = Box::new(move |_| answers.pop_front().unwrap_or(Answer::Apply));
     }
 
     /// Answers like this as long as the record has this text at this field, and takes everything else.
@@ -280,18 +312,22 @@ impl Drop for Reading<'_> {
 }
 
 impl ScriptedSource {
-    fn label(&self, drop: usize, rows: &[Value]) -> DropLabel {
-        let fingerprint = self.is_known.then(|| {
+    fn label(&self, drop: usize, shown: &Shown) -> DropLabel {
+        let rows = match shown {
+            Shown::Rows(rows) if self.is_known => Some(rows),
+            _ => None,
+        };
+        let fingerprint = rows.map(|rows| {
             let mut hash = [0; 16];
             hash.copy_from_slice(&blake3::hash(json!(rows).to_string().as_bytes()).as_bytes()[..16]);
             ContentHash(hash)
         });
-        let skip = self.is_known.then(|| At { drop: drop + 1, row: 0 }.checkpoint());
+        let skip = rows.map(|_| At { drop: drop + 1, row: 0 }.checkpoint());
         DropLabel { name: format!("{} {drop}", self.name), fingerprint, bytes: None, bytes_done: None, skip }
     }
 
-    fn item(&self, ordinal: usize, row: &Value) -> Item {
-        let place = Place { file: None, line: Some(ordinal as u64 + 1), ordinal: ordinal as u64 };
+    fn item(&self, ordinal: u64, row: &Value) -> Item {
+        let place = Place { file: None, line: Some(ordinal + 1), ordinal };
         let raw = row.to_string().into_bytes();
         match row {
             Value::Null => {
@@ -331,14 +367,17 @@ impl ScriptedSource {
             }
             None => At::default(),
         };
-        let Some(rows) = script.drops.get(&self.name).and_then(|drops| drops.get(at.drop)) else { return Ok(None) };
-        let end = (at.row + BATCH_RECORDS).min(rows.len());
+        let drops = script.drops.get(&self.name);
+        let Some(shown) = drops.and_then(|drops| drops.get(at.drop)).cloned() else { return Ok(None) };
+        let rows = script.rows(&shown);
+        let batch = if matches!(shown, Shown::Live(_)) { rows.len() } else { BATCH_RECORDS };
+        let end = (at.row + batch).min(rows.len());
         let last = end == rows.len();
-        let items = rows[at.row.min(end)..end].iter().enumerate();
+        let items = rows[at.row.min(end)..end].iter();
         let next = if last { At { drop: at.drop + 1, row: 0 } } else { At { row: end, ..at } };
         Ok(Some(Batch {
-            drop: self.label(at.drop, rows),
-            items: items.map(|(index, row)| self.item(at.row + index, row)).collect(),
+            drop: self.label(at.drop, &shown),
+            items: items.map(|(ordinal, row)| self.item(*ordinal, row)).collect(),
             last,
             checkpoint: next.checkpoint(),
         }))

@@ -123,6 +123,54 @@ async fn records_are_found_by_path_and_namespace() {
 }
 
 #[tokio::test]
+async fn names_mean_what_is_declared_where_they_stand() {
+    let first = "<item xmlns='urn:1'><p:a xmlns:p='urn:2'/><b/></item>";
+    let second = "<item><p:a xmlns:p='urn:3' p:x='1' x='2'/><a xmlns='urn:2'/><b/></item>";
+    check(
+        format!("<list>{first}\n{second}\n{first}</list>"),
+        json!({ "record": "//*:item" }),
+        &[
+            "1: {urn:1}item({urn:2}a {urn:1}b)",
+            "2: item({urn:3}a@x=1@x=2 {urn:2}a b)",
+            "3: {urn:1}item({urn:2}a {urn:1}b)",
+        ],
+    )
+    .await;
+    check("<list><item><p:a xmlns:p='urn:1'/><p:a/></item></list>", json!({}), &["xml.prefix"]).await;
+}
+
+#[tokio::test]
+async fn elements_are_nested_as_deep_as_allowed_and_no_deeper() {
+    for (content, depth) in [("<list><item><a/></item></list>", 3), ("<list><o><o><o/></o></o></list>", 4)] {
+        let found = read_all("a.xml", content, &json!({ "depth_max": depth })).await;
+        assert!(found.iter().all(|item| matches!(item, Item::Record(_))), "{found:?}");
+        check(content, json!({ "depth_max": depth - 1 }), &["xml.too-deep"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_read_twice_gives_what_one_that_is_held_gives() {
+    // Records that are larger than what is read from the disk at once.
+    let items: Vec<String> =
+        (1..=5).map(|number| format!("<item n='{number}'>{}\n</item>", "é\n".repeat(40_000))).collect();
+    let whole = format!("<list>\n{}</list>", items.concat());
+    let cut = whole.trim_end_matches("</list>");
+    for settings in [json!({}), json!({ "batch_records_max": 2 }), json!({ "batch_bytes_max": 1 })] {
+        let found = read_all("a.xml", &whole, &settings).await;
+        let records: Vec<_> = found
+            .iter()
+            .map(|item| match item {
+                Item::Record(record) => (record.place.line.unwrap(), String::from_utf8(record.raw.clone()).unwrap()),
+                Item::Reject(reject) => panic!("{settings}: {reject:?}"),
+            })
+            .collect();
+        let expected: Vec<_> = (0..).map(|number| 2 + number * 40_001).zip(items.iter().cloned()).collect();
+        assert!(records == expected, "{settings}: {:?}", records.iter().map(|(line, _)| line).collect::<Vec<_>>());
+        check(cut, settings, &["xml.cut-off"]).await;
+    }
+}
+
+#[tokio::test]
 async fn text_is_decoded_as_the_norm_says() {
     check(
         "<list><item a='&lt;&#233;\n'>&amp;A<![CDATA[<&]]>&#x20AC;\r\nx<!-- c --></item></list>",

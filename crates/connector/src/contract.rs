@@ -1,6 +1,7 @@
 //! What a connector is, in types.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -210,9 +211,21 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The idempotency key of this change: equal for every attempt, different for every version.
+    /// The idempotency key of this change: equal for every attempt, different for every version, and different for every
+    /// record that a system has of one document. Letters, digits, hyphens and underscores only.
     pub fn idempotency_key(&self) -> String {
-        format!("{}-{}", self.master_id, self.version)
+        let mut key = format!("{}-{}", self.master_id, self.version);
+        if let Some(local_key) = &self.local_key {
+            key.push('-');
+            for byte in local_key.bytes() {
+                match byte {
+                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => key.push(byte as char),
+                    // Writing to a string does not fail.
+                    _ => _ = write!(key, "_{byte:02x}"),
+                }
+            }
+        }
+        key
     }
 }
 

@@ -57,7 +57,12 @@ impl Leaf {
     /// The first of some places of a row or element that has content, trimmed.
     /// It is what [`content`](Self::content) gives, and costs a fraction: nearly every line of nearly every record comes here.
     #[inline]
-    fn first_text<'a>(&self, context: &Context<'_>, places: &[Place], cursor: Cursor<'a>) -> Option<&'a str> {
+    pub(crate) fn first_text<'a>(
+        &self,
+        context: &Context<'_>,
+        places: &[Place],
+        cursor: Cursor<'a>,
+    ) -> Option<&'a str> {
         places.iter().find_map(|place| {
             let text = context.text(place, cursor)?.trim();
             let is_blank = text.is_empty() || self.blank.iter().any(|blank| **blank == *text);
@@ -65,16 +70,18 @@ impl Leaf {
         })
     }
 
-    /// The text of this line where it passes as it stands, and is there; `None` says nothing.
+    /// The places of a line whose text passes as it stands, and that says nothing where there is none.
     #[inline]
-    pub(crate) fn plain_text<'a>(&self, context: &Context<'_>, cursor: Cursor<'a>) -> Option<&'a str> {
+    pub(crate) fn plain_places(&self) -> Option<&[Place]> {
         let is_plain = matches!(self.verb, Verb::Text)
             && self.kind == Kind::Text
             && self.text.is_empty()
             && self.closed.is_none()
-            && self.sign.is_none();
+            && self.sign.is_none()
+            && self.default.is_none()
+            && !self.required;
         match &self.source {
-            Source::First(places) if is_plain && cursor.is_text() => self.first_text(context, places, cursor),
+            Source::First(places) if is_plain => Some(places),
             _ => None,
         }
     }

@@ -73,9 +73,6 @@ impl State {
         if !self.poisoned.is_empty() && self.poisoned.contains(&self.ordinal) {
             return None;
         }
-        if let Some(text) = leaf.plain_text(context, cursor) {
-            return Some((Text::Long(Cow::Borrowed(text)), self.ordinal));
-        }
         match leaf.read(context, cursor) {
             Ok(text) => text.map(|text| (text, self.ordinal)),
             Err(error) => {
@@ -211,6 +208,8 @@ impl<'a> Deserializer<'a> for Record<'a, '_> {
 }
 
 enum Pending<'a> {
+    /// Text that passes as it stands: most values are that, and the shorter way pays.
+    Plain(&'a Leaf, &'a str, u32),
     Leaf(&'a Leaf, Text<'a>, u32),
     Object(&'a Object),
     List(&'a List),
@@ -230,6 +229,15 @@ impl<'a> Fields<'a, '_> {
         while let Some(member) = self.members.next() {
             let pending = match &member.node {
                 Node::Leaf(leaf) if leaf.direction.reads() => {
+                    if let Some(places) = leaf.plain_places()
+                        && self.cursor.is_text()
+                        && self.state.poisoned.is_empty()
+                    {
+                        self.state.ordinal += 1;
+                        let Some(text) = leaf.first_text(self.context, places, self.cursor) else { continue };
+                        self.pending = Some(Pending::Plain(leaf, text, self.state.ordinal));
+                        return Some(&member.name);
+                    }
                     let Some((text, ordinal)) = self.state.read(self.context, leaf, self.cursor) else { continue };
                     Pending::Leaf(leaf, text, ordinal)
                 }
@@ -279,6 +287,9 @@ impl<'a> MapAccess<'a> for Fields<'a, '_> {
 
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Stop> {
         match self.pending.take() {
+            Some(Pending::Plain(leaf, text, ordinal)) => {
+                scalar(seed, leaf, Text::Long(Cow::Borrowed(text)), ordinal, self.state)
+            }
             Some(Pending::Leaf(leaf, text, ordinal)) => scalar(seed, leaf, text, ordinal, self.state),
             Some(Pending::Object(object)) => {
                 seed.deserialize(Record { context: self.context, cursor: self.cursor, object, state: self.state })

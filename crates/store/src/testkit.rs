@@ -100,6 +100,7 @@ pub fn cases() -> Vec<Case> {
             changes_for_one_system_are_united, the_outbox_wakes_the_relay, declared_entities_are_kept;
         deliver: held_tells_all_of_one_system, local_keys_leave_out_what_is_gone, attempts_survive_a_restart,
             an_attempt_is_begun_once, finishing_is_one_step, a_parked_delivery_blocks_its_root,
+            what_a_system_shows_during_a_call_speaks_for_itself, a_delivery_that_comes_again_is_parked_once,
             equal_questions_are_asked_once, targets_have_a_state, deliveries_are_counted;
         operate: streams_show_their_sum_and_last_drop, listings_are_narrowed_and_bounded,
             parked_messages_line_up, parked_deliveries_are_tried_again, parked_observations_are_accounted_for,

@@ -13,8 +13,8 @@ use hub::{Filter, Hub, Limits, Missing, Mode, Schedule, Settings, Stream, Subscr
 use serde_json::{Value, json};
 use store::sqlite::{SqliteOptions, SqliteStore};
 use store::{
-    Command, CrosswalkRow, Export, JournalKind, MasterSummary, OperateStore, Outcomes, ParkedStatus, TargetStatus,
-    WaitingStatus,
+    Command, CrosswalkRow, Export, JournalKind, MasterStory, MasterSummary, OperateStore, Outcomes, ParkedStatus,
+    TargetStatus, WaitingStatus,
 };
 
 use super::{Script, Scripted, lock, register};
@@ -363,15 +363,20 @@ impl Running<'_> {
         masters.iter().find(|master| is_it(master)).expect("a master").clone()
     }
 
+    /// Everything about a master.
+    pub async fn story(&self, master: &MasterSummary) -> MasterStory {
+        self.store.story(Some(TENANT), master.master_id).await.expect("a story").expect("a master")
+    }
+
     /// What a system holds of a master.
     pub async fn crosswalk(&self, master: &MasterSummary, system: &str) -> Vec<CrosswalkRow> {
-        let story = self.store.story(Some(TENANT), master.master_id).await.expect("a story").expect("a master");
+        let story = self.story(master).await;
         story.crosswalk.into_iter().filter(|row| &*row.local.system == system).collect()
     }
 
     /// How often something happened to a master.
     pub async fn happened(&self, master: &MasterSummary, kind: JournalKind) -> usize {
-        let story = self.store.story(Some(TENANT), master.master_id).await.expect("a story").expect("a master");
+        let story = self.story(master).await;
         story.journal.iter().filter(|entry| entry.kind == kind).count()
     }
 }

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::entity::{Entity, Operation};
 use fastrand::Rng;
+use master::MasterId;
 use passerelle_tests::scripted::world::{Feed, Part, Running, World, document};
 use passerelle_tests::scripted::{Answer, Effect, LookUp};
 use serde_json::{Value, json};
-use store::Command;
+use store::{Command, MasterSummary};
 
 use super::scripts::{CUSTOMER, INVOICE, invoice};
 
@@ -40,6 +41,8 @@ fn company() -> World {
 #[derive(Default)]
 struct Books {
     customers: BTreeMap<u32, Value>,
+    /// Who left does not come back: that is tested elsewhere, and here it would make every check twice as long.
+    gone: BTreeSet<u32>,
     invoices: u32,
 }
 
@@ -50,6 +53,9 @@ impl Books {
     fn work(&mut self, random: &mut Rng, world: &World) {
         for _ in 0..random.usize(1..5) {
             let id = random.u32(1..12);
+            if self.gone.contains(&id) {
+                continue;
+            }
             let city = CITIES[random.usize(..CITIES.len())];
             let siren = SIRENS[id as usize % SIRENS.len()];
             let siren = (id < 7).then_some(siren);
@@ -60,6 +66,7 @@ impl Books {
         if self.customers.len() > 4 && random.u8(..4) == 0 {
             let gone = *self.customers.keys().nth(random.usize(..self.customers.len())).unwrap();
             self.customers.remove(&gone);
+            self.gone.insert(gone);
         }
         world.show("erp", "customers", self.customers.values().cloned().collect());
         let invoices = (0..random.usize(..4)).map(|_| {
@@ -74,24 +81,20 @@ impl Books {
 /// SIREN numbers with right check digits.
 const SIRENS: [&str; 7] = ["552100554", "732829320", "404833048", "542065479", "552032534", "542051180", "572015246"];
 
-/// The CRM shows what it holds, and sometimes what somebody typed there.
+/// Somebody works in the CRM, which then shows what it holds when it is read.
 fn crm_shows(random: &mut Rng, world: &World) {
     world.on("crm", |script| {
-        let mut rows: Vec<Value> = script.held.values().cloned().collect();
-        if let Some(row) = (!rows.is_empty()).then(|| random.usize(..rows.len())) {
-            let id = rows[row]["id"].as_str().unwrap().to_owned();
-            rows[row]["mail"] = json!(format!("{}@crm.example", random.u8(..3)));
-            script.held.insert((Entity::Customer, id), rows[row].clone());
+        if let Some(at) = (!script.held.is_empty()).then(|| random.usize(..script.held.len())) {
+            let record = script.held.values_mut().nth(at).unwrap();
+            record["mail"] = json!(format!("{}@crm.example", random.u8(..3)));
         }
         if random.bool() {
             let typed = random.u32(..3);
             let id = format!("T{typed}");
-            let row = json!({"id": id, "name": format!("Typed {typed}"), "siren": SIRENS[typed as usize]});
-            let row = script.held.entry((Entity::Customer, id)).or_insert(row).clone();
-            rows.retain(|other| other["id"] != row["id"]);
-            rows.push(row);
+            let record = json!({"id": id, "name": format!("Typed {typed}"), "siren": SIRENS[typed as usize]});
+            script.held.entry((Entity::Customer, id)).or_insert(record);
         }
-        script.show("customers", rows);
+        script.show_held("customers", Entity::Customer);
     });
 }
 
@@ -131,11 +134,21 @@ async fn clear(hub: &Running<'_>) {
     hub.settle().await;
     let mut rounds = 0;
     while let Some(first) = hub.parked().await.first() {
-        hub.command(Command::RetryParked { number: first.number }).await.unwrap();
+        // An invoice of a customer that is gone has nobody to be delivered to.
+        let number = first.number;
+        let given_up = first.code == "delivery.reference-missing" && is_gone(hub, first.key.parse().unwrap()).await;
+        let command = if given_up { Command::DiscardParked { number } } else { Command::RetryParked { number } };
+        hub.command(command).await.unwrap();
         hub.quiet().await;
         rounds += 1;
         assert!(rounds < 100, "it is parked again and again: {first:?}");
     }
+}
+
+/// Whether no system shows a customer any more.
+async fn is_gone(hub: &Running<'_>, id: MasterId) -> bool {
+    let customers = hub.masters(Entity::Customer).await;
+    customers.iter().any(|customer| customer.master_id == id && customer.state != Operation::Upsert)
 }
 
 async fn run(seed: u64) {
@@ -228,12 +241,20 @@ async fn holds_what_it_should(world: &World, hub: &Running<'_>, system: &str, en
             assert!(live.is_empty(), "seed {seed}: {system} still has {master:?}");
             continue;
         }
+        if *entity == Entity::Invoice && is_gone(hub, master.root).await {
+            expected += live.len();
+            continue;
+        }
         assert!(!live.is_empty(), "seed {seed}: {system} lacks {master:?}");
         expected += live.len();
         let document = document(&master);
         for row in live {
-            let record = held.get(&(entity.clone(), row.local.key.clone()));
-            let record = record.unwrap_or_else(|| panic!("seed {seed}: {system} has no {row:?}"));
+            let Some(record) = held.get(&(entity.clone(), row.local.key.clone())) else {
+                panic!(
+                    "seed {seed}: {system} lacks a record: {}",
+                    told(world, hub, system, &master, &row.local.key).await
+                )
+            };
             let pairs = match entity {
                 Entity::Customer => vec![
                     (&document["legal_name"], "name"),
@@ -245,11 +266,11 @@ async fn holds_what_it_should(world: &World, hub: &Running<'_>, system: &str, en
             };
             for (value, field) in pairs {
                 let shown = record.get(field).filter(|shown| **shown != json!(""));
-                assert_eq!(
-                    shown.unwrap_or(&Value::Null),
-                    value,
-                    "seed {seed}: {field} of {record} in {system}, master {document}"
-                );
+                let shown = shown.unwrap_or(&Value::Null);
+                if shown != value {
+                    let told = told(world, hub, system, &master, &row.local.key).await;
+                    panic!("seed {seed}: {field} in {system} is {shown}: {told}");
+                }
             }
         }
     }
@@ -264,4 +285,15 @@ async fn whatever_happens_everybody_holds_what_the_master_says_in_the_end() {
         eprintln!("simulation: seed {seed}");
         run(seed).await;
     }
+}
+
+/// Everything about a record and its master, for whoever must find out what went wrong.
+async fn told(world: &World, hub: &Running<'_>, system: &str, master: &MasterSummary, key: &str) -> String {
+    let effects = world.on(system, |script| {
+        let of_record = script.effects.iter().filter(|effect| effect.key == key);
+        let line = |effect: &Effect| format!("{} {} {}", effect.version, effect.operation, effect.record);
+        of_record.map(line).collect::<Vec<_>>()
+    });
+    let story = hub.story(master).await;
+    format!("{key} was told {effects:#?}; {story:#?}")
 }

@@ -1,15 +1,15 @@
 //! Collect, interrupted after the bus took a batch and before anything of it was saved.
 
 use canonical::entity::Entity;
+use passerelle_tests::scripted::Shown;
 use passerelle_tests::scripted::world::{Feed, Part, Running, World, document};
 use serde_json::{Value, json};
 use store::RecordOutcome;
 
-use super::scripts::{CUSTOMER, customer};
+use super::scripts::{CUSTOMER, INVOICE, customer, invoice};
 
 fn world(feed: Feed) -> World {
-    let world = World::new(vec![Part::new("erp").shows(feed), Part::new("crm").takes(Entity::Customer, CUSTOMER)]);
-    world
+    World::new(vec![Part::new("erp").shows(feed), Part::new("crm").takes(Entity::Customer, CUSTOMER)])
 }
 
 fn customers(names: &[&str], city: &str) -> Vec<Value> {
@@ -44,6 +44,23 @@ async fn a_batch_that_is_published_twice_counts_once_and_is_delivered_once() {
             hub.stop().await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_names_another_and_is_published_twice_counts_once() {
+    let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE));
+    let world = World::new(vec![erp]);
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
+    hub.settle().await;
+    world.show("erp", "invoices", vec![invoice("F1", "C1", "1.00"), invoice("F2", "C1", "2.00")]);
+    hub.bus.lose_confirm_after(0);
+    let name = hub.hub.streams("erp", Some("invoices")).remove(0);
+    assert!(hub.hub.collect(&name, false, None).await.is_err());
+    hub.settle().await;
+    let outcomes = hub.accounting("erp").await;
+    assert_eq!((outcomes.read, outcomes.get(RecordOutcome::Created), outcomes.in_flight), (3, 3, 0));
+    hub.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,7 +111,9 @@ async fn a_source_that_shows_a_newer_state_when_it_is_read_again_is_believed() {
     let hub = world.start().await;
     world.show("erp", "customers", customers(&["Ader"], "Lyon"));
     collect_with_loss(&hub, 0).await;
-    world.on("erp", |script| script.drops.insert("customers".to_owned(), vec![customers(&["Ader"], "Nice")]));
+    world.on("erp", |script| {
+        script.drops.insert("customers".to_owned(), vec![Shown::Rows(customers(&["Ader"], "Nice"))])
+    });
     hub.settle().await;
     let ader = hub.master(Entity::Customer, "legal_name", "Ader").await;
     assert_eq!(document(&ader)["addresses"][0]["city"], "Nice");
@@ -110,7 +129,7 @@ async fn a_drop_that_is_replaced_by_another_while_it_was_read_still_adds_up() {
     world.show("erp", "customers", customers(&NAMES, "Lyon"));
     collect_with_loss(&hub, 1).await;
     let other = [customers(&NAMES[..3], "Lyon"), customers(&["Huet"], "Nice")].concat();
-    world.on("erp", |script| script.drops.insert("customers".to_owned(), vec![other]));
+    world.on("erp", |script| script.drops.insert("customers".to_owned(), vec![Shown::Rows(other)]));
     hub.settle().await;
     let outcomes = hub.accounting("erp").await;
     assert_eq!(outcomes.in_flight, 0);

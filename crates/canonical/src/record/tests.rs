@@ -57,6 +57,45 @@ fn a_tree_keeps_names_text_attributes_and_order() {
 }
 
 #[test]
+fn a_builder_keeps_texts_and_trees_apart() {
+    let mut builder = TreeBuilder::new();
+    let names = ["a", "b", "c"].map(|name| builder.number("", name));
+    let mut build = |text: &str| {
+        for name in names {
+            builder.open_numbered(name);
+            builder.text(text);
+        }
+        assert!(builder.close().is_none() && builder.close().is_none());
+        builder.text("!");
+        builder.close().unwrap()
+    };
+    let (first, second) = (build("1"), build("22"));
+    for (tree, texts) in [(&first, ["1!", "1", "1"]), (&second, ["22!", "22", "22"])] {
+        let outer = tree.root();
+        let middle = outer.children().next().unwrap();
+        let inner = middle.children().next().unwrap();
+        assert_eq!([outer.text(), middle.text(), inner.text()], texts);
+    }
+    assert!(Arc::ptr_eq(first.names(), second.names()));
+}
+
+#[test]
+fn no_child_that_is_there_is_said_to_lack() {
+    let mut builder = TreeBuilder::new();
+    let names: Vec<NameId> = (0..200).map(|number| builder.number("urn:a", &number.to_string())).collect();
+    builder.open_numbered(names[0]);
+    for name in [names[3], names[150]] {
+        builder.open_numbered(name);
+        builder.close();
+    }
+    let tree = builder.close().unwrap();
+    let there = |name: &NameId| tree.root().children().any(|child| child.name_id() == *name);
+    assert!(names.iter().filter(|name| there(name)).all(|name| !tree.root().lacks_child(*name)));
+    assert!(tree.root().lacks_child(names[4]));
+    assert!(tree.root().children().all(|child| names.iter().all(|name| child.lacks_child(*name))));
+}
+
+#[test]
 fn hashes_tell_content_apart_and_survive_persistence() {
     let bodies = [
         Body::Rows(rows(&["a", "b"], &[&["x", "y"]])),

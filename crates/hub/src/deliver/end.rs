@@ -69,11 +69,12 @@ impl Courier {
 
     fn crosswalk(&self, member: &Member, key: String, holds: Option<Value>) -> CrosswalkRow {
         let removed = member.operation != Operation::Upsert;
+        let holds = holds.filter(|_| !removed);
         let projection = holds.map_or_else(|| member.projection.clone(), |holds| holds.to_string());
         CrosswalkRow {
             local: LocalKey { system: self.system.name.clone(), entity: member.entity.clone(), key },
             master_id: member.master_id,
-            holds: (!removed).then(|| projection.into_boxed_str()),
+            holds: Some(projection.into_boxed_str()),
             residue: member.residue.clone().map(String::into_boxed_str),
             version: member.version,
             removed,

@@ -161,8 +161,8 @@ impl Courier {
 
     fn missing_reference(&self, missing: MasterId) -> String {
         format!(
-            "{} does not have {missing}, which this document refers to, and is not fed it or refuses it; \
-             deliver that one first, or widen the subscription",
+            "{} does not have {missing}, which this document refers to: it is not fed it, refuses it, or was told to \
+             remove it; deliver that one first, or widen the subscription",
             self.system.name
         )
     }

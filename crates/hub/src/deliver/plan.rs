@@ -108,8 +108,10 @@ fn removals(localised: &Localised<'_>, live: &[&CrosswalkRow], mapping: &Mapping
         let body = base(localised.held, row).map_or_else(|| mapping.write(&localised.document, Some(key), None), Ok);
         match body {
             Ok(body) => {
-                let none = "{}".to_owned();
-                prepared.push(self::prepared(localised, Operation::Remove, Some(key.clone()), body, None, none, None));
+                // What the system held last: if it shows that once more, it read too early and asserts nothing.
+                let held = shadow(localised.held, row, mapping).unwrap_or_else(|| mapping.project(&localised.document));
+                let (key, held) = (Some(key.clone()), held.to_string());
+                prepared.push(self::prepared(localised, Operation::Remove, key, body, None, held, None));
             }
             Err(more) => errors.extend(more),
         }

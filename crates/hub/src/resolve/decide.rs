@@ -52,9 +52,7 @@ impl Working<'_> {
     fn is_seen(&self, one: &Prepared) -> bool {
         let Observation { position, at, .. } = one.observation;
         let is_newer_state = |shown: &Shown| {
-            shown.row.position == position
-                && shown.row.observed_at < at
-                && one.document.as_ref().is_some_and(|document| *document != shown.document)
+            shown.row.position == position && shown.row.observed_at < at && one.shows_another(&shown.document)
         };
         let shown = self.shown(&one.source_key());
         shown.is_some_and(|shown| shown.row.position >= position && !is_newer_state(shown)) || self.waits_already(one)
@@ -217,8 +215,11 @@ impl Working<'_> {
             return;
         }
         let version = row.map_or(0, |row| row.version);
+        // A system that shows what it was told to remove was read too early, or has it again: that is known when it shows
+        // it once more. Until then it counts as gone, so that it gets it back if it is to have it.
+        let removed = row.is_some_and(|row| row.removed && row.holds.is_some());
         let local = one.local.clone();
-        self.put_crosswalk(CrosswalkRow { local, master_id, holds: None, residue: None, version, removed: false });
+        self.put_crosswalk(CrosswalkRow { local, master_id, holds: None, residue: None, version, removed });
     }
 
     /// Keeps the match keys of an invoice, payment or allocation in step with its identity.

@@ -71,7 +71,9 @@ impl Working<'_> {
         let nobody = Trust::default();
         let trust = self.context.settings.trust.get(&self.tenant).unwrap_or(&nobody);
         let Some(golden) = master::golden(entity, &views, trust) else {
-            return Outcome { state: Operation::Remove, text: None, document: None, differs: false };
+            // Who shows it all the same holds what it should not.
+            let differs = observed.is_some();
+            return Outcome { state: Operation::Remove, text: None, document: None, differs };
         };
         let mine = observed.and_then(|key| shared.iter().find(|shared| shared.shown.is(key)));
         // The document of a single source is taken as it is: its text is there already.

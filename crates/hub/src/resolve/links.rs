@@ -36,6 +36,17 @@ impl Prepared {
         (self.local.clone(), self.observation.stream.stream.clone())
     }
 
+    /// Whether this shows another document than was taken in. The references of this one lead nowhere yet.
+    pub fn shows_another(&self, taken: &Value) -> bool {
+        let mut taken = taken.clone();
+        for link in &self.references {
+            if let Some(Value::Object(reference)) = taken.get_mut(link.field) {
+                reference.remove("master_id");
+            }
+        }
+        self.document.as_ref().is_some_and(|document| *document != taken)
+    }
+
     /// What blocks when something of this record is parked before resolve.
     pub fn blocked_key(&self) -> (Arc<str>, String) {
         blocked_key(&self.local)

@@ -290,7 +290,7 @@ impl<'c> Working<'c> {
         }
         let position = one.observation.position;
         self.count(position, outcome, 1);
-        if self.is_in_flight(one) {
+        if one.from_flight {
             self.writes.outcomes.entry(position.drop).or_default().in_flight -= 1;
         }
     }

@@ -349,3 +349,19 @@ fn declared_entities_have_any_field() {
         "REF;NOM;QTE;MIN;A;TAGS\nr1;Vis;10.50;3;true;a,b"
     );
 }
+
+#[test]
+fn bases_with_other_columns_than_the_first_one_are_written_at_their_own() {
+    let mapping = mapping("entity = \"customer\"\nformat = \"csv\"\nkey = \"K\"\n[fields]\nlegal_name = \"N\"\n");
+    let document = json!({"legal_name": "Durand"});
+    for (base, expected) in [
+        ("K;N;MEMO\nC1;Dupont;gold", "K;N;MEMO\nC1;Durand;gold"),
+        ("MEMO;N;K\nsilver;Dupont;C1", "MEMO;N;K\nsilver;Durand;C1"),
+        ("K;N;MEMO\nC1;Dupont;gold", "K;N;MEMO\nC1;Durand;gold"),
+        ("MEMO;K\nsilver;C1", "K;N;MEMO\nC1;Durand;silver"),
+    ] {
+        let written = mapping.write(&document, None, Some(&rows(base))).unwrap();
+        assert_eq!(csv_of(&written).trim_end(), expected);
+    }
+    assert_eq!(csv_of(&mapping.write(&document, Some("C2"), None).unwrap()).trim_end(), "K;N\nC2;Durand");
+}

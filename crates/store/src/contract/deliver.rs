@@ -124,6 +124,9 @@ pub trait DeliverStore: Send + Sync {
     async fn open_attempts(&self, tenant: &str, system: &str) -> Result<Vec<Attempt>, StoreError>;
 
     /// Ends an attempt (`None`: there was no call, only parking or a shadow to note) in one transaction.
+    ///
+    /// What the system showed of a record since the attempt began speaks for itself: such a row is kept without a shadow.
+    /// A message that is parked already, the same one under the same key, is not parked again.
     async fn finish_attempt(
         &self,
         tenant: &str,

@@ -71,7 +71,8 @@ pub struct CrosswalkRow {
     pub residue: Option<Box<str>>,
     /// The version of the master that was last delivered; 0 when nothing was.
     pub version: u64,
-    /// Whether the system is known to hold nothing under this key any more.
+    /// Whether the system is known to hold nothing under this key any more. Then the shadow, if there is one, is what it
+    /// held before we removed it.
     pub removed: bool,
 }
 

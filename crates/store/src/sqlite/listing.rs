@@ -73,8 +73,14 @@ fn list<T>(
 }
 
 pub(super) fn streams(session: &Session<'_>, filter: &Filter) -> Result<Vec<StreamStatus>, Failure> {
+    // As `rows::outcomes` for each drop, so that the sum is that of what the drops show.
+    let told = |column: &str| match column {
+        "records_read" => "d.records_read + max(-d.in_flight, 0)".to_owned(),
+        "in_flight" => "max(d.in_flight, 0)".to_owned(),
+        column => format!("d.{column}"),
+    };
     let sums: Vec<String> =
-        rows::OUTCOME_COLUMNS.iter().map(|column| format!("coalesce(sum(d.{column}), 0)")).collect();
+        rows::OUTCOME_COLUMNS.iter().map(|column| format!("coalesce(sum({}), 0)", told(column))).collect();
     let sql = format!(
         "SELECT s.tenant, s.system, s.stream, s.last_run, s.fault, max(d.number), {}
          FROM streams s LEFT JOIN drops d ON d.stream = s.id

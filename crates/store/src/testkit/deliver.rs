@@ -6,8 +6,8 @@ use master::MasterId;
 use super::Context;
 use super::build::{TENANT, at, crosswalk, customer, entry, master, only, parked, resolve, source};
 use crate::{
-    Attempt, CrosswalkRow, Delivered, Held, JournalEntry, JournalKind, MasterRow, Member, NewTask, ParkedStage,
-    Resolved, StoreError, TargetState,
+    Attempt, CrosswalkRow, Delivered, Held, JournalEntry, JournalKind, MasterRow, Member, NewParked, NewTask,
+    ParkedStage, Resolved, SourceRow, StoreError, TargetState,
 };
 
 fn attempt(batch: &str, second: i64) -> Attempt {
@@ -139,6 +139,34 @@ pub async fn a_parked_delivery_blocks_its_root(context: &mut Context) -> Result<
     let end = Delivered { unparked: vec![number], ..Delivered::default() };
     store.finish_attempt(TENANT, "crm", None, end).await?;
     assert_eq!(blocked(store.held(TENANT, "crm", &all).await?), [false, false, false]);
+    Ok(())
+}
+
+pub async fn what_a_system_shows_during_a_call_speaks_for_itself(context: &mut Context) -> Result<(), StoreError> {
+    let store = context.store();
+    let shown = |key: &str, second| SourceRow { observed_at: at(second), ..source("crm", key, 1, (1, 0)) };
+    let removed = SourceRow { removed: true, ..shown("44", 11) };
+    let sources = vec![shown("42", 9), shown("43", 10), removed];
+    resolve(&*store, TENANT, Resolved { sources, masters: vec![master(1, 1, "dupont")], ..Resolved::default() })
+        .await?;
+    store.begin_attempt(&attempt("b1", 10)).await?;
+    let delivered = |key: &str| CrosswalkRow { holds: Some("{}".into()), version: 3, ..crosswalk("crm", key, 1) };
+    let crosswalk = ["42", "43", "44"].map(delivered).to_vec();
+    store.finish_attempt(TENANT, "crm", Some("b1"), Delivered { crosswalk, ..Delivered::default() }).await?;
+    let held = store.held(TENANT, "crm", &[MasterId(1)]).await?;
+    let shadows: Vec<_> = held[0].crosswalk.iter().map(|row| (&*row.local.key, row.holds.is_some())).collect();
+    assert_eq!(shadows, [("42", true), ("43", false), ("44", true)]);
+    Ok(())
+}
+
+pub async fn a_delivery_that_comes_again_is_parked_once(context: &mut Context) -> Result<(), StoreError> {
+    let store = context.store();
+    let one = NewParked { position: None, ..parked(ParkedStage::Delivery, "crm", "m1") };
+    let later = NewParked { event: b"later".to_vec(), version: Some(99), ..one.clone() };
+    for parked in [vec![one.clone()], vec![one.clone(), later], vec![one]] {
+        store.finish_attempt(TENANT, "crm", None, Delivered { parked, ..Delivered::default() }).await?;
+    }
+    assert_eq!(store.parked(&only(TENANT)).await?.len(), 2);
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Waiting {
     needing: HashMap<LocalKey, Vec<WaitingRow>>,
     /// What was taken up again and is to be resolved next.
     pub released: Vec<Observation>,
-    /// Which observations this transaction released: a second copy of one from the bus is not in flight any more.
+    /// Which observations this transaction released: of a second copy from the bus, the one that waited counts.
     marks: HashSet<(SourceKey, Position)>,
 }
 
@@ -55,8 +55,11 @@ impl Working<'_> {
         Ok(())
     }
 
-    /// Whether this observation, or a later one of the same record, waits already.
+    /// Whether this observation, or a later one of the same record, waits already, or was just taken up again.
     pub fn waits_already(&self, one: &links::Prepared) -> bool {
+        if one.from_flight && self.waiting.marks.contains(&(one.source_key(), one.observation.position)) {
+            return true;
+        }
         let rows = self.waiting.rows.get(&one.source_key());
         rows.is_some_and(|rows| rows.iter().any(|row| row.position >= one.observation.position))
     }
@@ -99,11 +102,6 @@ impl Working<'_> {
         };
         self.waiting.rows.entry(one.source_key()).or_default().push(row.clone());
         self.writes.waiting.push(row);
-    }
-
-    /// Whether an observation comes from the bus for the first time.
-    pub fn is_in_flight(&self, one: &links::Prepared) -> bool {
-        one.from_flight && !self.waiting.marks.contains(&(one.source_key(), one.observation.position))
     }
 
     /// Takes up again what waits for those of these records that the crosswalk knows; returns it.
