@@ -1,5 +1,6 @@
 //! A system that a test plays: what its streams show and how it answers every change is scripted, and every effect is kept.
 
+pub mod records;
 pub mod world;
 
 use std::collections::{BTreeMap, VecDeque};

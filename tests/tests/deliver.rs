@@ -8,7 +8,5 @@ mod keys;
 mod outcomes;
 #[path = "deliver/parking.rs"]
 mod parking;
-#[path = "scripts/mod.rs"]
-mod scripts;
 #[path = "deliver/simulation.rs"]
 mod simulation;

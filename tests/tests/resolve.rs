@@ -8,7 +8,7 @@ mod derived;
 mod echoes;
 #[path = "resolve/interrupted.rs"]
 mod interrupted;
-#[path = "scripts/mod.rs"]
-mod scripts;
+#[path = "resolve/parked.rs"]
+mod parked;
 #[path = "resolve/waiting.rs"]
 mod waiting;

@@ -2,15 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "scripts/mod.rs"]
-mod scripts;
-
 use std::time::Duration;
 
 use hub::{Mode, Schedule};
 use jiff::{SignedDuration, Timestamp};
+use passerelle_tests::scripted::records::{CUSTOMER, customer};
 use passerelle_tests::scripted::world::{Feed, Part, TENANT, World};
-use scripts::{CUSTOMER, customer};
 use store::{CollectStore, Command, OperateStore, StreamKey, TargetState};
 
 fn world(schedule: Schedule) -> World {

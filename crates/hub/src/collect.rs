@@ -50,7 +50,21 @@ struct OpenDrop {
     seen: RoaringBitmap,
     /// Whether something could not even be told by key: then nothing may be taken as gone.
     nameless_rejects: bool,
+    /// Whether hashes tell what was last published.
+    doubt: Doubt,
     outcomes: Outcomes,
+}
+
+/// Whether hashes tell what was last published of a record. After an interruption they may not: a batch can be on the
+/// bus of which nothing was saved, and a source that is read again may show an older state than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// They do.
+    None,
+    /// Not for what the next batch shows: it was begun before.
+    NextBatch,
+    /// Not for anything that this drop shows: it comes in the place of another one that was begun and is gone.
+    WholeDrop,
 }
 
 /// Who and what a collector reads.
@@ -86,13 +100,14 @@ impl Collector {
             // The hub may have stopped between saving this checkpoint and telling the source.
             self.source.commit(checkpoint).await?;
         }
+        let mut interrupted = state.open_drop;
         let mut open: Option<OpenDrop> = None;
         let mut next = self.source.read(after.as_ref()).await?;
         while let Some(batch) = next.take() {
             if self.context.stop.is_cancelled() {
                 return Ok(());
             }
-            if let Some(skip) = self.open_drop(&mut open, &batch.drop, again).await? {
+            if let Some(skip) = self.open_drop(&mut open, &batch.drop, again, &mut interrupted).await? {
                 self.source.commit(&skip).await?;
                 next = self.source.read(Some(&skip)).await?;
                 after = Some(skip);
@@ -123,29 +138,30 @@ impl Collector {
     }
 
     /// Gives a drop that begins here its number. Returns where to go on when the drop is not to be read.
+    /// `interrupted` is a drop that was begun in an earlier run and has not ended.
     async fn open_drop(
         &mut self,
         open: &mut Option<OpenDrop>,
         label: &DropLabel,
         again: bool,
+        interrupted: &mut Option<DropNumber>,
     ) -> Result<Option<Checkpoint>, HubError> {
         if open.as_ref().is_some_and(|drop| drop.name == label.name && drop.fingerprint == label.fingerprint) {
             return Ok(None);
         }
-        let new = NewDrop {
-            stream: self.key.clone(),
-            name: label.name.clone(),
-            fingerprint: label.fingerprint,
-            bytes: label.bytes,
-            export: self.stream.export,
-            mapping: self.stream.mapping.version().to_owned(),
-            at: self.context.now(),
-            again,
-        };
-        let opened = self.context.store.open_drop(new).await?;
+        let mut opened = self.context.store.open_drop(self.new_drop(label, again)).await?;
+        let replaces = interrupted.take().is_some_and(|number| number != opened.number);
+        if replaces && matches!(opened.judgement, Judgement::Duplicate { .. }) {
+            // It equals the one before the interrupted one, and so differs from what may have been published since.
+            opened = self.context.store.open_drop(self.new_drop(label, true)).await?;
+        }
+        let mut doubt = if replaces { Doubt::WholeDrop } else { Doubt::None };
         let (seen, outcomes) = match opened.judgement {
             Judgement::New => (RoaringBitmap::new(), Outcomes::default()),
-            Judgement::Resumed { seen, outcomes } => (read_bitmap(&seen)?, outcomes),
+            Judgement::Resumed { seen, outcomes } => {
+                doubt = Doubt::NextBatch;
+                (read_bitmap(&seen)?, outcomes)
+            }
             Judgement::Duplicate { of, records } => {
                 tracing::info!(system = %self.key.system, stream = %self.key.stream, drop = opened.number, of, records, "a repeated drop");
                 match &label.skip {
@@ -164,8 +180,21 @@ impl Collector {
         // Nobody remembers whether what was rejected before an interruption had a key.
         let nameless_rejects = outcomes.get(RecordOutcome::Rejected) > 0;
         let (name, fingerprint) = (label.name.clone(), label.fingerprint);
-        *open = Some(OpenDrop { number: opened.number, name, fingerprint, seen, nameless_rejects, outcomes });
+        *open = Some(OpenDrop { number: opened.number, name, fingerprint, seen, nameless_rejects, doubt, outcomes });
         Ok(None)
+    }
+
+    fn new_drop(&self, label: &DropLabel, again: bool) -> NewDrop {
+        NewDrop {
+            stream: self.key.clone(),
+            name: label.name.clone(),
+            fingerprint: label.fingerprint,
+            bytes: label.bytes,
+            export: self.stream.export,
+            mapping: self.stream.mapping.version().to_owned(),
+            at: self.context.now(),
+            again,
+        }
     }
 
     fn empty_step(&self, drop: DropNumber) -> Collected {

@@ -3,10 +3,9 @@
 use canonical::entity::Entity;
 use hub::Filter;
 use passerelle_tests::scripted::Answer;
+use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, company, customer, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, World};
 use serde_json::json;
-
-use super::scripts::{CUSTOMER, INVOICE, company, customer, invoice};
 
 fn erp() -> Part {
     Part::new("erp").shows(Feed::full("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE))

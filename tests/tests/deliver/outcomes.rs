@@ -1,12 +1,11 @@
 //! What a call can come to: down, unknown, hung, crashed, answered with something else.
 
 use canonical::entity::Entity;
+use passerelle_tests::scripted::records::{CUSTOMER, customer};
 use passerelle_tests::scripted::world::{Feed, Part, World};
 use passerelle_tests::scripted::{Answer, LookUp};
 use serde_json::json;
 use store::{Command, JournalKind, OperateStore, TargetState};
-
-use super::scripts::{CUSTOMER, customer};
 
 fn world() -> World {
     let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER));

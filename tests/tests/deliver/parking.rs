@@ -2,10 +2,9 @@
 
 use canonical::entity::Entity;
 use passerelle_tests::scripted::Answer;
+use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, customer, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, Running, World};
 use store::Command;
-
-use super::scripts::{CUSTOMER, INVOICE, customer, invoice};
 
 fn world() -> World {
     let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE));

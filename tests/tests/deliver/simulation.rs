@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use canonical::entity::{Entity, Operation};
 use fastrand::Rng;
 use master::MasterId;
+use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, Running, World, document};
 use passerelle_tests::scripted::{Answer, Effect, LookUp};
 use serde_json::{Value, json};
 use store::{Command, MasterSummary};
-
-use super::scripts::{CUSTOMER, INVOICE, invoice};
 
 /// Systems that are fed.
 const FED: [&str; 2] = ["crm", "ledger"];

@@ -1,11 +1,10 @@
 //! Documents inside documents, and documents that are alike.
 
 use canonical::entity::Entity;
+use passerelle_tests::scripted::records::{CUSTOMER, PAYMENT, company};
 use passerelle_tests::scripted::world::{Feed, Part, World, document};
 use serde_json::{Value, json};
 use store::RecordOutcome;
-
-use super::scripts::{CUSTOMER, PAYMENT, company};
 
 /// Invoices that name their buyer, not a customer's key.
 const BILL: &str = r#"

@@ -2,10 +2,9 @@
 
 use canonical::entity::Entity;
 use passerelle_tests::scripted::Answer;
+use passerelle_tests::scripted::records::{CUSTOMER, company, customer};
 use passerelle_tests::scripted::world::{Feed, Part, World, document};
 use serde_json::{Value, json};
-
-use super::scripts::{CUSTOMER, company, customer};
 
 fn world() -> World {
     let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER));

@@ -2,11 +2,10 @@
 
 use canonical::entity::Entity;
 use passerelle_tests::scripted::Shown;
+use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, customer, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, Running, World, document};
 use serde_json::{Value, json};
 use store::RecordOutcome;
-
-use super::scripts::{CUSTOMER, INVOICE, customer, invoice};
 
 fn world(feed: Feed) -> World {
     World::new(vec![Part::new("erp").shows(feed), Part::new("crm").takes(Entity::Customer, CUSTOMER)])
@@ -120,6 +119,27 @@ async fn a_source_that_shows_a_newer_state_when_it_is_read_again_is_believed() {
     assert_eq!(world.on("crm", |script| script.held.values().next().cloned()).unwrap()["city"], json!("Nice"));
     hub.accounting("erp").await;
     hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_back_at_the_state_before_the_interruption_is_believed() {
+    let polled = Feed { is_file: false, ..Feed::new("customers", CUSTOMER) };
+    for feed in [polled, Feed::new("customers", CUSTOMER), Feed::full("customers", CUSTOMER)] {
+        let world = world(feed);
+        let hub = world.start().await;
+        world.show("erp", "customers", customers(&["Ader"], "Lyon"));
+        hub.settle().await;
+        world.show("erp", "customers", customers(&["Ader"], "Nice"));
+        collect_with_loss(&hub, 0).await;
+        let back = Shown::Rows(customers(&["Ader"], "Lyon"));
+        world.on("erp", |script| script.drops.get_mut("customers").unwrap()[1] = back);
+        hub.settle().await;
+        let ader = hub.master(Entity::Customer, "legal_name", "Ader").await;
+        assert_eq!(document(&ader)["addresses"][0]["city"], "Lyon");
+        assert_eq!(world.on("crm", |script| script.held.values().next().cloned()).unwrap()["city"], json!("Lyon"));
+        hub.accounting("erp").await;
+        hub.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,11 +2,10 @@
 
 use canonical::entity::Entity;
 use passerelle_tests::scripted::Answer;
+use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, customer, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, World, document};
 use serde_json::Value;
 use store::{JournalKind, Outcomes, RecordOutcome};
-
-use super::scripts::{CUSTOMER, INVOICE, customer, invoice};
 
 fn world() -> World {
     let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::full("invoices", INVOICE));

@@ -14,7 +14,7 @@ use store::{
     StreamKey,
 };
 
-use super::{OpenDrop, is_full, write_bitmap};
+use super::{Doubt, OpenDrop, is_full, write_bitmap};
 use crate::context::Context;
 use crate::fault::HubError;
 use crate::observation::{self, Observation};
@@ -51,15 +51,16 @@ struct Sorted {
 /// What was last shown of a record.
 #[derive(Clone, Copy)]
 struct Last {
-    /// The hash of its content and of the mapping version; `None` for a new record.
+    /// The hash of its content and of the mapping version; `None` for a new record, or when nobody knows.
     hash: Option<[u8; 16]>,
     /// The partition that it was published to.
     partition: Option<u32>,
 }
 
 impl Last {
-    fn stored(known: Option<KnownRecord>) -> Self {
-        Last { hash: known.map(|known| known.hash), partition: known.map(|known| known.partition) }
+    fn stored(known: Option<KnownRecord>, doubt: Doubt) -> Self {
+        let hash = known.filter(|_| doubt == Doubt::None).map(|known| known.hash);
+        Last { hash, partition: known.map(|known| known.partition) }
     }
 }
 
@@ -106,6 +107,9 @@ impl Step<'_> {
             .await?;
         Stage::CollectSaved.ended();
         drop.outcomes = total;
+        if drop.doubt == Doubt::NextBatch {
+            drop.doubt = Doubt::None;
+        }
         if is_full(self.stream) {
             drop.seen.extend(rows);
         }
@@ -141,8 +145,10 @@ impl Step<'_> {
         let mut in_batch: HashMap<&str, Last> = HashMap::new();
         for ((record, key, hash), known) in readable.iter().zip(known) {
             let in_this_batch = in_batch.get(key.as_str()).copied();
-            let last = in_this_batch.unwrap_or_else(|| Last::stored(known));
-            let shown = known.is_some_and(|known| drop.seen.contains(known.row)) || in_this_batch.is_some();
+            let in_this_drop = known.is_some_and(|known| drop.seen.contains(known.row));
+            let doubt = if in_this_drop { Doubt::None } else { drop.doubt };
+            let last = in_this_batch.unwrap_or_else(|| Last::stored(known, doubt));
+            let shown = in_this_drop || in_this_batch.is_some();
             if let Some(known) = known.filter(|_| is_full(self.stream)) {
                 // Also a record that turns out unusable is there: it is not gone.
                 sorted.seen.insert(known.row);

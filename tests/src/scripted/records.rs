@@ -1,7 +1,5 @@
 //! Mappings and rows that the tests with scripted systems share.
 
-#![allow(dead_code, reason = "every test binary uses a part of it")]
-
 use serde_json::{Value, json};
 
 /// Customers as JSON.

@@ -1,0 +1,117 @@
+//! Observations that are set aside before resolve.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bus::{Bus, Message, Queue, Route};
+use canonical::entity::Entity;
+use canonical::envelope::{CONTENT_TYPE, Event, EventType, Stage};
+use canonical::record::Place;
+use passerelle_tests::scripted::records::{CUSTOMER, customer};
+use passerelle_tests::scripted::world::{Feed, Part, Running, TENANT, World};
+use serde_json::value::RawValue;
+use store::{Command, NewParked, OperateStore, Outcomes, ParkedStage, Position, RecordOutcome, ResolveStore, Resolved};
+
+fn world() -> World {
+    let mut world = World::new(vec![Part::new("erp").shows(Feed::new("customers", CUSTOMER))]);
+    world.limits.partitions = 1;
+    world
+}
+
+/// The place of the parked observation in its drop.
+const ORDINAL: u64 = 77;
+
+/// An observation of a customer under the key C2.
+fn observation(drop: u64) -> Event {
+    let kind = EventType::new(Stage::Observed, Entity::Customer);
+    let system: Arc<str> = "erp".into();
+    let at = jiff::Timestamp::now();
+    let mut event = Event::new("parked".to_owned(), TENANT.into(), system, kind, "0".to_owned(), at);
+    event.stream = Some("customers".into());
+    event.drop = Some(drop);
+    event.place = Some(Place { file: None, line: None, ordinal: ORDINAL });
+    event.record_key = Some("C2".to_owned());
+    event.mapping = Some("none".into());
+    event.data = Some(RawValue::from_string(r#"{"legal_name":"Parked"}"#.to_owned()).unwrap());
+    event
+}
+
+/// A hub that has parked an observation of C2, has a later one of it behind that, and took in all others.
+async fn parked(world: &World) -> Running<'_> {
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
+    hub.settle().await;
+    let drop = hub.store.drops(&store::Filter::default()).await.unwrap()[0].number;
+    let parked = NewParked {
+        stage: ParkedStage::Observed,
+        system: "erp".into(),
+        key: "customer/C2".to_owned(),
+        entity: Entity::Customer,
+        master_id: None,
+        version: None,
+        position: Some(Position { drop, ordinal: ORDINAL }),
+        code: "resolve.internal".to_owned(),
+        reason: Some("for this test".to_owned()),
+        event: observation(drop).to_bytes(),
+        at: jiff::Timestamp::now(),
+    };
+    let mut outcomes = Outcomes { read: 1, ..Outcomes::default() };
+    outcomes.add(RecordOutcome::Parked, 1);
+    let outcomes = BTreeMap::from([(drop, outcomes)]);
+    let writes = Resolved { parked: vec![parked], outcomes, ..Resolved::default() };
+    hub.store.begin_resolve(TENANT).await.unwrap().commit(writes).await.unwrap();
+    world.show("erp", "customers", vec![customer("C2", "Durand", "Lyon"), customer("C3", "Petit", "Lyon")]);
+    hub.settle().await;
+    assert_eq!(codes(&hub).await, ["resolve.internal", "resolve.behind"]);
+    assert_eq!(hub.masters(Entity::Customer).await.len(), 2);
+    hub
+}
+
+async fn codes(hub: &Running<'_>) -> Vec<String> {
+    hub.parked().await.into_iter().map(|parked| parked.code).collect()
+}
+
+/// Gives a command about the first of what is parked; nothing must be parked then, and Durand must be there.
+async fn check(command: fn(u64) -> Command, expected: &[(RecordOutcome, i64)]) {
+    let world = world();
+    let hub = parked(&world).await;
+    let first = hub.parked().await[0].number;
+    hub.command(command(first)).await.unwrap();
+    assert_eq!(codes(&hub).await, [""; 0]);
+    hub.master(Entity::Customer, "legal_name", "Durand").await;
+    assert_eq!(hub.masters(Entity::Customer).await.len(), 3);
+    let outcomes = hub.accounting("erp").await;
+    assert_eq!(outcomes.ended, expected.iter().copied().collect(), "{outcomes:?}");
+    assert_eq!((outcomes.read, outcomes.in_flight), (4, 0));
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_resolves_what_is_parked_in_order_and_accounts_for_it() {
+    let retry = |number| Command::RetryParked { number };
+    check(retry, &[(RecordOutcome::Created, 3), (RecordOutcome::Updated, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_discard_resolves_what_is_behind_and_accounts_for_both() {
+    let discard = |number| Command::DiscardParked { number };
+    check(discard, &[(RecordOutcome::Created, 3), (RecordOutcome::Rejected, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_no_observation_is_set_aside_and_blocks_nobody() {
+    let world = world();
+    let hub = world.start().await;
+    let stray = Message {
+        route: Route::Queue(Queue::Observed(0)),
+        id: "stray".to_owned(),
+        content_type: CONTENT_TYPE,
+        body: b"?".to_vec(),
+    };
+    hub.bus.publish(vec![stray]).await.unwrap();
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon"), customer("C2", "Durand", "Lyon")]);
+    hub.settle().await;
+    assert_eq!(hub.masters(Entity::Customer).await.len(), 2);
+    assert_eq!(codes(&hub).await, ["resolve.not-an-observation"]);
+    hub.stop().await;
+}
