@@ -14,8 +14,8 @@ type Held = Result<(), StoreError>;
 
 fn rows(numbers: &[u32]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let written = numbers.iter().collect::<RoaringBitmap>().serialize_into(&mut bytes);
-    assert!(written.is_ok());
+    let bitmap: RoaringBitmap = numbers.iter().collect();
+    bitmap.serialize_into(&mut bytes).expect("writing to memory does not fail");
     bytes
 }
 
