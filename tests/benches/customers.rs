@@ -19,10 +19,6 @@ use passerelle_tests::house::{CsvFeed, CsvSystem, House, accounting};
 use serde_json::json;
 use store::{Export, RecordOutcome};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const COLUMNS: &str = "code,name,trade,siren,vat,line1,line2,postcode,city,country,phone,mobile,email,billing,iban,bic,language,limit,status,changed";
 
 const MAPPING: &str = r#"

@@ -1,5 +1,6 @@
 //! A user's directory in a temporary folder, and the binary in it.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -65,6 +66,79 @@ pub fn passerelle(folder: &Path, arguments: &[&str]) -> Ended {
     }
 }
 
+/// A system that reads and writes files, as its own file in a user's directory describes it.
+pub struct System<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// The kind of its connector.
+    pub kind: &'t str,
+    /// What is read from it.
+    pub streams: &'t [Stream<'t>],
+    /// What it is fed.
+    pub subscriptions: &'t [Subscription<'t>],
+}
+
+/// A stream of a [`System`]. Its files count as settled at once.
+pub struct Stream<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// Which files it reads, as FOLDER/PATTERN in the user's directory.
+    pub files: &'t str,
+    /// Its mapping.
+    pub mapping: &'t str,
+    /// `full` or `delta`.
+    pub export: &'t str,
+    /// How often it is read.
+    pub every: &'t str,
+    /// More lines of TOML for the connector.
+    pub settings: &'t str,
+}
+
+/// What a [`System`] is fed: CSV files `ENTITY-BATCH.csv`.
+pub struct Subscription<'t> {
+    /// The kind of document.
+    pub entity: &'t str,
+    /// The folder of the files in the user's directory.
+    pub folder: &'t str,
+    /// Its mapping.
+    pub mapping: &'t str,
+}
+
+impl System<'_> {
+    /// The text of its file.
+    fn describe(&self) -> String {
+        let mut text = format!("tenant = \"acme\"\n\n[connector]\nkind = \"{}\"\n", self.kind);
+        if !self.subscriptions.is_empty() {
+            // Small and soon, so that a test sees several calls and does not wait for them.
+            text.push_str("[connector.gather]\nchanges_max = 200\nage_ms_max = 20\n");
+        }
+        for stream @ Stream { name, settings, .. } in self.streams {
+            let (folder, pattern) = stream.place();
+            let place = format!("folder = \"{folder}\"\nfiles = \"{pattern}\"\nsettle_ms = 0");
+            writeln!(text, "[connector.streams.{name}]\n{place}\n{settings}").expect("a text");
+        }
+        for Subscription { entity, folder, .. } in self.subscriptions {
+            let file = format!("folder = \"{folder}\"\nfile = \"{entity}-{{batch}}.csv\"");
+            writeln!(text, "[connector.targets.{entity}]\n{file}").expect("a text");
+        }
+        for Stream { name, mapping, export, every, .. } in self.streams {
+            let what = format!("mapping = \"{mapping}\"\nexport = \"{export}\"\nevery = \"{every}\"");
+            writeln!(text, "\n[streams.{name}]\n{what}").expect("a text");
+        }
+        for Subscription { entity, mapping, .. } in self.subscriptions {
+            writeln!(text, "\n[subscriptions.{entity}]\nmapping = \"{mapping}\"").expect("a text");
+        }
+        text
+    }
+}
+
+impl<'t> Stream<'t> {
+    /// The folder and the pattern of its files.
+    fn place(&self) -> (&'t str, &'t str) {
+        self.files.rsplit_once('/').expect("FOLDER/PATTERN")
+    }
+}
+
 /// A user's directory; it goes when this value goes.
 pub struct Directory {
     folder: TempDir,
@@ -76,6 +150,22 @@ impl Directory {
         let directory = Directory { folder: tempfile::tempdir().expect("a temporary directory") };
         for (path, content) in files {
             directory.write(path, content);
+        }
+        directory
+    }
+
+    /// A directory with these systems, whose folders are there and empty, and with these mappings, as (name, content).
+    pub fn of(systems: &[System<'_>], mappings: &[(&str, &str)]) -> Self {
+        let directory = Directory::new(&[("passerelle.toml", "")]);
+        for system in systems {
+            directory.write(&format!("systems/{}.toml", system.name), system.describe());
+            let read = system.streams.iter().map(|stream| stream.place().0);
+            for folder in read.chain(system.subscriptions.iter().map(|subscription| subscription.folder)) {
+                std::fs::create_dir_all(directory.path(folder)).expect("a folder");
+            }
+        }
+        for (name, content) in mappings {
+            directory.write(&format!("mappings/{name}.toml"), content);
         }
         directory
     }

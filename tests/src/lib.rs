@@ -9,6 +9,9 @@ pub mod serving;
 
 use std::path::{Path, PathBuf};
 
+/// Private brokers and databases, and the way to them that can be cut.
+pub use test_servers as servers;
+
 /// The root of the workspace.
 pub fn workspace() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
+
+use crate::directory::command;
 
 /// The `passerelle` binary: the one that `PASSERELLE_BINARY` names, else built in the profile of the tests.
 pub fn binary() -> &'static Path {
@@ -26,11 +28,6 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// Runs a command to its end.
-pub fn run(arguments: &[&str]) -> Output {
-    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
-}
-
 /// A hub in a process of its own, whose stages are heard.
 pub struct Running {
     child: Child,
@@ -38,13 +35,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `passerelle run DIRECTORY`.
+    /// Starts `passerelle run` in a directory.
     pub fn start(directory: &Path) -> Self {
-        let mut child = Command::new(binary())
-            .arg("run")
-            .arg(directory)
+        let mut child = command(directory, &["run"])
             .env("PASSERELLE_LOG", "error,passerelle::stage=trace")
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

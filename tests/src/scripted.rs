@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use canonical::entity::{Entity, Operation};
-use canonical::record::{Body, ContentHash, Place, Record};
+use canonical::record::{Body, ContentHash, Json, Place, Record};
 use connector::{
     Batch, BatchId, Batching, Checkpoint, Connector, DropLabel, Fault, Found, Item, OpenContext, Outcome, Ports,
     Reference, Reject, Rendered, Source, Target,
@@ -171,7 +171,7 @@ impl Script {
     /// Answers like this as long as the record has this text at this field, and takes everything else.
     pub fn when(&mut self, field: &'static str, text: &'static str, answer: Answer) {
         self.answer = Box::new(move |change| match &change.record.body {
-            Body::Json(record) if record.get(field).and_then(Value::as_str) == Some(text) => answer.clone(),
+            Body::Json(record) if record.get(field).and_then(Json::as_str) == Some(text) => answer.clone(),
             _ => Answer::Apply,
         });
     }
@@ -245,6 +245,7 @@ pub struct Scripted {
     assigns_keys: bool,
     count_max: usize,
     timeout_ms: u64,
+    stops: bool,
 }
 
 /// How many records one batch of a scripted stream has.
@@ -262,11 +263,16 @@ impl Connector for Scripted {
         };
         Ok(Ports {
             sources: self.streams.iter().map(source).collect(),
-            target: Some(Box::new(ScriptedTarget { script: script.clone(), assigns_keys: self.assigns_keys })),
+            target: Some(Box::new(ScriptedTarget {
+                script: script.clone(),
+                assigns_keys: self.assigns_keys,
+                stops: self.stops,
+            })),
             batching: Batching {
                 count_max: self.count_max,
                 assigns_keys: self.assigns_keys,
                 timeout: Duration::from_millis(self.timeout_ms),
+                stops: self.stops,
                 ..Batching::default()
             },
         })
@@ -335,7 +341,7 @@ impl ScriptedSource {
                 let reason = "the row is no record".to_owned();
                 Item::Reject(Reject { place, code: "scripted.row", reason, raw })
             }
-            row => Item::Record(Record { place, body: Body::Json(row.clone()), raw }),
+            row => Item::Record(Record { place, body: Body::Json(row.clone().into()), raw }),
         }
     }
 }
@@ -388,6 +394,8 @@ impl ScriptedSource {
 struct ScriptedTarget {
     script: Arc<Mutex<Script>>,
     assigns_keys: bool,
+    /// Whether a change that is not applied stops those behind it in the call.
+    stops: bool,
 }
 
 impl ScriptedTarget {
@@ -396,15 +404,17 @@ impl ScriptedTarget {
         let mut script = lock(&self.script);
         script.sent.push((change.reference.master_id.clone(), change.reference.version));
         let Body::Json(record) = &change.record.body else { return Some(Err(Fault::halt("not JSON"))) };
+        // Tests look at what the system holds as plain values.
+        let record = json!(record);
         let answer = (script.answer)(change);
         let mut take = |record: &Value| script.take(change, self.assigns_keys, record);
         match answer {
-            Answer::Apply => Some(Ok(Outcome::Applied { local_key: Some(take(record)), holds: None })),
+            Answer::Apply => Some(Ok(Outcome::Applied { local_key: Some(take(&record)), holds: None })),
             Answer::ApplyAs(held) => {
                 let key = take(&held);
                 let mut held = held;
                 held["id"] = json!(key);
-                let holds = Some(Record::from_body(Body::Json(held)));
+                let holds = Some(Record::from_body(Body::Json(held.into())));
                 Some(Ok(Outcome::Applied { local_key: Some(key), holds }))
             }
             Answer::Refuse => {
@@ -416,7 +426,7 @@ impl ScriptedTarget {
             Answer::Halt => Some(Err(Fault::halt("the scripted system wants another password"))),
             Answer::Unknown { applied } | Answer::Hang { applied } => {
                 if applied {
-                    take(record);
+                    take(&record);
                 }
                 matches!(answer, Answer::Unknown { .. }).then_some(Ok(Outcome::Unknown))
             }
@@ -437,7 +447,14 @@ impl Target for ScriptedTarget {
                     None => std::future::pending().await,
                 },
             };
-            fault = result.as_ref().err().cloned();
+            fault = match &result {
+                Err(error) => Some(error.clone()),
+                Ok(Outcome::Applied { .. }) => None,
+                Ok(_) => self.stops.then(|| Fault::Retry {
+                    reason: "something before it was not applied".to_owned(),
+                    after: Some(Duration::ZERO),
+                }),
+            };
             results.push(result);
         }
         results
@@ -453,7 +470,7 @@ impl Target for ScriptedTarget {
         let one = |reference: &Reference| match (script.look_up, script.found(reference)) {
             (LookUp::CannotTell, _) => Ok(Found::CannotTell),
             (_, Some((key, record))) => {
-                Ok(Found::Applied { local_key: Some(key), holds: Some(Record::from_body(Body::Json(record))) })
+                Ok(Found::Applied { local_key: Some(key), holds: Some(Record::from_body(Body::Json(record.into()))) })
             }
             (_, None) => Ok(Found::NotApplied { local_key: reference.local_key.clone() }),
         };

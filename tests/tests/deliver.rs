@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "deliver/full_queue.rs"]
+mod full_queue;
 #[path = "deliver/keys.rs"]
 mod keys;
 #[path = "deliver/outcomes.rs"]

@@ -39,22 +39,46 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
 /// The longest source file; tests beside the code do not count.
 const LINES_MAX: usize = 600;
 
-fn files_under(directory: &Path, extension: &str) -> Vec<PathBuf> {
+/// The files under a directory, in order; folders that are not entered are left out.
+fn walk(directory: &Path, enters: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![directory.to_path_buf()];
     while let Some(directory) = open.pop() {
-        for entry in fs::read_dir(&directory).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
-                open.push(path);
-            } else if path.extension().is_some_and(|found| found == extension) {
+        for path in fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if !path.is_dir() {
                 found.push(path);
+            } else if enters(&path) {
+                open.push(path);
             }
         }
     }
     found.sort();
     found
+}
+
+fn files_under(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = walk(directory, |path| name(path) != "target" && !name(path).starts_with('.'));
+    found.retain(|path| path.extension().is_some_and(|found| found == extension));
+    found
+}
+
+/// Everything that is committed: all but what `.gitignore` names, and what tools keep for themselves.
+fn committed() -> Vec<PathBuf> {
+    let root = workspace();
+    let ignored = fs::read_to_string(root.join(".gitignore")).unwrap();
+    let ignored: BTreeSet<_> = ignored.lines().filter_map(|line| Some(root.join(line.strip_prefix('/')?))).collect();
+    walk(&root, |path| !ignored.contains(path) && (!name(path).starts_with('.') || OURS.contains(&&*name(path))))
+}
+
+/// The folders with a leading dot that are committed.
+const OURS: [&str; 2] = [".ci", ".cargo"];
+
+/// The files and folders that the links of a page lead to, and where each stands; addresses of the web are left out.
+fn links(page: &Path) -> Vec<(PathBuf, String)> {
+    let text = fs::read_to_string(page).unwrap();
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    let ours = targets.filter(|target| !target.is_empty() && !target.contains("://"));
+    ours.map(|target| (page.parent().unwrap().join(target), format!("{}: {target}", page.display()))).collect()
 }
 
 /// The crates of the product with their directories.
@@ -130,25 +154,66 @@ fn no_source_file_is_too_large_to_know() {
     assert!(long.is_empty(), "files over {LINES_MAX} lines: {long:#?}");
 }
 
+/// The code of a crate without its tests, by file.
+fn code(crate_name: &str) -> Vec<(PathBuf, String)> {
+    let files = files_under(&crates()[crate_name].join("src"), "rs").into_iter().filter(|path| !is_test_file(path));
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+        (path, text)
+    };
+    files.map(read).collect()
+}
+
+/// The words of a text.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty())
+}
+
+/// What of a module or name that reaches out of the program some code uses, however it is imported.
+fn reaches_out(code: &str) -> Option<&'static str> {
+    const MODULES: [&str; 8] = ["fs", "net", "process", "env", "thread", "stdin", "stdout", "stderr"];
+    const NAMES: [&str; 7] = ["SystemTime", "Instant", "File", "TcpStream", "tokio", "println", "eprintln"];
+    let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let code: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let imports: BTreeSet<&str> =
+        code.split("use std::").skip(1).flat_map(|rest| words(rest.split(';').next().unwrap_or_default())).collect();
+    let used: BTreeSet<&str> = words(&code).collect();
+    let written = |module: &&str| code.contains(&format!("std::{module}"));
+    let module = MODULES.into_iter().find(|module| imports.contains(module) || written(module));
+    let name = || NAMES.into_iter().find(|name| used.contains(name));
+    module.or_else(name).or_else(|| code.contains("::now()").then_some("a clock"))
+}
+
 #[test]
 fn pure_crates_do_no_io_and_read_no_clock() {
-    let forbidden = [
-        "std::fs",
-        "std::net",
-        "std::process",
-        "SystemTime::now",
-        "Instant::now",
-        "Timestamp::now",
-        "Zoned::now",
-        "tokio",
-    ];
+    let check = |code: &str, expected: Option<&str>| assert_eq!(reaches_out(code), expected, "{code}");
+    check("use std::fs;", Some("fs"));
+    check("use std::{collections::BTreeMap,\n    fs::read};", Some("fs"));
+    check("let text = std::env::var(name);", Some("env"));
+    check("use std::time::{Duration, Instant};", Some("Instant"));
+    check("let today = Zoned::now();", Some("a clock"));
+    check("use std::fmt; // not std::fs\nlet net = now(file);", None);
     for name in ["canonical", "mapping", "master"] {
-        for path in files_under(&crates()[name].join("src"), "rs").into_iter().filter(|path| !is_test_file(path)) {
-            let text = fs::read_to_string(&path).unwrap();
-            // Tests beside the code may read golden files.
-            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-            for word in forbidden {
-                assert!(!text.contains(word), "{} uses {word}; {name} is pure", path.display());
+        for (path, text) in code(name) {
+            let used = reaches_out(&text);
+            assert!(used.is_none(), "{} uses {}; {name} is pure", path.display(), used.unwrap_or_default());
+        }
+    }
+}
+
+#[test]
+fn no_value_of_a_document_is_ever_a_float() {
+    // Whatever holds or carries a value; what only counts and measures may divide.
+    for name in crates().keys().filter(|name| !["console", "passerelle", "bus"].contains(&name.as_str())) {
+        for (path, text) in code(name) {
+            for (index, line) in text.lines().enumerate() {
+                // The list by which a value is read from a record names every kind that serde knows.
+                let is_list = line.contains("bool i8 i16");
+                for word in words(line.split("//").next().unwrap_or_default()).filter(|_| !is_list) {
+                    let is_float = word.split('_').any(|part| ["f32", "f64"].contains(&part));
+                    assert!(!is_float, "{}:{} uses {word}: amounts are decimals", path.display(), index + 1);
+                }
             }
         }
     }
@@ -156,18 +221,44 @@ fn pure_crates_do_no_io_and_read_no_clock() {
 
 #[test]
 fn no_file_names_a_place_of_somebodys_machine() {
-    let roots = ["crates", "connectors", "mappings", "tests", "docs", "deploy"].map(|root| workspace().join(root));
-    let places = ["/work", "/root", "/farm"].map(|place| format!("{place}/"));
-    for extension in ["rs", "md", "toml", "json", "sh"] {
-        for path in roots.iter().filter(|root| root.exists()).flat_map(|root| files_under(root, extension)) {
-            let text = fs::read_to_string(&path).unwrap();
-            for place in &places {
-                let named = text.match_indices(place.as_str()).any(|(at, _)| {
-                    !text[..at].ends_with(|before: char| before.is_alphanumeric() || "./}{".contains(before))
-                });
-                assert!(!named, "{} names {place}", path.display());
-            }
+    let places = ["work", "root", "farm", "tmp", "home", "Users"].map(|place| format!("/{place}/"));
+    let files = committed();
+    assert!(files.iter().any(|path| path.ends_with(".ci/run")) && files.len() > 400, "{} files", files.len());
+    for path in files {
+        let bytes = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        for place in &places {
+            let named = text.match_indices(place.as_str()).any(|(at, _)| {
+                !text[..at].ends_with(|before: char| before.is_alphanumeric() || "./}{".contains(before))
+            });
+            assert!(!named, "{} names {place}", path.display());
         }
+    }
+}
+
+#[test]
+fn every_page_is_linked_and_every_link_leads_somewhere() {
+    let entrances = ["README.md", "ARCHITECTURE.md"].map(|page| workspace().join(page));
+    let linked: BTreeSet<PathBuf> = entrances.iter().flat_map(|page| links(page)).map(|(target, _)| target).collect();
+    for page in files_under(&workspace().join("docs"), "md") {
+        let found = linked.contains(&page) || linked.contains(page.parent().unwrap());
+        assert!(found, "neither README.md nor ARCHITECTURE.md links {}", page.display());
+    }
+    for page in committed().iter().filter(|path| path.extension().is_some_and(|found| found == "md")) {
+        for (target, place) in links(page) {
+            assert!(target.exists(), "{place} leads nowhere");
+        }
+    }
+}
+
+#[test]
+fn every_check_that_the_architecture_names_is_there() {
+    let text = fs::read_to_string(workspace().join("ARCHITECTURE.md")).unwrap();
+    let places = text.split('`').skip(1).step_by(2).filter(|code| code.starts_with("tests/"));
+    let places: BTreeSet<_> = places.collect();
+    assert!(places.contains("tests/tests/house.rs"), "{places:?}");
+    for place in places {
+        assert!(workspace().join(place).exists(), "ARCHITECTURE.md names {place}, which is not there");
     }
 }
 

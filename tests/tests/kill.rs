@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use passerelle_tests::directory::{Directory, Stream, Subscription, System};
 use passerelle_tests::house::accounting;
-use passerelle_tests::process::{Running, run};
+use passerelle_tests::process::Running;
 use store::sqlite::SqliteStore;
 
 const CUSTOMER: &str = r#"
@@ -40,58 +40,6 @@ customer = { at = "client" }
 totals.amount_with_vat = { at = "total", as = "decimal" }
 "#;
 
-const HUB: &str = r#"
-[console]
-listen = "127.0.0.1:0"
-"#;
-
-const ERP: &str = r#"
-tenant = "acme"
-
-[connector]
-kind = "csv-drop"
-[connector.streams.customers]
-folder = "erp/in"
-files = "customers*.csv"
-settle_ms = 0
-batch_records_max = 100
-[connector.streams.invoices]
-folder = "erp/in"
-files = "invoices*.csv"
-settle_ms = 0
-batch_records_max = 100
-
-[streams.customers]
-mapping = "own/customer"
-export = "full"
-every = "100ms"
-[streams.invoices]
-mapping = "own/invoice"
-export = "delta"
-every = "100ms"
-"#;
-
-const LEDGER: &str = r#"
-tenant = "acme"
-
-[connector]
-kind = "csv-drop"
-[connector.gather]
-changes_max = 200
-age_ms_max = 50
-[connector.targets.customer]
-folder = "ledger"
-file = "customer-{batch}.csv"
-[connector.targets.invoice]
-folder = "ledger"
-file = "invoice-{batch}.csv"
-
-[subscriptions.customer]
-mapping = "own/customer"
-[subscriptions.invoice]
-mapping = "own/invoice"
-"#;
-
 /// Where the hub is killed: after this stage and, to count, before that one.
 const MOMENTS: [(&str, &str, &str); 5] = [
     ("in collect", "collect.read", "collect.published"),
@@ -108,22 +56,23 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-fn directory() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for folder in ["systems", "mappings/own", "erp/in", "ledger"] {
-        std::fs::create_dir_all(directory.path().join(folder)).unwrap();
-    }
-    let files = [
-        ("passerelle.toml", HUB),
-        ("systems/erp.toml", ERP),
-        ("systems/ledger.toml", LEDGER),
-        ("mappings/own/customer.toml", CUSTOMER),
-        ("mappings/own/invoice.toml", INVOICE),
+/// A directory with an ERP that drops customers and invoices, and a ledger that is fed both.
+fn directory() -> Directory {
+    let stream = |name, files, mapping, export| {
+        // Small batches make many moments to be killed at.
+        Stream { name, files, mapping, export, every: "100ms", settings: "batch_records_max = 100" }
+    };
+    let fed = |entity, mapping| Subscription { entity, folder: "ledger", mapping };
+    let erp = [
+        stream("customers", "erp/in/customers*.csv", "own/customer", "full"),
+        stream("invoices", "erp/in/invoices*.csv", "own/invoice", "delta"),
     ];
-    for (name, content) in files {
-        std::fs::write(directory.path().join(name), content).unwrap();
-    }
-    directory
+    let ledger = [fed("customer", "own/customer"), fed("invoice", "own/invoice")];
+    let systems = [
+        System { name: "erp", kind: "csv-drop", streams: &erp, subscriptions: &[] },
+        System { name: "ledger", kind: "csv-drop", streams: &[], subscriptions: &ledger },
+    ];
+    Directory::of(&systems, &[("own/customer", CUSTOMER), ("own/invoice", INVOICE)])
 }
 
 /// What one round drops: customers (in the second round every tenth has moved) and invoices of its own.
@@ -138,7 +87,7 @@ impl Round {
         format!("Ville {}", customer % 97 + if moved { 1_000 * self.number } else { 0 })
     }
 
-    fn drop_into(&self, directory: &Path) {
+    fn drop_into(&self, directory: &Directory) {
         let mut customers = "code,name,email,city\n".to_owned();
         for customer in 0..self.customers {
             writeln!(customers, "C{customer},Client {customer},c{customer}@exemple.fr,{}", self.city(customer))
@@ -149,9 +98,7 @@ impl Round {
             writeln!(invoices, "{number},2026-03-01,C{customer},{}.50", customer % 900).unwrap();
         }
         for (name, content) in [("customers", customers), ("invoices", invoices)] {
-            let folder = directory.join("erp/in");
-            std::fs::write(folder.join("dropping.tmp"), content).unwrap();
-            std::fs::rename(folder.join("dropping.tmp"), folder.join(format!("{name}{}.csv", self.number))).unwrap();
+            directory.write(&format!("erp/in/{name}{}.csv", self.number), content);
         }
     }
 
@@ -168,18 +115,12 @@ struct Fed {
     invoices: BTreeMap<String, Vec<String>>,
 }
 
-fn fed(directory: &Path) -> Fed {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(directory.join("ledger"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .collect();
-    files.sort();
+fn fed(directory: &Directory) -> Fed {
     let mut fed = Fed::default();
     let mut names = BTreeMap::new();
     // Alphabetical order reads the customers first, and each kind in the order of time.
-    for path in &files {
-        let mut reader = csv::Reader::from_path(path).unwrap();
+    for path in directory.files("ledger") {
+        let mut reader = csv::Reader::from_path(&path).unwrap();
         for row in reader.records().map(Result::unwrap) {
             if path.file_name().unwrap().to_string_lossy().starts_with("customer") {
                 names.insert(row[0].to_owned(), row[1].to_owned());
@@ -210,18 +151,17 @@ fn expected(rounds: &[Round]) -> Fed {
 }
 
 /// Ends everything that is under way, undisturbed.
-fn finish(directory: &Path) {
-    let output = run(&["run", "--once", &directory.to_string_lossy()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+fn finish(directory: &Directory) {
+    directory.run(&["run", "--once"]).with(0);
 }
 
 /// Runs the hub again and again, killing it at each kind of moment in turn, until each was hit often enough.
-fn kill_again_and_again(directory: &Path, random: &mut fastrand::Rng) -> BTreeMap<&'static str, usize> {
+fn kill_again_and_again(directory: &Directory, random: &mut fastrand::Rng) -> BTreeMap<&'static str, usize> {
     let mut hits: BTreeMap<&str, usize> = MOMENTS.iter().map(|(name, ..)| (*name, 0)).collect();
     let mut idle = BTreeSet::new();
     while idle.len() < MOMENTS.len() && hits.values().any(|hits| *hits < KILLS) {
         for (name, after, before) in MOMENTS.iter().filter(|(name, ..)| !idle.contains(name)).collect::<Vec<_>>() {
-            let hub = Running::start(directory);
+            let hub = Running::start(directory.root());
             if !hub.wait_for(after, random.usize(1..=2), Duration::from_secs(5)) {
                 idle.insert(*name);
                 hub.kill();
@@ -248,12 +188,12 @@ fn killed_at_any_moment_the_hub_loses_nothing_and_repeats_nothing() {
     let mut hits: BTreeMap<&str, usize> = BTreeMap::new();
     for number in 1..=4 {
         let round = Round { customers, number };
-        round.drop_into(disturbed.path());
+        round.drop_into(&disturbed);
         rounds.push(round);
-        for (name, count) in kill_again_and_again(disturbed.path(), &mut random) {
+        for (name, count) in kill_again_and_again(&disturbed, &mut random) {
             *hits.entry(name).or_default() += count;
         }
-        finish(disturbed.path());
+        finish(&disturbed);
         if number > 1 && hits.values().all(|hits| *hits >= KILLS) {
             break;
         }
@@ -263,15 +203,15 @@ fn killed_at_any_moment_the_hub_loses_nothing_and_repeats_nothing() {
 
     let calm = directory();
     for round in &rounds {
-        round.drop_into(calm.path());
-        finish(calm.path());
+        round.drop_into(&calm);
+        finish(&calm);
     }
-    let (fed_disturbed, fed_calm) = (fed(disturbed.path()), fed(calm.path()));
+    let (fed_disturbed, fed_calm) = (fed(&disturbed), fed(&calm));
     compare(&fed_calm, &expected(&rounds));
     compare(&fed_disturbed, &fed_calm);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let totals = [&disturbed, &calm].map(|directory| {
-        let store = SqliteStore::open_beside(&directory.path().join("data/store.db")).unwrap();
+        let store = SqliteStore::open_beside(&directory.path("data/store.db")).unwrap();
         runtime.block_on(accounting(&store, "erp"))
     });
     assert_eq!(totals[0], totals[1]);

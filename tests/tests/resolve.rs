@@ -10,5 +10,7 @@ mod echoes;
 mod interrupted;
 #[path = "resolve/parked.rs"]
 mod parked;
+#[path = "resolve/unresolvable.rs"]
+mod unresolvable;
 #[path = "resolve/waiting.rs"]
 mod waiting;

@@ -33,7 +33,7 @@ async fn an_interval_reads_again_and_again_and_never_twice_at_once() {
     let hub = world.start_in(Mode::Scheduled).await;
     // Whoever demands more does not get two at once.
     let (first, second) = tokio::join!(hub.command(collect()), hub.command(collect()));
-    assert_eq!((first.as_deref(), second.as_deref()), (Ok("1 streams read"), Ok("1 streams read")));
+    assert_eq!((first.as_deref(), second.as_deref()), (Ok("1 stream read"), Ok("1 stream read")));
     hub.until("some reads", async || reads(&world) >= 20).await;
     assert_eq!(world.on("erp", |script| script.reading["customers"].1), 1);
     hub.stop().await;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use canonical::record::Columns;
+use canonical::record::{Columns, DuplicateColumn};
 use files::{Problem, Text};
 
 use crate::dialect::{Dialect, Values};
@@ -21,6 +21,16 @@ pub(crate) struct HeaderRule {
     pub comment: Option<String>,
 }
 
+/// The header of a file.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub columns: Arc<Columns>,
+    /// Its line, counted from 1; `None` where the configuration names the columns of a file without header.
+    pub line: Option<u64>,
+    /// Whether the names of the columns are the configuration's.
+    pub configured: bool,
+}
+
 impl HeaderRule {
     /// Reads up to and including the header; the splitter then stands at the first row.
     pub fn locate<R: Read>(
@@ -28,9 +38,9 @@ impl HeaderRule {
         splitter: &mut Splitter<R>,
         dialect: Dialect,
         text: Text,
-    ) -> Result<Arc<Columns>, Problem> {
+    ) -> Result<Located, Problem> {
         if self.header == Header::None {
-            return columns(self.columns.iter().map(String::as_str));
+            return self.named(None, self.columns.iter().map(String::as_str));
         }
         let mut values = Values::default();
         while let Some(found) = splitter.next()? {
@@ -60,7 +70,7 @@ impl HeaderRule {
                 continue;
             }
             if certain || matches!(self.header, Header::StartsWith(_)) {
-                return self.accept(&names, line, dialect);
+                return self.accept(&names, found.line, line, dialect);
             }
         }
         Err(self.missing())
@@ -70,7 +80,7 @@ impl HeaderRule {
         self.comment.as_ref().is_some_and(|comment| line.starts_with(comment.as_str()))
     }
 
-    fn accept(&self, names: &[&str], line: &str, dialect: Dialect) -> Result<Arc<Columns>, Problem> {
+    fn accept(&self, names: &[&str], number: u64, line: &str, dialect: Dialect) -> Result<Located, Problem> {
         if line.contains('\r') && !dialect.quote.is_some_and(|quote| line.as_bytes().contains(&quote)) {
             let reason = "lines end in carriage returns alone; let the system write CR LF or LF";
             return Err(Problem::refused("csv.line-ends", reason));
@@ -85,14 +95,26 @@ impl HeaderRule {
             return Err(Problem::refused("csv.delimiter", reason));
         }
         if self.columns.is_empty() {
-            return columns(names.iter().copied());
+            return self.named(Some(number), names.iter().copied());
         }
         if self.columns.len() != names.len() {
             let (given, found) = (self.columns.len(), names.len());
             let reason = format!("the header has {found} columns, but the configuration names {given}");
             return Err(Problem::refused("csv.header-width", reason));
         }
-        columns(self.columns.iter().map(String::as_str))
+        self.named(Some(number), self.columns.iter().map(String::as_str))
+    }
+
+    fn named<'a>(&self, line: Option<u64>, names: impl Iterator<Item = &'a str>) -> Result<Located, Problem> {
+        let columns = Columns::new(names).map_err(|DuplicateColumn { name, first, second }| {
+            let reason = format!(
+                "{}: column \"{name}\" stands twice, at positions {first} and {second}; correct the export, or give \
+                 every column a name of its own by header and columns",
+                place(line)
+            );
+            Problem::refused("csv.column-twice", reason)
+        })?;
+        Ok(Located { columns, line, configured: !self.columns.is_empty() })
     }
 
     fn missing(&self) -> Problem {
@@ -108,8 +130,9 @@ impl HeaderRule {
     }
 }
 
-fn columns<'a>(names: impl Iterator<Item = &'a str>) -> Result<Arc<Columns>, Problem> {
-    Columns::new(names).map_err(|twice| Problem::refused("csv.column-twice", twice.to_string()))
+/// Where columns get their names.
+pub(crate) fn place(line: Option<u64>) -> String {
+    line.map_or_else(|| "columns in the configuration".to_owned(), |line| format!("line {line}"))
 }
 
 fn unreadable(found: &Found) -> Problem {

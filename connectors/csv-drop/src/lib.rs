@@ -2,9 +2,10 @@
 //!
 //! What every file connector does (finding, settling, archiving, publishing) is in `files`; here is the grammar of
 //! delimited text: [`settings`] are the published configuration, `splitter` finds records in bytes, `header` finds the
-//! columns, `reader` makes rows and groups of rows, `footer` holds a file against its own control totals,
+//! columns, `columns` holds them against what the mapping needs, `reader` makes rows and groups of rows, `footer` holds a file against its own control totals,
 //! and `writer` renders changes.
 
+mod columns;
 mod connector_port;
 mod dialect;
 mod footer;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use canonical::record::{Body, Columns, Rows};
+use connector::NeededColumn;
 use files::{Content, FileTaken, Format, Problem, Records, Text, Unplaced};
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
+use crate::columns;
 use crate::dialect::{Dialect, Split, Values};
 use crate::footer;
 use crate::group::Group;
@@ -18,20 +20,22 @@ use crate::splitter::{Found, Kind, Splitter};
 
 /// How the files of one stream are written.
 #[derive(Clone, Debug)]
-pub(crate) struct CsvFormat {
-    pub dialect: Dialect,
-    pub encoding: Option<&'static encoding_rs::Encoding>,
-    pub header: HeaderRule,
-    pub footer: Option<Footer>,
-    pub ragged: Ragged,
-    pub record_bytes_max: usize,
-    pub group_by: Vec<String>,
-    pub group_rows_max: usize,
+pub struct CsvFormat {
+    pub(crate) dialect: Dialect,
+    pub(crate) encoding: Option<&'static encoding_rs::Encoding>,
+    pub(crate) header: HeaderRule,
+    pub(crate) footer: Option<Footer>,
+    pub(crate) ragged: Ragged,
+    pub(crate) record_bytes_max: usize,
+    /// The columns without which no row can be read.
+    pub(crate) needed: Vec<NeededColumn>,
+    pub(crate) group_by: Vec<String>,
+    pub(crate) group_rows_max: usize,
 }
 
 /// Where a record ends. Line 0 stands for the beginning of the file, in front of its header.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct CsvPosition {
+pub struct CsvPosition {
     offset: u64,
     line: u64,
 }
@@ -61,17 +65,17 @@ impl Format for CsvFormat {
     fn inspect(&self, file: &FileTaken) -> Result<(), Problem> {
         let text = Text::detect(&file.head()?, self.encoding)?;
         let mut splitter = self.splitter(file, &text, &CsvPosition::default())?;
-        let columns = self.header.locate(&mut splitter, self.dialect, text)?;
-        self.group_positions(&columns)?;
+        let header = self.header.locate(&mut splitter, self.dialect, text)?;
+        columns::check(&self.needed, &header)?;
         let Some(footer) = &self.footer else { return Ok(()) };
         let comment = self.header.comment.as_deref();
-        footer::verify(footer, &mut splitter, self.dialect, text, &columns, comment)
+        footer::verify(footer, &mut splitter, self.dialect, text, &header.columns, comment)
     }
 
     fn open(&self, file: &FileTaken, position: &CsvPosition) -> Result<CsvRecords, Problem> {
         let text = Text::detect(&file.head()?, self.encoding)?;
         let mut splitter = self.splitter(file, &text, &CsvPosition::default())?;
-        let columns = self.header.locate(&mut splitter, self.dialect, text)?;
+        let columns = self.header.locate(&mut splitter, self.dialect, text)?.columns;
         if position.line > 0 {
             splitter = self.splitter(file, &text, position)?;
         }
@@ -91,7 +95,7 @@ impl Format for CsvFormat {
 }
 
 /// The rows of one file, one by one or in groups.
-pub(crate) struct CsvRecords {
+pub struct CsvRecords {
     splitter: Splitter<Content>,
     text: Text,
     columns: Arc<Columns>,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use canonical::entity::Entity;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -21,20 +20,8 @@ pub struct CsvDrop {
     pub gather: Gather,
 }
 
-/// How changes are gathered into files: a file closes on count or on age, whichever comes first.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Gather {
-    /// At most this many changes go into one batch, and so into one file per entity.
-    pub changes_max: usize,
-    /// A batch closes once its oldest change has waited for this many milliseconds.
-    pub age_ms_max: u64,
-}
-
-impl Default for Gather {
-    fn default() -> Self {
-        Gather { changes_max: 2_000, age_ms_max: 1_000 }
-    }
+files::gather_settings! {
+    pub struct Gather { changes_max: 2_000 }
 }
 
 files::pick_up_settings! {
@@ -214,9 +201,4 @@ fn record_bytes_max() -> usize {
 
 fn group_rows_max() -> usize {
     10_000
-}
-
-/// Reads the name of an entity, for a message that names the table.
-pub(crate) fn entity(name: &str) -> Result<Entity, connector::Fault> {
-    name.parse().map_err(|error| connector::Fault::halt(format!("targets.{name}: {error}")))
 }

@@ -1,10 +1,11 @@
 //! Paths into JSON: reading from an answer without copying it, and reading from and writing to a value.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use canonical::record::Json;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Field names separated by dots; a number picks from an array. The empty path is the value itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,10 +17,10 @@ impl Path {
     }
 
     /// The value at this path; `None` when a step is not there.
-    pub(crate) fn get<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+    pub(crate) fn get<'v>(&self, value: &'v Json) -> Option<&'v Json> {
         self.0.iter().try_fold(value, |value, name| match value {
-            Value::Object(fields) => fields.get(name),
-            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            Json::Object(fields) => fields.get(name),
+            Json::Array(items) => items.get(name.parse::<usize>().ok()?),
             _ => None,
         })
     }
@@ -39,22 +40,22 @@ impl Path {
     }
 
     /// Puts a value at this path, making the objects on the way; `false` when something else is in the way.
-    pub(crate) fn set(&self, value: &mut Value, new: Value) -> bool {
+    pub(crate) fn set(&self, value: &mut Json, new: Json) -> bool {
         let mut at = value;
         for name in &self.0 {
             if at.is_null() {
-                *at = Value::Object(Map::new());
+                *at = Json::object();
             }
-            let Value::Object(fields) = at else { return false };
-            at = fields.entry(name.clone()).or_insert(Value::Null);
+            let Json::Object(fields) = at else { return false };
+            at = fields.get_or_add(name);
         }
         *at = new;
         true
     }
 
     /// Wraps a value so that it stands at this path.
-    pub(crate) fn wrap(&self, value: Value) -> Value {
-        self.0.iter().rev().fold(value, |value, name| Value::Object(Map::from_iter([(name.clone(), value)])))
+    pub(crate) fn wrap(&self, value: Json) -> Json {
+        self.0.iter().rev().fold(value, |value, name| Json::Object([(name.clone(), value)].into_iter().collect()))
     }
 }
 
@@ -65,10 +66,10 @@ impl std::fmt::Display for Path {
 }
 
 /// A key or cursor as text: texts and numbers are; null, empty texts and everything else are not.
-pub(crate) fn scalar(value: &Value) -> Option<String> {
+pub(crate) fn scalar(value: &Json) -> Option<String> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Json::String(text) if !text.is_empty() => Some(text.clone()),
+        Json::Number(number) => Some(number.plain().into_owned()),
         _ => None,
     }
 }
@@ -87,9 +88,9 @@ pub(crate) fn class(raw: &RawValue) -> &'static str {
 
 /// Whether a held resource has everything that is asked for: every field of `asked`, with an equal value.
 /// A field that is asked to be null may be absent.
-pub(crate) fn covers(held: &Value, asked: &Value) -> bool {
+pub(crate) fn covers(held: &Json, asked: &Json) -> bool {
     match (held, asked) {
-        (Value::Object(held), Value::Object(asked)) => asked.iter().all(|(name, asked)| match held.get(name) {
+        (Json::Object(held), Json::Object(asked)) => asked.iter().all(|(name, asked)| match held.get(name) {
             Some(held) => covers(held, asked),
             None => asked.is_null(),
         }),
@@ -98,11 +99,11 @@ pub(crate) fn covers(held: &Value, asked: &Value) -> bool {
 }
 
 /// Lays a value over another: fields of objects one by one, everything else as a whole.
-pub(crate) fn overlay(under: &mut Value, over: Value) {
+pub(crate) fn overlay(under: &mut Json, over: Json) {
     match (under, over) {
-        (Value::Object(under), Value::Object(over)) => {
+        (Json::Object(under), Json::Object(over)) => {
             for (name, over) in over {
-                overlay(under.entry(name).or_insert(Value::Null), over);
+                overlay(under.get_or_add(&name), over);
             }
         }
         (under, over) => *under = over,
@@ -119,7 +120,7 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -128,11 +129,11 @@ mod tests {
     #[test]
     fn paths_read_values_and_texts_alike() {
         let text = r#"{"data":{"items":[{"id":1}, {"id" : "\u0041"}],"é.x":2}, "next":null}"#;
-        let value: Value = serde_json::from_str(text).unwrap();
+        let value = Json::read(text).unwrap();
         let check = |path: &str, expected: Option<&str>| {
             let path = Path::new(path);
             assert_eq!(path.get_raw(&raw(text)).map(RawValue::get), expected, "{path}");
-            let parsed = expected.map(|text| serde_json::from_str::<Value>(text).unwrap());
+            let parsed = expected.map(|text| Json::read(text).unwrap());
             assert_eq!(path.get(&value), parsed.as_ref(), "{path}");
         };
         check("", Some(text));
@@ -146,17 +147,23 @@ mod tests {
 
     #[test]
     fn setting_makes_objects_and_respects_what_is_there() {
-        let mut value = json!({"name": "A"});
-        assert!(Path::new("metadata.reference").set(&mut value, json!("m1")));
-        assert!(!Path::new("name.reference").set(&mut value, json!("m1")));
-        assert_eq!(value, json!({"name": "A", "metadata": {"reference": "m1"}}));
-        assert_eq!(Path::new("a.b").wrap(json!(1)), json!({"a": {"b": 1}}));
+        let mut value = Json::from(json!({"name": "A"}));
+        assert!(Path::new("metadata.reference").set(&mut value, "m1".into()));
+        assert!(!Path::new("name.reference").set(&mut value, "m1".into()));
+        assert_eq!(value, json!({"name": "A", "metadata": {"reference": "m1"}}).into());
+        assert_eq!(Path::new("a.b").wrap(json!(1).into()), json!({"a": {"b": 1}}).into());
     }
 
     #[test]
     fn covering_ignores_what_was_not_asked() {
-        let held = json!({"id": 7, "name": "A", "address": {"city": "Lyon", "zip": "69001"}, "tags": [1, 2]});
-        let check = |asked: Value, expected: bool| assert_eq!(covers(&held, &asked), expected, "{asked}");
+        let held = Json::from(
+            json!({"id": 7, "price": 12.5, "name": "A", "address": {"city": "Lyon", "zip": "69001"}, "tags": [1, 2]}),
+        );
+        let check = |asked: Value, expected: bool| {
+            assert_eq!(covers(&held, &Json::from(asked.clone())), expected, "{asked}");
+        };
+        // The system keeps the value of a number, not the way it was written.
+        assert!(covers(&held, &Json::read(r#"{"price": 12.50, "id": 7.0}"#).unwrap()));
         check(json!({"name": "A", "fax": null}), true);
         check(json!({"address": {"city": "Lyon"}}), true);
         check(json!({"address": {"city": "Paris"}}), false);

@@ -1,7 +1,7 @@
 //! Finding a resource again: by the system's own key, or by our reference in it.
 
+use canonical::record::Json;
 use connector::Reference;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::client::{Answer, Call, Client, Failure};
@@ -13,7 +13,7 @@ use crate::template::{Places, add_query, url};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Held {
     pub(crate) key: String,
-    pub(crate) object: Value,
+    pub(crate) object: Json,
 }
 
 /// The answer to a look-up.
@@ -66,12 +66,12 @@ pub(crate) async fn look_up_reference(
     let Some(root) = content(&call, &answer)? else { return Ok(Sought::Nothing) };
     let path = crate::document::Path::new(&resource.lookup.items);
     let items = match path.get(&root) {
-        Some(Value::Array(items)) => items.as_slice(),
-        Some(one @ Value::Object(_)) => std::slice::from_ref(one),
-        None | Some(Value::Null) if !resource.lookup.items.is_empty() && root.is_object() => &[],
+        Some(Json::Array(items)) => items.as_slice(),
+        Some(one @ Json::Object(_)) => std::slice::from_ref(one),
+        None | Some(Json::Null) if !resource.lookup.items.is_empty() && root.is_object() => &[],
         _ => return Err(not_as_agreed(&call, &format!("no array at lookup.items \"{path}\""))),
     };
-    let ours = |item: &&Value| field.get(item).and_then(Value::as_str) == Some(reference.master_id.as_str());
+    let ours = |item: &&Json| field.get(item).and_then(Json::as_str) == Some(reference.master_id.as_str());
     let mut found = items.iter().filter(ours);
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Ok(Sought::Several),
@@ -103,7 +103,7 @@ async fn by_key(
     let answer = client.send(&call).await?;
     let Some(root) = content(&call, &answer)? else { return Ok(Sought::Nothing) };
     match resource.answer.get(&root) {
-        Some(object @ Value::Object(_)) => {
+        Some(object @ Json::Object(_)) => {
             let key = resource.key.get(object).and_then(scalar).unwrap_or_else(|| key.to_owned());
             Ok(Sought::Found(Held { key, object: object.clone() }))
         }
@@ -112,7 +112,7 @@ async fn by_key(
 }
 
 /// The JSON of an answer; `None` when there is no such resource.
-fn content(call: &Call, answer: &Answer) -> Result<Option<Value>, Failure> {
+fn content(call: &Call, answer: &Answer) -> Result<Option<Json>, Failure> {
     match answer.status.as_u16() {
         204 | 404 | 410 => Ok(None),
         200..=299 => serde_json::from_slice(&answer.body)

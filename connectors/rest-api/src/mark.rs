@@ -1,10 +1,10 @@
 //! The values by which a stream is read incrementally: order, steps back, and how the system writes them.
 
+use canonical::record::Json;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// How far an item is, in an order that the system keeps: microseconds, days or a count; or a text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,10 +59,10 @@ impl Format {
     }
 
     /// The mark that a value tells; `None` when it does not have this format.
-    pub(crate) fn read(&self, value: &Value) -> Option<Mark> {
+    pub(crate) fn read(&self, value: &Json) -> Option<Mark> {
         match value {
-            Value::String(text) => self.read_text(text),
-            Value::Number(number) => self.read_text(&number.to_string()),
+            Json::String(text) => self.read_text(text),
+            Json::Number(number) => self.read_text(&number.plain()),
             _ => None,
         }
     }
@@ -146,13 +146,13 @@ fn utc(moment: DateTime) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn marks_are_read_stepped_back_and_written() {
         let check = |format: &str, value: Value, overlap: i64, expected: &str| {
             let format = Format::new(format).unwrap();
-            let mark = format.read(&value).unwrap();
+            let mark = format.read(&Json::from(value.clone())).unwrap();
             assert_eq!(format.write(&format.before(&mark, overlap)).as_deref(), Some(expected), "{format:?} {value}");
         };
         check("timestamp", json!("2026-03-01T00:00:30+01:00"), 60, "2026-02-28T22:59:30Z");
@@ -170,7 +170,9 @@ mod tests {
 
     #[test]
     fn what_is_no_mark_is_none() {
-        let check = |format: &str, value: Value| assert_eq!(Format::new(format).unwrap().read(&value), None, "{value}");
+        let check = |format: &str, value: Value| {
+            assert_eq!(Format::new(format).unwrap().read(&Json::from(value.clone())), None, "{value}");
+        };
         check("timestamp", json!("yesterday"));
         check("timestamp", json!(null));
         check("date", json!("01/03/2026"));

@@ -46,6 +46,8 @@ impl Connector for RestApi {
             assigns_keys: self.targets.values().any(|target| target.create.is_some()),
             concurrency: 1,
             timeout: Duration::from_millis(self.call_timeout_ms),
+            // Each change is a request of its own, whatever became of the one before it.
+            stops: false,
         };
         let mut resources = std::collections::BTreeMap::new();
         for (name, target) in self.targets {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use canonical::record::Json;
 use connector::Fault;
 use reqwest::header::{CONTENT_TYPE, LINK};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -33,7 +33,7 @@ pub(crate) struct Collection {
 pub(crate) struct Entry {
     pub(crate) raw: Vec<u8>,
     /// `None` when it is nested too deeply to be read.
-    pub(crate) value: Option<Value>,
+    pub(crate) value: Option<Json>,
     pub(crate) identity: Identity,
 }
 
@@ -157,17 +157,15 @@ impl Collection {
             format!("{path} is {} and not an array; is items the path of the array?", class(items))
         })?;
         if let Paging::Cursor { next: path, .. } | Paging::Link { next: Some(path) } = &self.paging {
-            next = Path::new(path)
-                .get_raw(root)
-                .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok())
-                .and_then(|value| scalar(&value));
+            next =
+                Path::new(path).get_raw(root).and_then(|raw| Json::read_raw(raw).ok()).and_then(|value| scalar(&value));
         }
         Ok(Page { entries: items.into_iter().map(|item| self.entry(item)).collect(), next })
     }
 
     fn entry(&self, item: &RawValue) -> Entry {
         let raw = item.get().as_bytes().to_vec();
-        let value: Option<Value> = serde_json::from_str(item.get()).ok();
+        let value = Json::read_raw(item).ok();
         let content = hash(&raw);
         let key = self.key.as_ref().zip(value.as_ref()).and_then(|(path, value)| scalar(path.get(value)?));
         Entry { raw, value, identity: Identity { key: key.map_or(content, |key| hash(key.as_bytes())), content } }

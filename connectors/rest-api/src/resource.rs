@@ -1,9 +1,8 @@
 //! One kind of resource: its checked configuration, and how a change is rendered for it.
 
-use canonical::record::{Body, Record};
+use canonical::record::{Body, Json, Members, Record};
 use connector::{Fault, Reference, Rendered};
 use reqwest::header::HeaderName;
-use serde_json::{Map, Value};
 
 use crate::configuration::{Lookup, Method, Remove, TargetResource, Write};
 use crate::document::Path;
@@ -55,7 +54,7 @@ impl Resource {
     }
 
     /// The whole resource as it must be afterwards, with our reference and version in it.
-    pub(crate) fn render(&self, change: &Rendered) -> Result<Value, Fault> {
+    pub(crate) fn render(&self, change: &Rendered) -> Result<Json, Fault> {
         let Body::Json(body) = &change.record.body else {
             return Err(Fault::halt(format!("{}: the mapping must have format = \"json\"", self.name)));
         };
@@ -65,10 +64,10 @@ impl Resource {
     }
 
     /// Writes our reference and version into a resource.
-    pub(crate) fn stamp(&self, body: &mut Value, reference: &Reference) -> Result<(), Fault> {
+    pub(crate) fn stamp(&self, body: &mut Json, reference: &Reference) -> Result<(), Fault> {
         let stamps = [
-            (&self.reference, "reference_field", Value::from(reference.master_id.as_str())),
-            (&self.version, "version_field", Value::from(reference.version)),
+            (&self.reference, "reference_field", Json::from(reference.master_id.as_str())),
+            (&self.version, "version_field", Json::from(reference.version)),
         ];
         for (path, field, value) in stamps {
             if let Some(path) = path
@@ -85,29 +84,26 @@ impl Resource {
 
     /// The version of this reference's master that a resource holds; `None` when it does not tell,
     /// or tells about another master.
-    pub(crate) fn held_version(&self, object: &Value, reference: &Reference) -> Option<u64> {
+    pub(crate) fn held_version(&self, object: &Json, reference: &Reference) -> Option<u64> {
         let path = self.version.as_ref()?;
         let ours = self
             .reference
             .as_ref()
-            .is_none_or(|path| path.get(object).and_then(Value::as_str) == Some(reference.master_id.as_str()));
+            .is_none_or(|path| path.get(object).and_then(Json::as_str) == Some(reference.master_id.as_str()));
         let version = path.get(object).filter(|_| ours)?;
         version.as_u64().or_else(|| version.as_str()?.parse().ok())
     }
 }
 
 /// The outermost fields that differ from what the system was last known to hold, and null for those that are gone.
-pub(crate) fn differences(body: &Value, previous: Option<&Record>) -> Option<Value> {
-    let Body::Json(Value::Object(previous)) = &previous?.body else { return None };
-    let Value::Object(fields) = body else { return None };
-    let mut different: Map<String, Value> = fields
-        .iter()
-        .filter(|(name, value)| previous.get(*name) != Some(value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    let gone = previous.iter().filter(|(name, value)| !value.is_null() && !fields.contains_key(*name));
-    different.extend(gone.map(|(name, _)| (name.clone(), Value::Null)));
-    Some(Value::Object(different))
+pub(crate) fn differences(body: &Json, previous: Option<&Record>) -> Option<Json> {
+    let Body::Json(Json::Object(previous)) = &previous?.body else { return None };
+    let Json::Object(fields) = body else { return None };
+    let different = fields.iter().filter(|(name, value)| previous.get(name) != Some(value));
+    let gone = previous.iter().filter(|(name, value)| !value.is_null() && !fields.contains(name));
+    let different = different.map(|(name, value)| (name.to_owned(), value.clone()));
+    let gone = gone.map(|(name, _)| (name.to_owned(), Json::Null));
+    Some(Json::Object(different.chain(gone).collect::<Members>()))
 }
 
 fn check_writes(name: &str, target: &TargetResource) -> Result<(), Fault> {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use canonical::record::{Body, Place, Record};
+use canonical::record::{Body, Json, Place, Record};
 use connector::{Batch, Checkpoint, DropLabel, Fault, Item, Reject, Source};
-use serde_json::Value;
 
 use crate::checkpoint::Progress;
 use crate::document::Path;
@@ -100,7 +99,7 @@ impl RestSource {
         progress.given += 1;
         let raw = entry.raw;
         Some(match entry.value {
-            Some(body @ Value::Object(_)) => Item::Record(Record { place, body: Body::Json(body), raw }),
+            Some(body @ Json::Object(_)) => Item::Record(Record { place, body: Body::Json(body), raw }),
             Some(_) => Item::Reject(Reject {
                 place,
                 code: "rest.item-not-object",
@@ -110,7 +109,7 @@ impl RestSource {
             None => Item::Reject(Reject {
                 place,
                 code: "rest.item-unreadable",
-                reason: "the item cannot be read: it is nested too deeply, or has a number or text that is none"
+                reason: "the item cannot be read: it is nested too deeply, or has a text with an escape that stands for no character"
                     .to_owned(),
                 raw,
             }),

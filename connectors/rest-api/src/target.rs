@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use canonical::entity::{Entity, Operation};
-use canonical::record::{Body, Place, Record};
+use canonical::record::{Body, Json, Place, Record};
 use connector::{BatchId, Fault, Found, Outcome, Reference, Reject, Rendered, Target};
 use reqwest::header::{HeaderValue, LOCATION};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::client::{Answer, Call, Client, Failure};
@@ -287,10 +286,10 @@ impl RestTarget {
             // A replacement needs the whole record; everything else takes the fields alone.
             let mut fields = match (&change.record.body, remove.method) {
                 (Body::Json(record), Method::Put) => record.clone(),
-                _ => Value::Object(serde_json::Map::new()),
+                _ => Json::object(),
             };
             for (name, value) in &remove.fields {
-                Path::new(name).set(&mut fields, value.clone());
+                Path::new(name).set(&mut fields, Json::from(value.clone()));
             }
             resource.stamp(&mut fields, reference)?;
             body = Some(fields);
@@ -315,7 +314,7 @@ impl RestTarget {
         change: &Rendered,
         write: &Write,
         key: Option<&str>,
-        body: &Value,
+        body: &Json,
         deadline: Instant,
     ) -> Result<Written, Stop> {
         let reference = &change.reference;
@@ -352,12 +351,12 @@ impl RestTarget {
         &self,
         resource: &Resource,
         change: &Rendered,
-        body: &Value,
+        body: &Json,
         key: Option<String>,
         answer: &Answer,
         deadline: Instant,
     ) -> Result<Outcome, Stop> {
-        let root: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let root: Option<Json> = serde_json::from_slice(&answer.body).ok();
         let object = root.as_ref().and_then(|root| resource.answer.get(root)).filter(|object| object.is_object());
         let answered = object.and_then(|object| resource.key.get(object)).and_then(scalar);
         let created_at = || {
@@ -369,8 +368,8 @@ impl RestTarget {
         };
         let mut local_key = answered.or_else(created_at).or(key.clone());
         // An answer that repeats every field that was sent is the whole resource.
-        let is_whole = |object: &&Value| match (object, body) {
-            (Value::Object(object), Value::Object(body)) => body.keys().all(|name| object.contains_key(name)),
+        let is_whole = |object: &&Json| match (object, body) {
+            (Json::Object(object), Json::Object(body)) => body.names().all(|name| object.contains(name)),
             _ => false,
         };
         let mut holds = object.filter(is_whole).cloned();
@@ -410,7 +409,7 @@ fn identify(call: Call, resource: &Resource, key: &str) -> Call {
 }
 
 /// Whether a held resource needs no write: it is as new as the change, or has all that the change asks for.
-fn is_held(resource: &Resource, reference: &Reference, held: &Held, body: &Value) -> bool {
+fn is_held(resource: &Resource, reference: &Reference, held: &Held, body: &Json) -> bool {
     match resource.held_version(&held.object, reference) {
         Some(version) if version > reference.version => true,
         _ => covers(&held.object, body),
@@ -419,7 +418,7 @@ fn is_held(resource: &Resource, reference: &Reference, held: &Held, body: &Value
 
 /// What is sent to a resource that was there before the hub knew it: a replacement would erase the fields that only
 /// the system knows, so they are taken over.
-fn adopt(resource: &Resource, reference: &Reference, held: &Held, body: Value) -> Value {
+fn adopt(resource: &Resource, reference: &Reference, held: &Held, body: Json) -> Json {
     let replaces = resource.update.as_ref().is_some_and(|update| update.method == Method::Put);
     if !replaces || reference.local_key.is_some() {
         return body;
@@ -441,7 +440,7 @@ fn one(resource: &Resource, sought: Sought) -> Result<Option<Held>, Stop> {
     }
 }
 
-fn record(object: Value) -> Record {
+fn record(object: Json) -> Record {
     let raw = object.to_string().into_bytes();
     Record { place: Place::default(), body: Body::Json(object), raw }
 }
@@ -451,7 +450,7 @@ fn record(object: Value) -> Record {
 fn problem(body: &[u8]) -> Option<String> {
     const PLACES: [&str; 9] =
         ["code", "error.code", "error", "type", "error.type", "title", "errors.0.code", "errors.0.field", "field"];
-    let root: Value = serde_json::from_slice(body).ok()?;
+    let root: Json = serde_json::from_slice(body).ok()?;
     let is_word = |text: &&str| {
         (1..=64).contains(&text.len())
             && text.bytes().any(|byte| byte.is_ascii_alphabetic())

@@ -21,10 +21,6 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use xml_export::XmlExport;
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const INVOICES: usize = 400;
 const LINES: usize = 20;
 /// So many fit in one batch, so that a verified file is read once.

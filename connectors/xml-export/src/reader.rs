@@ -14,18 +14,18 @@ use crate::walker::{Passed, Plan, Walker};
 
 /// How the files of one stream are read.
 #[derive(Clone, Debug)]
-pub(crate) struct XmlFormat {
-    pub plan: Plan,
-    pub encoding: Option<&'static Encoding>,
+pub struct XmlFormat {
+    pub(crate) plan: Plan,
+    pub(crate) encoding: Option<&'static Encoding>,
     /// Files are read through before anything of them is given out.
-    pub verify: bool,
+    pub(crate) verify: bool,
     /// A verified file with no more records and bytes than this is not read a second time.
-    pub held_max: (usize, usize),
+    pub(crate) held_max: (usize, usize),
 }
 
 /// Where a record ends. A document cannot be entered in its middle, so that reading on passes over what was given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct XmlPosition {
+pub struct XmlPosition {
     records: u64,
 }
 
@@ -112,7 +112,7 @@ impl Format for XmlFormat {
 }
 
 /// The records of one file, in order.
-pub(crate) struct XmlRecords {
+pub struct XmlRecords {
     walker: Walker<Box<dyn Read + Send>>,
     /// How many were given out or passed over.
     records: u64,

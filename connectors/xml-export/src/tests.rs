@@ -11,11 +11,10 @@ use canonical::entity::{Entity, Operation};
 use canonical::record::{Body, Element, Name, Record, TreeBuilder};
 use connector::testkit::{SourceHarness, TargetHarness, assert_conforms, check_source, check_target};
 use connector::{Batch, Connector, Fault, Item, OpenContext, Reference, Rendered, Source, StreamContext, Target};
-use files::{FileTarget, Publisher, Render};
+use files::{FileTarget, Publisher, PublisherFields, Render, TargetSettings};
 use serde_json::{Value, json};
 
 use crate::XmlExport;
-use crate::connector_port::open_files;
 use crate::settings::XmlTarget;
 use crate::writer::XmlWriter;
 
@@ -460,7 +459,7 @@ impl TargetHarness for Outbox {
         self.consume();
         let settings = target_settings(if self.one_file_per_record { json!({}) } else { json!({ "root": "list" }) });
         let publisher = Publisher::open(settings.publisher(), self.directory.path())?.with_fuse(Arc::clone(&self.fuse));
-        let files = open_files(settings, publisher)?;
+        let files = settings.files(publisher)?;
         Ok(Box::new(FileTarget::new(BTreeMap::from([(Entity::Customer, files)]))))
     }
 

@@ -21,7 +21,8 @@ pub trait Bus: Send + Sync {
     ///
     /// # Errors
     /// [`BusError::Unroutable`] names the first queue that is not declared; a message over the size limit is
-    /// [`BusError::TooLarge`], and then none was published.
+    /// [`BusError::TooLarge`], and then none was published. [`BusError::Full`] names a delivery queue that takes no more,
+    /// so that its system can be passed over and the others go on.
     async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError>;
 
     /// Starts to consume a queue, with at most `prefetch` messages handed out and not acknowledged.
@@ -33,6 +34,11 @@ pub trait Bus: Send + Sync {
     /// # Errors
     /// [`BusError::Unroutable`] when the queue is not declared.
     async fn subscribe(&self, queue: &Queue, prefetch: usize) -> Result<Box<dyn Subscription>, BusError>;
+
+    /// The largest body of one message, in bytes; a larger one is [`BusError::TooLarge`].
+    fn message_bytes_max(&self) -> usize {
+        usize::MAX
+    }
 
     /// Whether messages for the public can reach anybody at all; when not, nobody needs to make them.
     fn carries_public(&self) -> bool {
@@ -137,6 +143,9 @@ pub enum BusError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A delivery queue that takes no more until its system has caught up.
+    #[error("the queue {0} takes no more; look for a system that is down or paused, or raise bus.queue_bytes_max")]
+    Full(Queue),
     /// This subscription was taken over by a newer one, or the bus was closed.
     #[error("the subscription has ended: {0}")]
     Ended(String),

@@ -49,7 +49,7 @@ use inbox::{Command, Inbox, Outgoing, Publish};
 pub use options::{Durability, EmbeddedOptions};
 use queue::{FetchPlan, QueueLog, message_bytes};
 use reader::ReadRequest;
-use schema::OpenFile;
+use schema::{Ledger, OpenFile};
 use subscription::EmbeddedSubscription;
 use writer::Writer;
 
@@ -91,6 +91,13 @@ impl Shared {
     /// Has messages read for a subscription. A reader that is gone has closed the bus, which wakes the subscription.
     fn fetch(&self, log: &Arc<QueueLog>, plan: FetchPlan) {
         let _ = self.reads.send(ReadRequest::Fetch(Arc::clone(log), plan));
+    }
+
+    /// Which delivery queue takes no more, of those that a publish goes to.
+    fn full(&self, publish: &Publish, ledgers: &[Ledger]) -> Option<BusError> {
+        let is_full = |log: &QueueLog| ledgers[log.number as usize].byte_count >= self.options.queue_bytes_max.max(1);
+        let mut deliveries = publish.messages.iter().filter(|message| matches!(message.log.queue, Queue::Delivery(_)));
+        deliveries.find(|message| is_full(&message.log)).map(|message| BusError::Full(message.log.queue.clone()))
     }
 
     /// Why so many more bytes do not fit, if they do not.
@@ -223,6 +230,10 @@ impl Bus for EmbeddedBus {
         // The subscription before this one may be waiting; it learns that it has ended.
         log.changed.notify_waiters();
         Ok(Box::new(EmbeddedSubscription { shared: Arc::clone(&self.shared), log, epoch }))
+    }
+
+    fn message_bytes_max(&self) -> usize {
+        self.shared.options.message_bytes_max
     }
 
     /// No other process can listen here.

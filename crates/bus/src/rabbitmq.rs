@@ -100,6 +100,10 @@ impl Bus for RabbitMqBus {
         publishing::publish(self.link.session().await?.as_ref(), messages).await
     }
 
+    fn message_bytes_max(&self) -> usize {
+        self.link.options.message_bytes_max
+    }
+
     async fn subscribe(&self, queue: &Queue, prefetch: usize) -> Result<Box<dyn Subscription>, BusError> {
         let session = self.link.session().await?;
         session.ready_count(queue).await?;

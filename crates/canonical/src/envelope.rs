@@ -188,6 +188,7 @@ pub struct Event {
     /// W3C trace context.
     pub traceparent: Option<String>,
     /// The document's JSON, as it came: neither parsed nor written again on its way.
+    /// Nothing for a removal or redirection, and for a change that is only to be told: its document is the current one.
     pub data: Option<Box<RawValue>>,
 }
 

@@ -3,6 +3,7 @@
 //! Records are what connectors hand to mappings and back.
 //! The shapes are flat buffers with offsets: reading one allocates per record, never per field.
 
+mod json;
 mod rows;
 mod tree;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use json::{Json, JsonError, Members, Number};
 pub use rows::{Columns, DuplicateColumn, Rows};
 pub use tree::{Attributes, Children, Element, Name, NameId, Names, Tree, TreeBuilder};
 
@@ -66,7 +68,7 @@ pub enum Body {
     /// An XML element with everything inside it.
     Element(Tree),
     /// A JSON value, normally an object.
-    Json(serde_json::Value),
+    Json(Json),
 }
 
 impl Body {

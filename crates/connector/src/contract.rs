@@ -61,6 +61,17 @@ pub struct StreamContext {
     /// What an XML record needs from the elements around it, as the mapping names it: by name the paths of which the
     /// first that is there counts. A connector's own setting of a name goes before it.
     pub context: BTreeMap<String, Vec<String>>,
+    /// The columns without which the mapping can read no row of a table: a table that lacks one is refused as a whole.
+    pub columns: Vec<NeededColumn>,
+}
+
+/// A column that a mapping needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeededColumn {
+    /// What the mapping reads there: the path of a field, or `key`.
+    pub field: String,
+    /// The names of the column; a table that has any of them has what is needed.
+    pub any_of: Vec<String>,
 }
 
 /// The open streams and the target of a system.
@@ -87,6 +98,11 @@ pub struct Batching {
     pub concurrency: usize,
     /// Longest time that one call may take, after which its outcome is unknown.
     pub timeout: Duration,
+    /// Whether a change that is not applied, for whatever reason, stops those behind it in the call: they are not applied
+    /// either and get [`Fault::Retry`], with zero for `after` where nothing hinders them. Then a call may carry many
+    /// documents of one customer. If not, the hub puts at most one of each into a call, so that none overtakes one that
+    /// is refused.
+    pub stops: bool,
 }
 
 impl Default for Batching {
@@ -97,6 +113,7 @@ impl Default for Batching {
             assigns_keys: false,
             concurrency: 1,
             timeout: Duration::from_secs(60),
+            stops: false,
         }
     }
 }

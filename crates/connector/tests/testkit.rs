@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use canonical::entity::{Entity, Operation};
-use canonical::record::{Body, Place, Record};
+use canonical::record::{Body, Json, Place, Record};
 use connector::testkit::{Law, SourceHarness, TargetHarness, Violation, assert_conforms, check_source, check_target};
 use connector::{
     Batch, BatchId, Checkpoint, DropLabel, Fault, Found, Item, Outcome, Reference, Rendered, Source, Target,
@@ -30,7 +30,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn record(key: &str, ordinal: u64) -> Record {
     let place = Place { file: Some("shelf".into()), line: Some(ordinal + 1), ordinal };
-    Record { place, body: Body::Json(json!({ "key": key })), raw: Vec::new() }
+    Record { place, body: Body::Json(json!({ "key": key }).into()), raw: Vec::new() }
 }
 
 /// A system with two drops of records, each removed once it was acknowledged.
@@ -69,7 +69,7 @@ impl Source for ShelfSource {
         if self.flaw == Flaw::SplitsGroups
             && let Some(Item::Record(half)) = items.last_mut()
         {
-            half.body = Body::Json(json!({ "key": "half of a group" }));
+            half.body = Body::Json(json!({ "key": "half of a group" }).into());
         }
         if self.flaw == Flaw::CommitsEarly && last {
             drops.remove(&drop);
@@ -106,7 +106,7 @@ impl SourceHarness for Shelf {
 
     fn identity(&self, record: &Record) -> String {
         let Body::Json(value) = &record.body else { return String::new() };
-        value["key"].as_str().unwrap_or_default().to_owned()
+        value.get("key").and_then(Json::as_str).unwrap_or_default().to_owned()
     }
 
     async fn leftover(&mut self) -> Option<String> {
@@ -186,7 +186,7 @@ impl TargetHarness for Desk {
     fn change(&self, document: u64, version: u64) -> Rendered {
         let master_id = format!("m{document}");
         let reference = Reference { entity: Entity::Customer, master_id, version, local_key: None };
-        let record = Record::from_body(Body::Json(json!({ "document": document, "version": version })));
+        let record = Record::from_body(Body::Json(json!({ "document": document, "version": version }).into()));
         Rendered { reference, operation: Operation::Upsert, record, previous: None }
     }
 

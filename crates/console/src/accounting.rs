@@ -5,26 +5,13 @@ use store::{Outcomes, RecordOutcome};
 
 use crate::text::number;
 
-/// Every way in which a record can end, in the order of the equation.
-pub(crate) const OUTCOMES: [(RecordOutcome, &str); 9] = [
-    (RecordOutcome::Created, "created"),
-    (RecordOutcome::Updated, "updated"),
-    (RecordOutcome::Unchanged, "unchanged"),
-    (RecordOutcome::Removed, "removed"),
-    (RecordOutcome::Duplicate, "duplicate"),
-    (RecordOutcome::Rejected, "rejected"),
-    (RecordOutcome::Parked, "parked"),
-    (RecordOutcome::Waiting, "waiting"),
-    (RecordOutcome::Withheld, "withheld"),
-];
-
 const IN_FLIGHT: &str = "in flight";
 
 /// The terms of the equation that are not zero.
 fn terms(outcomes: &Outcomes) -> Vec<(&'static str, i64)> {
-    OUTCOMES
-        .iter()
-        .map(|(outcome, name)| (*name, outcomes.get(*outcome)))
+    RecordOutcome::ALL
+        .into_iter()
+        .map(|outcome| (outcome.name(), outcomes.get(outcome)))
         .chain([(IN_FLIGHT, outcomes.in_flight)])
         .filter(|(_, count)| *count != 0)
         .collect()

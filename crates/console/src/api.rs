@@ -16,7 +16,7 @@ use crate::pages::drops::{drop_rejects, one_drop};
 use crate::problem::Problem;
 use crate::query::{Ask, Search};
 use crate::shared::Shared;
-use crate::story::StoryView;
+use crate::story::{StoryDocument, StoryView};
 
 /// A problem that is told as JSON.
 pub(crate) struct ApiProblem(Problem);
@@ -103,7 +103,9 @@ async fn master(
     id: Result<Path<String>, PathRejection>,
 ) -> Answer {
     let story = crate::pages::story::load(&shared, &ask.scope, id).await?;
-    json(StoryView::from(&story))
+    let (store, rows_max) = (shared.console.store.as_ref(), shared.console.limits.rows_max);
+    let documents = StoryDocument::of(store, ask.scope.tenant(), &story, rows_max).await?;
+    json(StoryView::new(&story, documents))
 }
 
 /// One drop with what became of its records.

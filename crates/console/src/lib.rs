@@ -35,4 +35,4 @@ pub use flow::{Flow, SourceFlow, TargetFlow};
 pub use inputs::{Console, Limits, Live, QueueDepth, Readiness, StreamView, SubscriptionView, SystemView};
 pub use metrics::{RecorderError, recorder};
 pub use server::serve;
-pub use story::{Place, StoryCrosswalk, StorySource, StoryView};
+pub use story::{Place, StoryCrosswalk, StoryDocument, StorySource, StoryView};

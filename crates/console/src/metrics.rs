@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use store::{RecordOutcome, StoreError, StreamStatus, TargetState};
 
-use crate::accounting::OUTCOMES;
 use crate::inputs::Readiness;
 use crate::links::Scope;
 use crate::shared::Shared;
@@ -93,11 +92,11 @@ fn stream(status: &StreamStatus, page: &mut Page) {
     let key = &status.stream;
     let labels = [("tenant", &*key.tenant), ("system", &*key.system), ("stream", &*key.stream)];
     page.sample(&RECORDS_READ, &labels, status.total.read);
-    for (outcome, name) in OUTCOMES {
+    for outcome in RecordOutcome::ALL {
         // What can still become something else is a gauge, so that no counter ever falls.
         let open = matches!(outcome, RecordOutcome::Parked | RecordOutcome::Waiting);
         let (family, label) = if open { (&RECORDS_OPEN, "state") } else { (&RECORDS, "outcome") };
-        page.sample(family, &[labels[0], labels[1], labels[2], (label, name)], status.total.get(outcome));
+        page.sample(family, &[labels[0], labels[1], labels[2], (label, outcome.name())], status.total.get(outcome));
     }
     page.sample(&RECORDS_OPEN, &[labels[0], labels[1], labels[2], ("state", "in_flight")], status.total.in_flight);
     page.sample(&ADDS_UP, &labels, i64::from(status.total.adds_up()));

@@ -195,7 +195,12 @@ fn narrowing(shared: &Shared, ask: &Ask, path: &str, entities: bool) -> Markup {
 fn more(ask: &Ask, path: &str, rows: usize, rows_max: usize, last: Option<u64>) -> Markup {
     let Some(last) = last.filter(|_| rows >= rows_max) else { return html! {} };
     let last = last.to_string();
-    let query = [("system", ask.system.as_str()), ("entity", ask.entity.as_str()), ("after", last.as_str())];
+    let query = [
+        ("system", ask.system.as_str()),
+        ("entity", ask.entity.as_str()),
+        ("customer", ask.customer.as_str()),
+        ("after", last.as_str()),
+    ];
     html! { p.more { a href=(ask.scope.page_with(path, &query)) { "Next rows" } } }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Ask {
     pub(crate) system: String,
     /// Only this kind of document; empty for all.
     pub(crate) entity: String,
+    /// Only what belongs to this customer; empty for all.
+    pub(crate) customer: String,
     /// Only rows after the one with this number, in the order of the listing.
     pub(crate) after: Option<u64>,
 }
@@ -33,6 +35,7 @@ struct Raw {
     tenant: Option<String>,
     system: String,
     entity: String,
+    customer: String,
     after: Option<u64>,
 }
 
@@ -67,8 +70,14 @@ impl Ask {
                 Problem::unclear("There is no such kind of document.", "Use customer, invoice, payment or allocation.")
             })?),
         };
+        let customer = match self.customer.as_str() {
+            "" => None,
+            id => {
+                Some(id.parse().map_err(|_| Problem::unclear("That is no master id.", "Master ids look like m1042."))?)
+            }
+        };
         let system = (!self.system.is_empty()).then(|| self.system.clone());
-        Ok(Filter { system, entity, after: self.after, ..self.scope.filter(count_max) })
+        Ok(Filter { system, entity, customer, after: self.after, ..self.scope.filter(count_max) })
     }
 }
 
@@ -85,9 +94,10 @@ impl FromRequestParts<Arc<Shared>> for Ask {
                 "Choose one of the tenants at the top of the page.",
             )
         })?;
-        if raw.system.len() > NAME_CHARS_MAX || raw.entity.len() > NAME_CHARS_MAX {
+        if [&raw.system, &raw.entity, &raw.customer].iter().any(|name| name.len() > NAME_CHARS_MAX) {
             return Err(Problem::unclear("That name is too long.", "Choose a system from the list."));
         }
-        Ok(Ask { scope: view.scope.clone(), system: raw.system, entity: raw.entity, after: raw.after })
+        let Raw { system, entity, customer, after, .. } = raw;
+        Ok(Ask { scope: view.scope.clone(), system, entity, customer, after })
     }
 }

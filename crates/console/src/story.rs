@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use store::{CrosswalkRow, JournalEntry, MasterStory, SourceRow};
+use store::{CrosswalkRow, Filter, JournalEntry, MasterStory, MasterSummary, OperateStore, SourceRow, StoreError};
+
+use crate::document::{subtitle, title};
 
 /// Everything about one master.
 #[derive(Debug, Serialize)]
@@ -29,8 +31,64 @@ pub struct StoryView<'a> {
     pub sources: Vec<StorySource<'a>>,
     /// What every system was last known to hold of it.
     pub crosswalk: Vec<StoryCrosswalk<'a>>,
+    /// The documents that belong to a customer, by id, at most as many as were asked for.
+    pub documents: Vec<StoryDocument>,
     /// What happened to it, oldest first.
     pub journal: &'a [JournalEntry],
+}
+
+/// An invoice, a payment or another document of a customer, in brief.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoryDocument {
+    /// The master, under which its own story is.
+    pub master_id: String,
+    /// The kind of the document.
+    pub entity: Entity,
+    /// The version.
+    pub version: u64,
+    /// Whether it is there, removed, or redirected.
+    pub state: Operation,
+    /// What people call it: an invoice's number, a payment's amount and date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What it is about, in a few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+}
+
+impl StoryDocument {
+    /// At most `count_max` documents of a master, by id; only customers have any.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn of(
+        store: &dyn OperateStore,
+        tenant: Option<&str>,
+        story: &MasterStory,
+        count_max: usize,
+    ) -> Result<Vec<Self>, StoreError> {
+        if story.master.entity != Entity::Customer {
+            return Ok(Vec::new());
+        }
+        let tenant = tenant.map(str::to_owned);
+        let customer = Some(story.master.master_id);
+        let filter = Filter { tenant, customer, count_max, ..Filter::default() };
+        Ok(store.masters(&filter).await?.iter().map(StoryDocument::from).collect())
+    }
+}
+
+impl From<&MasterSummary> for StoryDocument {
+    fn from(master: &MasterSummary) -> Self {
+        let document = parsed(master.document.get());
+        StoryDocument {
+            master_id: master.master_id.to_string(),
+            entity: master.entity.clone(),
+            version: master.version,
+            state: master.state,
+            title: title(&master.entity, &document),
+            about: subtitle(&master.entity, &document),
+        }
+    }
 }
 
 /// What one stream shows of a master.
@@ -77,8 +135,10 @@ pub struct StoryCrosswalk<'a> {
     pub removed: bool,
 }
 
-impl<'a> From<&'a MasterStory> for StoryView<'a> {
-    fn from(story: &'a MasterStory) -> Self {
+impl<'a> StoryView<'a> {
+    /// The story with the documents of the customer, where it is one.
+    #[must_use]
+    pub fn new(story: &'a MasterStory, documents: Vec<StoryDocument>) -> Self {
         let master = &story.master;
         StoryView {
             master_id: master.master_id.to_string(),
@@ -90,6 +150,7 @@ impl<'a> From<&'a MasterStory> for StoryView<'a> {
             document: raw(&master.document),
             sources: story.sources.iter().map(source).collect(),
             crosswalk: story.crosswalk.iter().map(crosswalk).collect(),
+            documents,
             journal: &story.journal,
         }
     }

@@ -156,7 +156,10 @@ async fn a_story_shows_every_side() {
     {
         assert!(page.contains(wanted), "{wanted}");
     }
+    assert!(links(&page).contains(&"/masters/m42".to_owned()), "its invoices are a link away");
+    assert!(page.contains("F-2026-0042") && page.contains("What belongs to it"));
     let invoice = get(hub.port, "/masters/m42").await.body;
+    assert!(!invoice.contains("What belongs to it"), "only customers have documents");
     assert!(invoice.contains("the period 2026-10 is closed for postings"));
     assert!(links(&invoice).contains(&"/parked/12".to_owned()), "what is parked of it is a link away");
     for (path, status) in [
@@ -202,7 +205,11 @@ async fn the_api_tells_the_same_as_json() {
     check("/api/flow", "/counts/parked", 2.into()).await;
     check("/api/search?q=F-2026-0042", "/0/master_id", "m42".into()).await;
     check("/api/masters/m12", "/sources/1/document/legal_name", "Verrerie Dupont & Fils".into()).await;
+    check("/api/masters/m12", "/documents/0/title", "F-2026-0042".into()).await;
+    check("/api/masters/m42", "/documents", serde_json::json!([])).await;
     check("/api/masters?entity=invoice", "/0/master_id", "m42".into()).await;
+    check("/api/masters?customer=m12", "/0/master_id", "m42".into()).await;
+    check("/api/masters?customer=m42", "", serde_json::json!([])).await;
     check("/api/drops/42", "/rejects/0/code", "csv.ragged-row".into()).await;
     check("/api/drops?system=bank", "/0/duplicate_of", 41.into()).await;
     check("/api/rejects", "/0/line", 8812.into()).await;
@@ -216,6 +223,7 @@ async fn the_api_tells_the_same_as_json() {
         ("/api/nowhere", 404),
         ("/api/flow?tenant=other", 404),
         ("/api/masters?entity=No", 400),
+        ("/api/masters?customer=12", 400),
     ] {
         let answer = get(hub.port, path).await;
         assert_eq!(answer.status, status, "{path}");

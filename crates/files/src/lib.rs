@@ -1,6 +1,7 @@
 //! What file connectors share: pick-up, settling, archive, encodings, compression, atomic writing.
 //!
-//! A file connector describes its [`Format`]; [`FileSource`] then turns a folder into a stream of drops:
+//! A file connector describes its [`Format`], and how its configuration leads to it ([`StreamSettings`],
+//! [`TargetSettings`]); [`open_ports`] does the rest. [`FileSource`] turns a folder into a stream of drops:
 //! it waits until a file has settled, looks it over once before anything of it is given out,
 //! reads it in bounded batches from any checkpoint, and puts it away when the hub has everything.
 //! The other way, a [`Publisher`] makes files appear whole and exactly once.
@@ -10,6 +11,7 @@ mod checkpoint;
 mod content;
 mod folder;
 mod pick_up;
+mod ports;
 mod problem;
 mod publish;
 #[doc(hidden)]
@@ -21,6 +23,7 @@ mod text;
 pub use content::{Compression, Content, FileTaken};
 pub use folder::{Order, Patterns};
 pub use pick_up::{PickUp, PickUpSettings};
+pub use ports::{PickUpFields, PublisherFields, StreamSettings, TargetSettings, open_ports};
 pub use problem::Problem;
 pub use publish::{NewFile, NotPublished, Publisher, PublisherSettings};
 pub use source::{FileSource, Format, Records, Unplaced};

@@ -30,7 +30,7 @@ pub fn markers_kept_days() -> u32 {
 
 /// Declares the configuration struct of a stream: the fields of a pick-up, then the connector's own.
 ///
-/// The struct gets a method `pick_up(&self) -> PickUpSettings`.
+/// The struct implements [`PickUpFields`](crate::PickUpFields).
 #[macro_export]
 macro_rules! pick_up_settings {
     ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($own:tt)* }) => {
@@ -79,9 +79,8 @@ macro_rules! pick_up_settings {
             $($own)*
         }
 
-        impl $name {
-            /// The fields that all file connectors share.
-            pub fn pick_up(&self) -> $crate::PickUpSettings {
+        impl $crate::PickUpFields for $name {
+            fn pick_up(&self) -> $crate::PickUpSettings {
                 $crate::PickUpSettings {
                     folder: self.folder.clone(),
                     files: self.files.clone(),
@@ -102,7 +101,7 @@ macro_rules! pick_up_settings {
 
 /// Declares the configuration struct of a target for one entity: where its files appear, then the connector's own fields.
 ///
-/// The struct gets a method `publisher(&self) -> PublisherSettings`.
+/// The struct implements [`PublisherFields`](crate::PublisherFields).
 #[macro_export]
 macro_rules! publisher_settings {
     ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($own:tt)* }) => {
@@ -128,13 +127,47 @@ macro_rules! publisher_settings {
             $($own)*
         }
 
-        impl $name {
-            /// The fields that all file targets share.
-            pub fn publisher(&self) -> $crate::PublisherSettings {
+        impl $crate::PublisherFields for $name {
+            fn publisher(&self) -> $crate::PublisherSettings {
                 $crate::PublisherSettings {
                     folder: self.folder.clone(),
                     trigger: self.trigger.clone(),
                     markers_kept_days: self.markers_kept_days,
+                }
+            }
+        }
+    };
+}
+
+/// Declares the configuration struct that says how changes are gathered: so many make a batch by default.
+///
+/// The struct converts into [`Batching`](connector::Batching).
+#[macro_export]
+macro_rules! gather_settings {
+    ($visibility:vis struct $name:ident { changes_max: $changes_max:literal }) => {
+        /// How changes are gathered into files: a batch closes on count or on age, whichever comes first.
+        #[derive(Clone, Copy, Debug, ::serde::Deserialize, ::schemars::JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        $visibility struct $name {
+            /// At most this many changes go into one batch: one file for each entity, or one for each record.
+            pub changes_max: usize,
+            /// A batch closes once its oldest change has waited for this many milliseconds.
+            pub age_ms_max: u64,
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { changes_max: $changes_max, age_ms_max: 1_000 }
+            }
+        }
+
+        impl From<$name> for ::connector::Batching {
+            fn from(gather: $name) -> Self {
+                ::connector::Batching {
+                    count_max: gather.changes_max.max(1),
+                    age_max: std::time::Duration::from_millis(gather.age_ms_max),
+                    stops: true,
+                    ..::connector::Batching::default()
                 }
             }
         }

@@ -1,15 +1,20 @@
 //! Folders as a target: each batch of changes becomes one file per entity, or one file per change.
+//!
+//! A batch of which something is refused is not written: the changes that are left come again in the next one. When a
+//! file cannot be written, those behind it are not either.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use canonical::entity::Entity;
 use canonical::record::Place;
 use connector::{BatchId, Fault, Found, Outcome, Reference, Reject, Rendered, Target};
 
+use crate::publish::NotPublished;
 use crate::{NewFile, Problem, Publisher};
 
 /// What becomes of a change when a file is made.
@@ -19,7 +24,7 @@ pub enum Fate {
     Written,
     /// There is nothing to write for it: it counts as applied.
     Nothing,
-    /// The format cannot express it: a stable code and one sentence without values.
+    /// The format cannot express it: a stable code and one sentence without values. Then no file of the batch is written.
     Refused(&'static str, String),
 }
 
@@ -142,8 +147,33 @@ fn apply(
     abandoned: &AtomicBool,
 ) -> Outcomes {
     let mut outcomes: Vec<Option<Result<Outcome, Fault>>> = (0..changes.len()).map(|_| None).collect();
-    // Files appear in the order of their first change.
-    let mut groups: Vec<(String, &EntityFiles, Vec<usize>)> = Vec::new();
+    let groups = groups(entities, batch, changes, &mut outcomes);
+    // What can be refused is known before anything is written, so that nothing overtakes a change that is refused.
+    let mut rendered: Vec<Rendering<'_>> = groups.into_iter().map(|group| group.render(changes)).collect();
+    for rendering in &rendered {
+        rendering.tell_refused(&mut outcomes);
+    }
+    if outcomes.iter().any(Option::is_some) {
+        return outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(not_yet()))).collect();
+    }
+    for rendering in &mut rendered {
+        let published = rendering.publish(batch, changes, abandoned);
+        rendering.tell_published(changes, &published, &mut outcomes);
+        if published.is_err() {
+            break;
+        }
+    }
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(not_yet()))).collect()
+}
+
+/// The changes by the file that they go into, in the order of their first change.
+fn groups<'a>(
+    entities: &'a BTreeMap<Entity, EntityFiles>,
+    batch: &BatchId,
+    changes: &[Rendered],
+    outcomes: &mut [Option<Result<Outcome, Fault>>],
+) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (at, change) in changes.iter().enumerate() {
         let Some(files) = entities.get(&change.reference.entity) else {
@@ -153,16 +183,12 @@ fn apply(
         };
         let id = files.id(batch, &change.reference);
         let group = *known.entry(id.clone()).or_insert_with(|| {
-            groups.push((id, files, Vec::new()));
+            groups.push(Group { id, files, members: Vec::new() });
             groups.len() - 1
         });
-        groups[group].2.push(at);
+        groups[group].members.push(at);
     }
-    for (id, files, members) in groups {
-        let group = Group { id, files, members };
-        publish(batch, &group, changes, abandoned, &mut outcomes);
-    }
-    outcomes.into_iter().map(|outcome| outcome.unwrap_or(Ok(Outcome::Unknown))).collect()
+    groups
 }
 
 /// The changes that go into one file.
@@ -172,32 +198,69 @@ struct Group<'a> {
     members: Vec<usize>,
 }
 
-fn publish(
-    batch: &BatchId,
-    Group { id, files, members }: &Group<'_>,
-    changes: &[Rendered],
-    abandoned: &AtomicBool,
-    outcomes: &mut [Option<Result<Outcome, Fault>>],
-) {
-    let group: Vec<&Rendered> = members.iter().map(|at| &changes[*at]).collect();
-    let (content, fates) = files.render.render(&group);
-    let written = || group.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Written).map(|(change, _)| *change);
-    let published = match written().next() {
-        Some(first) => {
-            let name = files.file_name(batch, &first.reference);
-            let members = written().map(|change| change.reference.idempotency_key()).collect();
-            files.publisher.publish(&NewFile { id: id.clone(), name, content, members }, abandoned)
+impl<'a> Group<'a> {
+    fn render(self, changes: &[Rendered]) -> Rendering<'a> {
+        let group: Vec<&Rendered> = self.members.iter().map(|at| &changes[*at]).collect();
+        let (content, fates) = self.files.render.render(&group);
+        Rendering { group: self, content, fates }
+    }
+}
+
+/// The content of one file, and what becomes of each of its changes.
+struct Rendering<'a> {
+    group: Group<'a>,
+    content: Vec<u8>,
+    fates: Vec<Fate>,
+}
+
+impl Rendering<'_> {
+    fn members(&self) -> impl Iterator<Item = (usize, &Fate)> {
+        self.group.members.iter().copied().zip(&self.fates)
+    }
+
+    fn tell_refused(&self, outcomes: &mut [Option<Result<Outcome, Fault>>]) {
+        for (at, fate) in self.members() {
+            if let Fate::Refused(code, reason) = fate {
+                outcomes[at] = Some(Ok(refused(code, reason.clone())));
+            }
         }
-        None => Ok(()),
-    };
-    for ((at, change), fate) in members.iter().zip(&group).zip(fates) {
-        let applied = || Outcome::Applied { local_key: change.reference.local_key.clone(), holds: None };
-        outcomes[*at] = Some(match (fate, &published) {
-            (Fate::Refused(code, reason), _) => Ok(refused(code, reason)),
-            (Fate::Nothing, _) | (Fate::Written, Ok(())) => Ok(applied()),
-            (Fate::Written, Err(error)) if error.certain => Err(Problem::fault(&error.path.display(), &error.error)),
-            (Fate::Written, Err(_)) => Ok(Outcome::Unknown),
-        });
+    }
+
+    fn publish(&mut self, batch: &BatchId, changes: &[Rendered], abandoned: &AtomicBool) -> Result<(), NotPublished> {
+        let content = std::mem::take(&mut self.content);
+        let Group { id, files, .. } = &self.group;
+        let written =
+            || self.members().filter(|(_, fate)| **fate == Fate::Written).map(|(at, _)| &changes[at].reference);
+        let Some(first) = written().next() else { return Ok(()) };
+        let name = files.file_name(batch, first);
+        let members = written().map(Reference::idempotency_key).collect();
+        files.publisher.publish(&NewFile { id: id.clone(), name, content, members }, abandoned)
+    }
+
+    fn tell_published(
+        &self,
+        changes: &[Rendered],
+        published: &Result<(), NotPublished>,
+        outcomes: &mut [Option<Result<Outcome, Fault>>],
+    ) {
+        for (at, fate) in self.members() {
+            let local_key = changes[at].reference.local_key.clone();
+            outcomes[at] = Some(match (fate, published) {
+                (Fate::Written, Err(error)) if error.certain => {
+                    Err(Problem::fault(&error.path.display(), &error.error))
+                }
+                (Fate::Written, Err(_)) => Ok(Outcome::Unknown),
+                _ => Ok(Outcome::Applied { local_key, holds: None }),
+            });
+        }
+    }
+}
+
+/// The fault of a change that was not written because of one before it.
+fn not_yet() -> Fault {
+    Fault::Retry {
+        reason: "an earlier change was not written; this one follows".to_owned(),
+        after: Some(Duration::ZERO),
     }
 }
 

@@ -35,8 +35,29 @@ pub(crate) fn id(tenant: &str, master_id: MasterId, version: u64) -> String {
     envelope::change_id(tenant, &master_id.to_string(), version)
 }
 
+/// The event of an outbox row without its document. That suffices for a delivery, which takes the current document from
+/// the store.
+pub(crate) fn trigger(row: &OutboxRow, at: Timestamp, partitions: u32) -> (String, Vec<u8>) {
+    let event = event(row, at, partitions);
+    let bytes = event.to_bytes();
+    (event.id, bytes)
+}
+
 /// The event of an outbox row.
 pub(crate) fn encode(row: &OutboxRow, at: Timestamp, partitions: u32) -> Result<(String, Vec<u8>), HubError> {
+    let master = &row.master;
+    let mut event = event(row, at, partitions);
+    if master.state == Operation::Upsert {
+        let document = RawValue::from_string(master.document.to_string());
+        event.data = Some(
+            document.map_err(|error| HubError::Damaged(format!("the document of {}: {error}", master.master_id)))?,
+        );
+    }
+    let bytes = event.to_bytes();
+    Ok((event.id, bytes))
+}
+
+fn event(row: &OutboxRow, at: Timestamp, partitions: u32) -> Event {
     let master = &row.master;
     let kind = EventType::new(Stage::Changed, master.entity.clone());
     let id = id(&row.tenant, master.master_id, master.version);
@@ -46,14 +67,7 @@ pub(crate) fn encode(row: &OutboxRow, at: Timestamp, partitions: u32) -> Result<
     event.version = Some(master.version);
     event.master_id = Some(master.master_id.to_string());
     event.survivor = master.redirect.map(|survivor| survivor.to_string());
-    if master.state == Operation::Upsert {
-        let document = RawValue::from_string(master.document.to_string());
-        event.data = Some(
-            document.map_err(|error| HubError::Damaged(format!("the document of {}: {error}", master.master_id)))?,
-        );
-    }
-    let bytes = event.to_bytes();
-    Ok((event.id, bytes))
+    event
 }
 
 /// Packs the events of one lane.

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::fault::HubError;
-use crate::resolve;
 use crate::timetable::Timetable;
+use crate::{quiet, resolve};
 
 /// How often the store is asked for new commands.
 const LOOK_DELAY: Duration = Duration::from_millis(300);
@@ -19,9 +19,9 @@ const LOOK_DELAY: Duration = Duration::from_millis(300);
 /// Runs until the hub stops.
 pub(crate) async fn run(context: Arc<Context>, timetable: Timetable) {
     let mut backoff = Backoff::new(&context.settings.limits);
-    let mut readings = Readings { timetable, running: JoinSet::new(), begun: BTreeSet::new(), ended: VecDeque::new() };
+    let mut begun = Begun { timetable, running: JoinSet::new(), numbers: BTreeSet::new(), ended: VecDeque::new() };
     while !context.stop.is_cancelled() {
-        match carry_out_all(&context, &mut readings).await {
+        match carry_out_all(&context, &mut begun).await {
             Ok(()) => {
                 backoff.reset();
                 tokio::select! {
@@ -39,44 +39,55 @@ pub(crate) async fn run(context: Arc<Context>, timetable: Timetable) {
     }
 }
 
-/// Streams that are read on command. It may take hours, so that other commands do not wait for the end of it.
-struct Readings {
+/// Commands that take long, such as reading a stream for hours: other commands do not wait for the end of them.
+struct Begun {
     timetable: Timetable,
     running: JoinSet<Answered>,
     /// The numbers of commands that were begun and not answered.
-    begun: BTreeSet<u64>,
+    numbers: BTreeSet<u64>,
     /// What ended and is not answered.
     ended: VecDeque<Answered>,
+}
+
+impl Begun {
+    fn begin(&mut self, number: u64, work: impl Future<Output = Result<String, HubError>> + Send + 'static) {
+        self.numbers.insert(number);
+        self.running.spawn(async move { (number, work.await.map_err(|error| error.to_string())) });
+    }
 }
 
 /// The number of a command, and how it ended.
 type Answered = (u64, Result<String, String>);
 
-async fn carry_out_all(context: &Context, readings: &mut Readings) -> Result<(), HubError> {
-    while let Some(ended) = readings.running.try_join_next() {
+async fn carry_out_all(context: &Arc<Context>, begun: &mut Begun) -> Result<(), HubError> {
+    while let Some(ended) = begun.running.try_join_next() {
         // One that panicked stays unanswered, and is begun again when the hub is started again.
-        readings.ended.extend(ended);
+        begun.ended.extend(ended);
     }
-    while let Some(ended) = readings.ended.front() {
+    while let Some(ended) = begun.ended.front() {
         answer(context, ended).await?;
-        readings.begun.remove(&ended.0);
-        readings.ended.pop_front();
+        begun.numbers.remove(&ended.0);
+        begun.ended.pop_front();
     }
     for (number, command) in context.store.pending().await? {
-        if readings.begun.contains(&number) {
+        if begun.numbers.contains(&number) {
             continue;
         }
         tracing::info!(number, ?command, "a command");
-        if let Command::Collect { system, stream, again } = command {
-            readings.begun.insert(number);
-            let timetable = readings.timetable.clone();
-            readings.running.spawn(async move {
-                let ended = collect(&timetable, &system, stream.as_deref(), again).await;
-                (number, ended.map_err(|error| error.to_string()))
-            });
-        } else {
-            let ended = carry_out(context, &command).await;
-            answer(context, &(number, ended.map_err(|error| error.to_string()))).await?;
+        match command {
+            Command::Collect { system, stream, again } => {
+                let timetable = begun.timetable.clone();
+                let reading = async move { collect(&timetable, &system, stream.as_deref(), again).await };
+                begun.begin(number, reading);
+            }
+            Command::Settle { patience_ms } => {
+                let context = context.clone();
+                begun.begin(number, async move { settle(&context, Duration::from_millis(patience_ms)).await });
+            }
+            command => {
+                let ended = carry_out(context, &command).await;
+                answer(context, &(number, ended.map_err(|error| error.to_string()))).await?;
+            }
         }
     }
     Ok(())
@@ -94,16 +105,29 @@ async fn collect(timetable: &Timetable, system: &str, stream: Option<&str>, agai
     for name in &streams {
         timetable.collect(name, again, None).await?;
     }
-    Ok(format!("{} streams read", streams.len()))
+    Ok(format!("{} read", counted(streams.len(), "stream")))
+}
+
+async fn settle(context: &Context, patience: Duration) -> Result<String, HubError> {
+    let pending = quiet::settle(context, patience).await?;
+    serde_json::to_string(&pending)
+        .map_err(|error| HubError::Unknown(format!("what is on its way cannot be told: {error}")))
+}
+
+/// `1 stream`, `3 streams`.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 async fn carry_out(context: &Context, command: &Command) -> Result<String, HubError> {
     match command {
-        Command::Collect { .. } => Err(HubError::Unknown("reading is begun elsewhere; this is a bug".to_owned())),
+        Command::Collect { .. } | Command::Settle { .. } => {
+            Err(HubError::Unknown("what takes long is begun elsewhere; this is a bug".to_owned()))
+        }
         Command::RetryParked { number } => {
             let behind = parked(context, *number).await?;
             retry(context, &behind).await?;
-            Ok(format!("{} messages tried again", behind.len()))
+            Ok(format!("{} tried again", counted(behind.len(), "message")))
         }
         Command::DiscardParked { number } => {
             let behind = parked(context, *number).await?;

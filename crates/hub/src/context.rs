@@ -47,6 +47,8 @@ impl Context {
         loop {
             match step().await {
                 Ok(value) => return Some(value),
+                // Others came first, which is how several hubs take turns.
+                Err(error @ StoreError::Conflict(_)) => tracing::debug!(%error, "{what} is done again"),
                 Err(error) => tracing::error!(%error, "{what} waits for the store"),
             }
             if !self.pause(&mut backoff).await {

@@ -1,6 +1,7 @@
 //! Deliver: brings one system to hold what it should, and makes every call to it recoverable.
 
 mod call;
+mod calls;
 mod end;
 mod masters;
 mod plan;
@@ -41,6 +42,8 @@ pub(crate) struct Courier {
     unanswered: BTreeMap<(MasterId, u64), u32>,
     /// Customers and documents that must wait for the next round, because something of theirs was not answered in this one.
     held_back: BTreeSet<MasterId>,
+    /// Roots of which something was refused in this round: what comes after it lines up behind it.
+    set_aside: BTreeSet<MasterId>,
 }
 
 /// Why a round of deliveries did not end.
@@ -81,6 +84,7 @@ impl Courier {
             is_unopened: false,
             unanswered: BTreeMap::new(),
             held_back: BTreeSet::new(),
+            set_aside: BTreeSet::new(),
         }
     }
 
@@ -212,6 +216,7 @@ impl Courier {
     /// Brings the system up to date with these changes. Everything is delivered, found equal, or parked when it returns.
     async fn deliver(&mut self, changes: &[Change]) -> Result<(), Interrupted> {
         self.held_back.clear();
+        self.set_aside.clear();
         for entity in phases(changes) {
             let mut once = BTreeSet::new();
             let ids: Vec<MasterId> = changes
@@ -220,7 +225,7 @@ impl Courier {
                 .map(|change| change.master_id)
                 .collect();
             for chunk in ids.chunks(self.batching.count_max.max(1)) {
-                self.deliver_masters(&entity, chunk).await?;
+                while is_cut_short(self.deliver_masters(&entity, chunk).await)? {}
             }
         }
         if self.held_back.is_empty() { Ok(()) } else { Err(Interrupted::Unanswered) }
@@ -265,6 +270,15 @@ impl Courier {
 /// The entities of some changes, those first that others refer to.
 fn phases(changes: &[Change]) -> Vec<Entity> {
     changes.iter().map(|change| change.entity.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Whether a target took a part and can be sent the rest at once. It always took something, or that would have no end.
+fn is_cut_short(delivered: Result<(), Interrupted>) -> Result<bool, Interrupted> {
+    match delivered {
+        Ok(()) => Ok(false),
+        Err(Interrupted::Failed(HubError::System(Fault::Retry { after: Some(Duration::ZERO), .. }))) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 async fn expired(deadline: Option<Instant>) {

@@ -34,6 +34,7 @@ mod timetable;
 pub use collect::Progress;
 pub use fault::HubError;
 pub use filter::Filter;
+pub use open::stream_context;
 pub use quiet::Pending;
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{Limits, Missing, Settings, Stream, Subscription, System};

@@ -133,9 +133,10 @@ pub(crate) fn pack(route: &Route, events: &[(String, Vec<u8>)], limits: &Limits)
     let mut messages = Vec::new();
     let mut rest = events;
     while !rest.is_empty() {
-        let mut bytes = 0;
+        // A batch has a bracket at its start, and behind each event a comma or bracket.
+        let mut bytes = 1;
         let fits = rest.iter().take(limits.message_events_max.max(1)).take_while(|(_, event)| {
-            bytes += event.len();
+            bytes += event.len() + 1;
             bytes <= limits.message_bytes_max
         });
         let count = fits.count().max(1);

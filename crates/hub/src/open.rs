@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use connector::{OpenContext, Ports, StreamContext};
+use connector::{NeededColumn, OpenContext, Ports, StreamContext};
 
 use crate::context::Context;
 use crate::fault::HubError;
@@ -17,12 +17,18 @@ pub(crate) async fn ports(context: &Context, system: &System) -> Result<Ports, H
     Ok(configured.open(&open).await?)
 }
 
-fn stream_context(mapping: &mapping::Mapping) -> StreamContext {
+/// What a mapping knows about its stream, as connectors take it.
+pub fn stream_context(mapping: &mapping::Mapping) -> StreamContext {
     let needs = mapping.stream_needs();
+    let columns = needs.columns.iter().map(|needed| NeededColumn {
+        field: needed.field.to_string(),
+        any_of: needed.any_of.iter().map(ToString::to_string).collect(),
+    });
     StreamContext {
         group_by: needs.group_by.clone(),
         record_paths: needs.record_paths.clone(),
         namespaces: needs.namespaces.clone(),
         context: needs.context.clone(),
+        columns: columns.collect(),
     }
 }

@@ -1,14 +1,23 @@
 //! Whether anything is still on its way.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use bus::Queue;
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use store::{Filter, TargetState};
+use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::fault::HubError;
+use crate::settings::System;
+
+/// How often queues are looked at while somebody waits for them.
+const LOOK_DELAY: Duration = Duration::from_millis(50);
 
 /// What is still on its way.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// Messages of observations that are not resolved.
     pub observed: u64,
@@ -18,6 +27,9 @@ pub struct Pending {
     pub deliveries: u64,
     /// Calls whose outcome is not known yet, to systems that can be written to.
     pub attempts: u64,
+    /// Deliveries and calls by the system that they go to.
+    #[serde(default)]
+    pub to: BTreeMap<String, u64>,
     /// Systems that cannot be written to now; what waits for them is not counted.
     pub unreachable: Vec<String>,
 }
@@ -36,18 +48,155 @@ pub(crate) async fn pending(context: &Context) -> Result<Pending, HubError> {
         pending.observed += context.bus.depth(&Queue::Observed(partition)).await?.0;
     }
     pending.outbox = context.store.counts(&Filter::default()).await?.outbox;
-    for system in context.settings.systems.values().filter(|system| !system.subscriptions.is_empty()) {
-        let depth = context.bus.depth(&Queue::Delivery(system.name.clone())).await?.0;
+    for system in fed(context) {
+        let backlog = context.store.backlog_count(&system.tenant, &system.name).await?;
+        let depth = backlog + context.bus.depth(&Queue::Delivery(system.name.clone())).await?.0;
         let open = context.store.open_attempts(&system.tenant, &system.name).await?.len() as u64;
         match context.store.target_state(&system.tenant, &system.name).await? {
             TargetState::Halted | TargetState::Paused if depth + open > 0 => {
                 pending.unreachable.push(system.name.to_string());
             }
-            _ => {
+            _ if depth + open > 0 => {
                 pending.deliveries += depth;
                 pending.attempts += open;
+                pending.to.insert(system.name.to_string(), depth + open);
             }
+            _ => {}
         }
     }
     Ok(pending)
+}
+
+/// Waits until everything that is on its way now has come to its end, whatever comes after it, and tells what is on its
+/// way then: of the deliveries only what was waited for, so nothing. When nothing of it has moved for `patience`, it
+/// tells everything that is on its way.
+///
+/// It goes by the times of messages. Of a bus that knows none it waits until a queue is empty for a moment.
+pub(crate) async fn settle(context: &Context, patience: Duration) -> Result<Pending, HubError> {
+    let mut moved = Instant::now();
+    let mut last = Ahead::default();
+    let mut unreachable = BTreeSet::new();
+    // What leaves one place is in the next one already, so each is looked at when the one before has let go.
+    for station in [Station::Observed, Station::Outbox, Station::Backlog, Station::Deliveries] {
+        let mark = context.now();
+        loop {
+            let ahead = station.ahead(context, mark).await?;
+            if ahead.oldest.is_empty() {
+                unreachable.extend(ahead.unreachable);
+                break;
+            }
+            if ahead != last {
+                moved = Instant::now();
+                last = ahead;
+            }
+            if moved.elapsed() >= patience {
+                return pending(context).await;
+            }
+            tokio::select! {
+                () = context.stop.cancelled() => return Err(HubError::Unknown("the hub stops".to_owned())),
+                () = tokio::time::sleep(LOOK_DELAY) => {}
+            }
+        }
+    }
+    Ok(Pending { unreachable: unreachable.into_iter().collect(), ..Pending::default() })
+}
+
+/// What has stood in one place of the flow since a moment or longer.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ahead {
+    /// The time of the oldest in each queue, in milliseconds since 1970; where none is known, how many there are.
+    /// The outbox is the queue `None`.
+    oldest: BTreeMap<Option<Queue>, i64>,
+    /// Systems that cannot be written to, and for which something waits.
+    unreachable: Vec<String>,
+}
+
+impl Ahead {
+    fn add(&mut self, queue: Option<Queue>, (count, oldest): (u64, Option<i64>), mark: Timestamp) {
+        if count > 0 && oldest.is_none_or(|oldest| oldest <= mark.as_millisecond()) {
+            self.oldest.insert(queue, oldest.unwrap_or(i64::try_from(count).unwrap_or(i64::MAX)));
+        }
+    }
+
+    /// The same for what goes to one system.
+    async fn add_for(
+        &mut self,
+        context: &Context,
+        system: &System,
+        depth: (u64, Option<i64>),
+        mark: Timestamp,
+    ) -> Result<(), HubError> {
+        match context.store.target_state(&system.tenant, &system.name).await? {
+            TargetState::Halted | TargetState::Paused if depth.0 > 0 => self.unreachable.push(system.name.to_string()),
+            _ => self.add(Some(Queue::Delivery(system.name.clone())), depth, mark),
+        }
+        Ok(())
+    }
+}
+
+/// The systems that are fed something.
+fn fed(context: &Context) -> impl Iterator<Item = &System> {
+    context.settings.systems.values().map(|system| &**system).filter(|system| !system.subscriptions.is_empty())
+}
+
+/// A place of the flow where things wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Station {
+    Observed,
+    Outbox,
+    Backlog,
+    Deliveries,
+}
+
+impl Station {
+    async fn ahead(self, context: &Context, mark: Timestamp) -> Result<Ahead, HubError> {
+        let mut ahead = Ahead::default();
+        match self {
+            Station::Observed => {
+                for partition in 0..context.settings.limits.partitions.max(1) {
+                    let queue = Queue::Observed(partition);
+                    let depth = context.bus.depth(&queue).await?;
+                    ahead.add(Some(queue), depth, mark);
+                }
+            }
+            Station::Outbox => {
+                let counts = context.store.counts(&Filter::default()).await?;
+                ahead.add(None, (counts.outbox, counts.outbox_oldest.map(Timestamp::as_millisecond)), mark);
+            }
+            Station::Backlog => {
+                for system in fed(context) {
+                    let count = context.store.backlog_count(&system.tenant, &system.name).await?;
+                    ahead.add_for(context, system, (count, None), mark).await?;
+                }
+            }
+            Station::Deliveries => {
+                for system in fed(context) {
+                    let depth = context.bus.depth(&Queue::Delivery(system.name.clone())).await?;
+                    ahead.add_for(context, system, depth, mark).await?;
+                }
+            }
+        }
+        Ok(ahead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_there_at_the_mark_is_waited_for() {
+        let mark = Timestamp::from_millisecond(1_000).unwrap();
+        let check = |depth: (u64, Option<i64>), expected: Option<i64>| {
+            let mut ahead = Ahead::default();
+            ahead.add(Some(Queue::Observed(0)), depth, mark);
+            assert_eq!(ahead.oldest.get(&Some(Queue::Observed(0))).copied(), expected, "{depth:?}");
+        };
+        check((0, None), None);
+        check((3, Some(999)), Some(999));
+        check((3, Some(1_000)), Some(1_000));
+        check((3, Some(1_001)), None);
+        // A bus that knows no times: as long as there is anything.
+        check((3, None), Some(3));
+    }
 }

@@ -1,9 +1,12 @@
 //! Relay: publishes what the outbox holds, one message per subscription and partition, and forgets it when all is confirmed.
+//! A system whose delivery queue is full is passed over: what is for it waits in its backlog.
+
+mod backlogs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bus::{Message, Queue, Route};
+use bus::{BusError, Message, Queue, Route};
 use canonical::entity::Entity;
 use store::OutboxRow;
 
@@ -12,19 +15,22 @@ use crate::change;
 use crate::context::Context;
 use crate::fault::HubError;
 use crate::stage::Stage;
+use backlogs::Backlogs;
 
 /// Runs until the hub stops.
 pub(crate) async fn run(context: Arc<Context>) {
     let subscribers = Subscribers::new(&context);
     let mut backoff = Backoff::new(&context.settings.limits);
+    let mut backlogs = Backlogs::default();
     while !context.stop.is_cancelled() {
-        match publish(&context, &subscribers).await {
+        match publish(&context, &subscribers, &mut backlogs).await {
             Ok(true) => backoff.reset(),
             Ok(false) => {
                 backoff.reset();
                 tokio::select! {
                     () = context.stop.cancelled() => return,
                     () = context.store.outbox_changed() => {}
+                    () = backlogs.next_try() => {}
                 }
             }
             Err(error) => {
@@ -38,19 +44,31 @@ pub(crate) async fn run(context: Arc<Context>) {
 }
 
 /// Publishes one round; returns whether there was anything.
-async fn publish(context: &Context, subscribers: &Subscribers) -> Result<bool, HubError> {
+async fn publish(context: &Context, subscribers: &Subscribers, backlogs: &mut Backlogs) -> Result<bool, HubError> {
     let limits = &context.settings.limits;
+    let has_moved = backlogs.publish(context).await?;
     let rows = context.store.outbox(limits.relay_changes_max).await?;
     if rows.is_empty() {
-        return Ok(false);
+        return Ok(has_moved);
     }
     let at = context.now();
-    let events = rows.iter().map(|row| change::encode(row, at, limits.partitions)).collect::<Result<Vec<_>, _>>()?;
+    let bytes_max = context.bus.message_bytes_max();
+    let encode = |row| match change::encode(row, at, limits.partitions)? {
+        // What no message holds is told without its document: whoever is told can ask for it.
+        (_, event) if event.len() > bytes_max => Ok(change::trigger(row, at, limits.partitions)),
+        event => Ok(event),
+    };
+    let events = rows.iter().map(encode).collect::<Result<Vec<_>, HubError>>()?;
     let mut lanes: BTreeMap<(Arc<str>, u32), Vec<Encoded>> = BTreeMap::new();
+    let mut passed_over: BTreeMap<Arc<str>, Vec<OutboxRow>> = BTreeMap::new();
     for (row, event) in rows.iter().zip(&events) {
         let partition = change::partition(row, limits.partitions);
         for system in subscribers.of(row) {
-            lanes.entry((system, partition)).or_default().push(event.clone());
+            if backlogs.has(&system) {
+                passed_over.entry(system).or_default().push(row.clone());
+            } else {
+                lanes.entry((system, partition)).or_default().push(event.clone());
+            }
         }
     }
     let mut messages = Vec::new();
@@ -60,8 +78,19 @@ async fn publish(context: &Context, subscribers: &Subscribers) -> Result<bool, H
     if context.bus.carries_public() {
         messages.extend(rows.iter().zip(&events).map(|(row, event)| public(row, event)));
     }
-    context.bus.publish(messages).await?;
+    match context.bus.publish(messages).await {
+        Err(BusError::Full(Queue::Delivery(system))) => {
+            let mut its = rows;
+            its.retain(|row| subscribers.of(row).any(|other| other == system));
+            backlogs.begin(context, system, &its).await?;
+            return Ok(true);
+        }
+        published => published?,
+    }
     Stage::RelayPublished.ended();
+    for (system, rows) in &passed_over {
+        context.store.add_to_backlog(system, rows).await?;
+    }
     context.store.outbox_done(&rows).await?;
     Stage::RelayDone.ended();
     Ok(true)

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bus::{BusError, Delivered, Queue, Subscription};
-use store::{Filter, LocalKey, ParkedStatus, StoreError, WaitingStatus};
+use store::{Attempt, Filter, LocalKey, ParkedStatus, StoreError, WaitingStatus};
 
 use crate::backoff::Backoff;
 use crate::context::Context;
@@ -144,17 +144,44 @@ async fn resolve(context: &Context, batch: &[Observation]) -> Result<(), StoreEr
 ///
 /// A resolution releases what waits for the records that it links. This is for the others: a record that a system was
 /// given by a delivery gets its key when the call ends, and documents of it may have been shown before that.
-pub(crate) async fn release(context: &Context, tenant: &Arc<str>, keys: &[LocalKey]) -> Result<(), StoreError> {
-    let any = Filter { tenant: Some(tenant.to_string()), count_max: 1, ..Filter::default() };
-    if keys.is_empty() || context.store.waiting(&any).await?.is_empty() {
+/// Unsettled records are those that a call may have made; they are taken up when no such call is open any more.
+async fn release(
+    context: &Context,
+    tenant: &Arc<str>,
+    keys: &[LocalKey],
+    unsettled: &[LocalKey],
+) -> Result<(), StoreError> {
+    if keys.is_empty() && unsettled.is_empty() {
         return Ok(());
     }
     let mut working = Working::begin(context, tenant).await?;
-    let released = working.release_known(keys).await?;
+    let released = working.release_known(keys, unsettled).await?;
     if released.is_empty() {
         return Ok(());
     }
     finish(working, tenant, released).await
+}
+
+/// Takes up what the end of a call lets go: what waits for the records that it linked, and what the system showed
+/// meanwhile and the call may have made.
+pub(crate) async fn release_after(context: &Context, attempt: &Attempt, linked: &[LocalKey]) -> Result<(), StoreError> {
+    let mut filter = Filter { tenant: Some(attempt.tenant.to_string()), count_max: 1, ..Filter::default() };
+    if context.store.waiting(&filter).await?.is_empty() {
+        return Ok(());
+    }
+    let made = attempt.members.iter().filter(|member| member.local_key.is_none());
+    let mut unsettled = Vec::new();
+    for entity in made.map(|member| &member.entity).collect::<BTreeSet<_>>() {
+        let of_system = (Some(attempt.system.to_string()), Some(entity.clone()));
+        (filter.system, filter.entity, filter.count_max, filter.after) = (of_system.0, of_system.1, RELEASED_MAX, None);
+        loop {
+            let waiting = context.store.waiting(&filter).await?;
+            let Some(last) = waiting.last() else { break };
+            filter.after = Some(last.number);
+            unsettled.extend(waiting.iter().filter_map(itself));
+        }
+    }
+    release(context, &attempt.tenant, linked, &unsettled).await
 }
 
 /// Takes up everything that waits for a record that the crosswalk knows by now: what a crash left over.
@@ -166,9 +193,10 @@ pub(crate) async fn release_all(context: &Context) -> Result<(), StoreError> {
         filter.after = Some(last.number);
         let tenants = context.settings.systems.values().map(|system| &system.tenant).collect::<BTreeSet<_>>();
         for tenant in tenants {
-            let of_tenant = waiting.iter().filter(|one| is_of(context, tenant, &one.system));
-            let keys: Vec<LocalKey> = of_tenant.flat_map(needs).collect();
-            release(context, tenant, &keys).await?;
+            let of_tenant: Vec<_> = waiting.iter().filter(|one| is_of(context, tenant, &one.system)).collect();
+            let keys: Vec<LocalKey> = of_tenant.iter().flat_map(|one| needs(one)).collect();
+            let unsettled: Vec<LocalKey> = of_tenant.iter().filter_map(|one| itself(one)).collect();
+            release(context, tenant, &keys, &unsettled).await?;
         }
     }
 }
@@ -183,6 +211,13 @@ fn needs(waiting: &WaitingStatus) -> impl Iterator<Item = LocalKey> {
     let of =
         |field: &ReferenceField| LocalKey { system: system.clone(), entity: field.entity.clone(), key: key.clone() };
     references::fields(&waiting.entity).iter().map(of)
+}
+
+/// The record of a waiting document that may wait for itself: for the end of a call that may have made it.
+fn itself(waiting: &WaitingStatus) -> Option<LocalKey> {
+    let WaitingStatus { system, entity, key, needs_system, needs_key, .. } = waiting;
+    let local = LocalKey { system: system.clone(), entity: entity.clone(), key: key.clone() };
+    (system == needs_system && key == needs_key).then_some(local)
 }
 
 /// Resolves parked observations again, in order and in one transaction with the end of their parking.

@@ -39,12 +39,15 @@ impl Hub {
     /// # Errors
     /// When the bus cannot be reached or has other queues than are needed.
     pub async fn start(
-        settings: Settings,
+        mut settings: Settings,
         store: Arc<dyn Store>,
         bus: Arc<dyn Bus>,
         mode: Mode,
     ) -> Result<Self, HubError> {
         bus.declare(&queues(&settings)).await?;
+        // A batch that the bus refuses would be refused for ever.
+        let limits = &mut settings.limits;
+        limits.message_bytes_max = limits.message_bytes_max.min(bus.message_bytes_max());
         let (control, _) = watch::channel(0);
         let (stop, target_states) = (CancellationToken::new(), Mutex::default());
         let context = Arc::new(Context { settings, store, bus, stop, control, target_states });

@@ -168,7 +168,10 @@ impl Runner {
         self.timetable.set_collecting(&self.name, false);
         let ended = result.as_ref().map_or(Err(()), |()| Ok(()));
         if let Err(error) = &result {
-            tracing::warn!(system = %self.name.0, stream = %self.name.1, %error, "reading waits");
+            // On demand only, whoever asked is in this process and tells it.
+            if self.scheduled || done.is_none() {
+                tracing::warn!(system = %self.name.0, stream = %self.name.1, %error, "reading waits");
+            }
             let fault = Fault::retry(error.to_string());
             let key = crate::collect::stream_key(&self.system, &self.name.1);
             // A store that is away is met again at the next run.

@@ -14,10 +14,6 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use mapping::Mapping;
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ROW_COUNT: usize = 10_000;
 
 const MAPPING: &str = r#"

@@ -176,6 +176,8 @@ impl Compiler<'_> {
                 .iter()
                 .map(|(prefix, uris)| (prefix.clone(), uris.iter().map(|uri| uri.to_string()).collect()))
                 .collect(),
+            // Known when every line was read.
+            columns: Vec::new(),
         }
     }
 

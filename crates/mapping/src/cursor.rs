@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use canonical::record::{Body, Columns, Element, NameId, Names, Rows};
+use canonical::record::{Body, Columns, Element, Json, NameId, Names, Rows};
 use serde_json::Value;
 
 use crate::error::{DataError, Problem};
@@ -15,7 +15,7 @@ use crate::program::Program;
 pub(crate) enum Cursor<'a> {
     Row(&'a Rows, usize),
     Element(Element<'a>),
-    Json(&'a Value),
+    Json(&'a Json),
 }
 
 impl<'a> Cursor<'a> {
@@ -178,7 +178,7 @@ impl Context<'_> {
     pub(crate) fn raw<'a>(&self, place: &Place, cursor: Cursor<'a>) -> Result<Option<Cow<'a, str>>, Problem> {
         match (place, cursor) {
             (Place::Path(path), Cursor::Json(value)) => match self.first_json(value, &path.steps) {
-                Some(found) => json_text(found),
+                Some(found) => scalar_text(found),
                 None => Ok(None),
             },
             _ => Ok(self.text(place, cursor).map(Cow::Borrowed)),
@@ -247,7 +247,7 @@ impl Context<'_> {
         predicate.is_met(text, |variable| self.variables.get(variable)?.as_deref())
     }
 
-    fn first_json<'a>(&self, value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
+    fn first_json<'a>(&self, value: &'a Json, steps: &[Step]) -> Option<&'a Json> {
         let Some((step, rest)) = steps.split_first() else { return Some(value) };
         if step.alone && self.json_children(value, step).count() != 1 {
             return None;
@@ -260,19 +260,19 @@ impl Context<'_> {
     }
 
     /// The values below a member that meet a step's conditions: the items of an array, else the value itself.
-    pub(crate) fn json_children<'a>(&self, value: &'a Value, step: &Step) -> impl Iterator<Item = &'a Value> {
+    pub(crate) fn json_children<'a>(&self, value: &'a Json, step: &Step) -> impl Iterator<Item = &'a Json> {
         let name = step.names.first().map_or("", |slot| self.program.names.local(*slot));
-        let items: &[Value] = match value.get(name) {
-            Some(Value::Array(items)) => items,
+        let items: &[Json] = match value.get(name) {
+            Some(Json::Array(items)) => items,
             Some(other) => std::slice::from_ref(other),
             None => &[],
         };
         items.iter().filter(move |item| self.fits_json(item, step))
     }
 
-    pub(crate) fn fits_json(&self, item: &Value, step: &Step) -> bool {
+    pub(crate) fn fits_json(&self, item: &Json, step: &Step) -> bool {
         step.predicates.iter().all(|predicate| {
-            let text = self.first_json(item, &predicate.path.steps).and_then(|found| json_text(found).ok().flatten());
+            let text = self.first_json(item, &predicate.path.steps).and_then(|found| scalar_text(found).ok().flatten());
             self.meets(predicate, text.as_deref())
         })
     }
@@ -305,10 +305,10 @@ impl Context<'_> {
         }
     }
 
-    fn every_json<'a>(&self, value: &'a Value, steps: &[Step], found: &mut Vec<Cursor<'a>>) {
+    fn every_json<'a>(&self, value: &'a Json, steps: &[Step], found: &mut Vec<Cursor<'a>>) {
         let Some((step, rest)) = steps.split_first() else {
             match value {
-                Value::Array(items) => found.extend(items.iter().map(Cursor::Json)),
+                Json::Array(items) => found.extend(items.iter().map(Cursor::Json)),
                 other => found.push(Cursor::Json(other)),
             }
             return;
@@ -323,7 +323,19 @@ impl Context<'_> {
     }
 }
 
-/// The text of a JSON scalar; nothing for null.
+/// The text of a scalar of a record; nothing for null. A number has the digits that it came with, and no exponent.
+pub(crate) fn scalar_text(value: &Json) -> Result<Option<Cow<'_, str>>, Problem> {
+    match value {
+        Json::Null => Ok(None),
+        Json::String(text) => Ok(Some(Cow::Borrowed(text))),
+        Json::Bool(true) => Ok(Some(Cow::Borrowed("true"))),
+        Json::Bool(false) => Ok(Some(Cow::Borrowed("false"))),
+        Json::Number(number) => Ok(Some(number.plain())),
+        Json::Array(_) | Json::Object(_) => Err(structure()),
+    }
+}
+
+/// The text of a scalar of a document; nothing for null.
 pub(crate) fn json_text(value: &Value) -> Result<Option<Cow<'_, str>>, Problem> {
     match value {
         Value::Null => Ok(None),
@@ -331,9 +343,10 @@ pub(crate) fn json_text(value: &Value) -> Result<Option<Cow<'_, str>>, Problem> 
         Value::Bool(true) => Ok(Some(Cow::Borrowed("true"))),
         Value::Bool(false) => Ok(Some(Cow::Borrowed("false"))),
         Value::Number(number) => Ok(Some(Cow::Owned(number.to_string()))),
-        Value::Array(_) | Value::Object(_) => Err(Problem::new(
-            "mapping.structure",
-            "a list or object stands where a single value is wanted; correct the path",
-        )),
+        Value::Array(_) | Value::Object(_) => Err(structure()),
     }
+}
+
+fn structure() -> Problem {
+    Problem::new("mapping.structure", "a list or object stands where a single value is wanted; correct the path")
 }

@@ -1,6 +1,6 @@
 //! JSON records while they are written.
 
-use serde_json::{Map, Value};
+use canonical::record::Json;
 
 use crate::cursor::Context;
 use crate::place::Step;
@@ -20,20 +20,20 @@ impl JsonWriter<'_> {
     }
 
     /// The value that a step leads to, made when it is not there.
-    fn find_or_make<'v>(&self, value: &'v mut Value, step: &Step) -> &'v mut Value {
+    fn find_or_make<'v>(&self, value: &'v mut Json, step: &Step) -> &'v mut Json {
         if !value.is_object() {
-            *value = Value::Object(Map::new());
+            *value = Json::object();
         }
-        let Value::Object(members) = value else { return value };
-        let member = members.entry(self.name(step)).or_insert(Value::Null);
+        let Json::Object(members) = value else { return value };
+        let member = members.get_or_add(self.name(step));
         if !member.is_array() {
             if !Self::is_list_step(step) {
                 return member;
             }
             let single = std::mem::take(member);
-            *member = Value::Array(if single.is_null() { Vec::new() } else { vec![single] });
+            *member = Json::Array(if single.is_null() { Vec::new() } else { vec![single] });
         }
-        let Value::Array(items) = member else { return member };
+        let Json::Array(items) = member else { return member };
         let mut fitting = (0..items.len()).filter(|index| self.context.fits_json(&items[*index], step));
         let wanted = step.position.unwrap_or(0);
         let index = match fitting.nth(wanted) {
@@ -48,18 +48,18 @@ impl JsonWriter<'_> {
     }
 
     /// A new item for a step, meeting its conditions.
-    pub(crate) fn make(&self, step: &Step) -> Value {
-        let mut item = Value::Null;
+    pub(crate) fn make(&self, step: &Step) -> Json {
+        let mut item = Json::Null;
         for predicate in &step.predicates {
             if let Some(wanted) = predicate.made_with(|variable| self.context.variables.get(variable)?.as_deref()) {
-                self.set(&mut item, &predicate.path.steps, Value::from(wanted));
+                self.set(&mut item, &predicate.path.steps, Json::from(wanted));
             }
         }
         item
     }
 
     /// Puts a value at a path, making what is on the way.
-    pub(crate) fn set(&self, value: &mut Value, steps: &[Step], text: Value) {
+    pub(crate) fn set(&self, value: &mut Json, steps: &[Step], text: Json) {
         match steps.split_first() {
             Some((step, rest)) => self.set(self.find_or_make(value, step), rest, text),
             None => *value = text,
@@ -67,14 +67,14 @@ impl JsonWriter<'_> {
     }
 
     /// Empties the value at a path: what was there becomes null, so that a system that merges is told.
-    pub(crate) fn clear(&self, value: &mut Value, steps: &[Step]) {
+    pub(crate) fn clear(&self, value: &mut Json, steps: &[Step]) {
         let Some((step, rest)) = steps.split_first() else {
-            *value = Value::Null;
+            *value = Json::Null;
             return;
         };
         let Some(member) = value.get_mut(self.name(step)) else { return };
         match member {
-            Value::Array(items) => {
+            Json::Array(items) => {
                 let wanted = step.position.unwrap_or(0);
                 let found = (0..items.len()).filter(|index| self.context.fits_json(&items[*index], step)).nth(wanted);
                 if let Some(index) = found {
@@ -86,36 +86,34 @@ impl JsonWriter<'_> {
     }
 
     /// Takes the items at a path out, in their order. Items that do not meet the last step's conditions stay.
-    pub(crate) fn take(&self, value: &mut Value, steps: &[Step]) -> Vec<Value> {
+    pub(crate) fn take(&self, value: &mut Json, steps: &[Step]) -> Vec<Json> {
         let Some((step, rest)) = steps.split_first() else {
             return match std::mem::take(value) {
-                Value::Array(items) => items,
-                Value::Null => Vec::new(),
+                Json::Array(items) => items,
+                Json::Null => Vec::new(),
                 single => vec![single],
             };
         };
         let Some(member) = value.get_mut(self.name(step)) else { return Vec::new() };
         if rest.is_empty() && Self::is_list_step(step) {
-            let Value::Array(items) = member else { return Vec::new() };
+            let Json::Array(items) = member else { return Vec::new() };
             let (fitting, others) =
                 std::mem::take(items).into_iter().partition(|item| self.context.fits_json(item, step));
             *items = others;
             return fitting;
         }
         match member {
-            Value::Array(items) if !rest.is_empty() => {
-                items.iter_mut().flat_map(|item| self.take(item, rest)).collect()
-            }
+            Json::Array(items) if !rest.is_empty() => items.iter_mut().flat_map(|item| self.take(item, rest)).collect(),
             other => self.take(other, rest),
         }
     }
 
     /// Puts items at a path, behind what stays there.
-    pub(crate) fn put(&self, value: &mut Value, steps: &[Step], new: Vec<Value>) {
+    pub(crate) fn put(&self, value: &mut Json, steps: &[Step], new: Vec<Json>) {
         let Some((step, rest)) = steps.split_first() else {
             match value {
-                Value::Array(items) => items.extend(new),
-                other => *other = Value::Array(new),
+                Json::Array(items) => items.extend(new),
+                other => *other = Json::Array(new),
             }
             return;
         };
@@ -124,11 +122,10 @@ impl JsonWriter<'_> {
             return;
         }
         if !value.is_object() {
-            *value = Value::Object(Map::new());
+            *value = Json::object();
         }
-        if let Value::Object(members) = value {
-            let member = members.entry(self.name(step)).or_insert_with(|| Value::Array(Vec::new()));
-            self.put(member, rest, new);
+        if let Json::Object(members) = value {
+            self.put(members.get_or_add(self.name(step)), rest, new);
         }
     }
 }

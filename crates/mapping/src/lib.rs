@@ -31,7 +31,7 @@ mod xml;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::DataError;
-pub use mapping::{Embedded, Format, Mapping, StreamNeeds};
+pub use mapping::{ColumnNeed, Embedded, Format, Mapping, StreamNeeds};
 pub use reader::{EmbeddedReading, Reader, Reading, ReferenceKey};
 pub use table::{Table, Tables};
 

@@ -50,6 +50,27 @@ pub struct StreamNeeds {
     /// What an XML record needs from the elements around it: by name the paths of which the first that is there counts.
     /// Records show them as children in the namespace `urn:passerelle:context`.
     pub context: BTreeMap<String, Vec<String>>,
+    /// The columns that a table must have for its rows to be read, those of embedded documents included.
+    /// Optional ones are not among them.
+    pub columns: Vec<ColumnNeed>,
+}
+
+/// A column that a table must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnNeed {
+    /// The canonical path of the field that is read there; `key` for the record's key.
+    pub field: Arc<str>,
+    /// The names of the column, any of which will do.
+    pub any_of: Vec<Box<str>>,
+}
+
+/// The columns that a program, and the documents that it embeds, cannot do without.
+fn needed_columns(program: &Program, embedded: &[Embedded]) -> Vec<ColumnNeed> {
+    let own = program.needed.iter().map(|needed| ColumnNeed {
+        field: Arc::clone(&needed.field),
+        any_of: needed.slots.iter().filter_map(|slot| program.columns.names.get(*slot)).cloned().collect(),
+    });
+    own.chain(embedded.iter().flat_map(|embedded| embedded.mapping.stream.columns.iter().cloned())).collect()
 }
 
 /// A document inside the record that is observed on its own, ahead of the record's document.
@@ -115,7 +136,7 @@ impl Mapping {
             covers: paths(|leaf| leaf.direction.reads()).into(),
             writes: paths(Leaf::is_two_way).into(),
             lossy: paths(|leaf| leaf.lossy && leaf.is_two_way()),
-            stream,
+            stream: StreamNeeds { columns: needed_columns(&program, &embedded), ..stream },
             embedded,
             warnings: Vec::new(),
             program,

@@ -72,7 +72,7 @@ fn differs_from_content(object: &Object) -> bool {
 }
 
 fn members(object: &Object, value: Option<&Value>, view: View) -> Option<Map<String, Value>> {
-    let mut shown = Map::new();
+    let mut shown = Map::with_capacity(object.members.len());
     for member in &object.members {
         let value = value.and_then(|value| value.get(&*member.name)).filter(|value| !value.is_null());
         if let Some(value) = node(&member.node, value, view) {

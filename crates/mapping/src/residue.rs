@@ -4,8 +4,7 @@ mod mask;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::record::{Body, Columns, Element, Name, Rows};
-use serde_json::Value;
+use canonical::record::{Body, Columns, Element, Json, Name, Rows};
 
 use crate::cursor::{Context, Cursor, Resolved};
 use crate::mapping::Mapping;
@@ -267,19 +266,21 @@ fn keep_element(element: Element<'_>, mask: &Mask) -> Option<XmlNode> {
 }
 
 /// What is left of a JSON value. Items of an array keep their positions.
-fn keep_json(value: &Value, mask: &Mask) -> Value {
+fn keep_json(value: &Json, mask: &Mask) -> Json {
     match value {
-        Value::Object(members) => Value::Object(
+        Json::Object(members) => Json::Object(
             members
                 .iter()
                 .zip(&mask.children)
                 .filter(|(_, inner)| !inner.is_done() || inner.text == State::Structural)
-                .map(|((name, value), inner)| (name.clone(), keep_json(value, inner)))
+                .map(|((name, value), inner)| (name.to_owned(), keep_json(value, inner)))
                 .collect(),
         ),
-        Value::Array(items) => items.iter().zip(&mask.children).map(|(item, inner)| keep_json(item, inner)).collect(),
+        Json::Array(items) => {
+            Json::Array(items.iter().zip(&mask.children).map(|(item, inner)| keep_json(item, inner)).collect())
+        }
         scalar if mask.text.stays() => scalar.clone(),
-        _ => Value::Null,
+        _ => Json::Null,
     }
 }
 
@@ -322,10 +323,10 @@ fn list_element(
     }
 }
 
-fn list_json(value: &Value, mask: &Mask, path: &mut String, found: &mut BTreeSet<String>) {
+fn list_json(value: &Json, mask: &Mask, path: &mut String, found: &mut BTreeSet<String>) {
     let length = path.len();
     match value {
-        Value::Object(members) => {
+        Json::Object(members) => {
             for ((name, value), inner) in members.iter().zip(&mask.children) {
                 if !path.is_empty() {
                     path.push('.');
@@ -335,11 +336,11 @@ fn list_json(value: &Value, mask: &Mask, path: &mut String, found: &mut BTreeSet
                 path.truncate(length);
             }
         }
-        Value::Array(items) => {
+        Json::Array(items) => {
             items.iter().zip(&mask.children).for_each(|(item, inner)| list_json(item, inner, path, found));
         }
-        Value::Null => {}
-        Value::String(text) if text.trim().is_empty() => {}
+        Json::Null => {}
+        Json::String(text) if text.trim().is_empty() => {}
         _ if mask.text == State::Left => {
             found.insert(if path.is_empty() { ".".to_owned() } else { path.clone() });
         }

@@ -5,7 +5,7 @@ mod value;
 
 use std::borrow::Cow;
 
-use canonical::record::{Body, Name};
+use canonical::record::{Body, Json, Name};
 use serde_json::Value;
 
 use crate::cursor::{Context, Cursor, Resolved, json_text};
@@ -27,7 +27,7 @@ pub(crate) enum Slot<'s> {
     Rows(&'s mut RowsWriter, Option<usize>),
     /// An element, and the names from the record to it.
     Element(&'s mut XmlNode, &'s mut Vec<Name>),
-    Json(&'s mut Value),
+    Json(&'s mut Json),
 }
 
 /// The state of writing one record.
@@ -153,7 +153,7 @@ impl<'a> Writer<'a> {
             Some(rows) => Body::Rows(rows),
             None => {
                 self.errors.push(record_error("mapping.size", "the rows are larger than a record can be"));
-                Body::Json(Value::Null)
+                Body::Json(Json::Null)
             }
         }
     }
@@ -168,7 +168,7 @@ impl<'a> Writer<'a> {
         self.record(key, root.map(Cursor::Element), &mut Slot::Element(&mut node, &mut trail));
         match node.build() {
             Some(tree) => Body::Element(tree),
-            None => Body::Json(Value::Null),
+            None => Body::Json(Json::Null),
         }
     }
 
@@ -184,7 +184,7 @@ impl<'a> Writer<'a> {
             Some(Body::Json(value)) => Some(value),
             _ => None,
         };
-        let mut value = base.cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let mut value = base.cloned().unwrap_or_else(Json::object);
         self.record(key, base.map(Cursor::Json), &mut Slot::Json(&mut value));
         Body::Json(value)
     }
@@ -220,7 +220,7 @@ impl<'a> Writer<'a> {
                 continue;
             }
             let value = if *number { value::number(&part) } else { None };
-            self.put(place, Some(value.unwrap_or_else(|| Value::from(part))), slot);
+            self.put(place, Some(value.unwrap_or_else(|| Json::from(part))), slot);
         }
     }
 
@@ -289,7 +289,7 @@ impl<'a> Writer<'a> {
         match &leaf.source {
             Source::Constant(constant, place) => {
                 if let Some(place) = place {
-                    self.put(place, Some(Value::from(&**constant)), slot);
+                    self.put(place, Some(Json::from(&**constant)), slot);
                 }
                 return Ok(());
             }
@@ -350,15 +350,15 @@ impl<'a> Writer<'a> {
                 let (is_debit, written) = value::sides(columns, amount)?;
                 let (filled, empty) =
                     if is_debit { (&columns.debit, &columns.credit) } else { (&columns.credit, &columns.debit) };
-                self.put(filled, Some(Value::from(written)), slot);
+                self.put(filled, Some(Json::from(written)), slot);
                 self.put(empty, None, slot);
             }
             Source::Signed(signed) => {
                 let amount = self.with_sign(leaf, text)?;
                 let sign = if amount.is_sign_negative() && !amount.is_zero() { &signed.minus } else { &signed.plus };
                 let written = signed.style.write(&amount.abs().to_string())?.into_owned();
-                self.put(&signed.number, Some(Value::from(written)), slot);
-                self.put(&signed.sign, sign.first().map(|word| Value::from(&**word)), slot);
+                self.put(&signed.number, Some(Json::from(written)), slot);
+                self.put(&signed.sign, sign.first().map(|word| Json::from(&**word)), slot);
             }
             source => {
                 let signed = match leaf.sign {
@@ -388,7 +388,7 @@ impl<'a> Writer<'a> {
                 let mut parts = written.splitn(places.len().max(1), &**separator).map(str::trim);
                 for place in places {
                     let part = parts.next().filter(|part| !part.is_empty());
-                    self.put(place, part.map(Value::from), slot);
+                    self.put(place, part.map(Json::from), slot);
                 }
             }
             Source::Part(part) => {
@@ -398,7 +398,7 @@ impl<'a> Writer<'a> {
                 }
                 let range = part_range(&whole, part).unwrap_or(whole.len()..whole.len());
                 whole.replace_range(range, written);
-                self.put(&part.place, Some(Value::from(whole)), slot);
+                self.put(&part.place, Some(Json::from(whole)), slot);
             }
             Source::First(places) if !leaf.by_record && !is_plain_json(leaf) => {
                 places.iter().for_each(|place| self.put_text(place, written, slot));
@@ -420,7 +420,7 @@ impl<'a> Writer<'a> {
                 whole.replace_range(range, "");
             }
             let rest = whole.trim_end().trim_end_matches(&*part.separator).trim_end();
-            self.put(&part.place, (!rest.is_empty()).then(|| Value::from(rest)), slot);
+            self.put(&part.place, (!rest.is_empty()).then(|| Json::from(rest)), slot);
             return;
         }
         for place in self.places_of(leaf, &leaf.source) {
@@ -440,12 +440,12 @@ impl<'a> Writer<'a> {
             (Place::Column(column), Slot::Rows(rows, row)) => {
                 rows.set(*row, *column, &self.program().columns, text);
             }
-            (place, slot) => self.put(place, (!text.is_empty()).then(|| Value::from(text)), slot),
+            (place, slot) => self.put(place, (!text.is_empty()).then(|| Json::from(text)), slot),
         }
     }
 
     /// Puts a value at a place, or clears the place.
-    pub(crate) fn put(&self, place: &Place, value: Option<Value>, slot: &mut Slot<'_>) {
+    pub(crate) fn put(&self, place: &Place, value: Option<Json>, slot: &mut Slot<'_>) {
         match (place, slot) {
             (Place::Column(column), Slot::Rows(rows, row)) => {
                 let text = value.as_ref().map(value::plain);
@@ -480,7 +480,7 @@ impl<'a> Writer<'a> {
         let (Some(attribute), Source::First(places)) = (&leaf.currency_attribute, &leaf.source) else { return };
         let Some(Place::Path(amount)) = places.first() else { return };
         let currency = text_at(self.document, &attribute.field).filter(|_| present);
-        self.put(&Place::Path(attribute.path.below(amount)), currency.map(Value::from), slot);
+        self.put(&Place::Path(attribute.path.below(amount)), currency.map(Json::from), slot);
     }
 }
 

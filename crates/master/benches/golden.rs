@@ -83,7 +83,7 @@ fn assert_changed(bencher: divan::Bencher<'_, '_>) {
 #[divan::bench]
 fn assert_first_echo(bencher: divan::Bencher<'_, '_>) {
     let (document, covers) = (customer("same"), covers());
-    let holds = Holds { document: &document, writes: &covers };
+    let holds = Holds { document: &document, earlier: &[], writes: &covers };
     bencher.bench(|| assert(&Entity::Customer, None, &document, &covers, Some(holds), Timestamp::UNIX_EPOCH));
 }
 

@@ -55,6 +55,8 @@ pub struct Asserted {
 pub struct Holds<'a> {
     /// The projection that was delivered, in normal form.
     pub document: &'a Value,
+    /// What was delivered before that and not shown since: what is read late may show one of these.
+    pub earlier: &'a [Value],
     /// What the mapping writes, as `Mapping::writes` says it; about anything else the projection says nothing.
     pub writes: &'a [String],
 }
@@ -148,6 +150,8 @@ fn cleared_at(claim: &Claim) -> Option<i64> {
 ///
 /// - A value that did not change keeps its claim: an own value stays own when we deliver the same one.
 /// - A value that changed to what we delivered is an echo; one that we emptied leaves the system silent.
+///   That also goes for what we delivered earlier and the system has not shown since: its export may be older than the
+///   last delivery. A value that it goes back to after it has shown the newer one is its own.
 /// - Any other change is the system's own since `at`; a value that it took away itself is cleared since `at`.
 /// - A place that the mapping does not cover any more is silent.
 /// - A place that was never seen filled is silent, also when we delivered something there:
@@ -173,8 +177,12 @@ pub fn assert(
     let after = Asserted { t: before.t, echo: before.echo, edited: before.edited, except: BTreeMap::new() };
     let cleared = before.except.iter().filter(|(_, claim)| cleared_at(claim).is_some());
     let cleared = cleared.map(|(path, claim)| (path.clone(), *claim)).collect();
-    let mut claims = Claims { before: &before, after, cleared, covers, writes: holds.map(|holds| holds.writes), now };
-    walk(entity, &[shown, observed, held], &mut claims);
+    let writes = holds.map(|holds| holds.writes);
+    let mut claims = Claims { before: &before, after, cleared, covers, writes, documents: HELD + 1, now };
+    let earlier = holds.map_or(&[][..], |holds| holds.earlier);
+    claims.documents += earlier.len();
+    let documents: Vec<&Value> = [shown, observed, held].into_iter().chain(earlier).collect();
+    walk(entity, &documents, &mut claims);
     claims.finish()
 }
 
@@ -186,6 +194,8 @@ struct Claims<'b> {
     cleared: BTreeMap<String, Claim>,
     covers: &'b [String],
     writes: Option<&'b [String]>,
+    /// How many documents are compared: those from [`HELD`] on were delivered.
+    documents: usize,
     now: i64,
 }
 
@@ -196,18 +206,18 @@ const HELD: usize = 2;
 impl<'a> Choose<'a> for Claims<'_> {
     fn choose(&mut self, path: &mut Path, unit: &Unit<'a>, _: &mut Vec<&'a [Value]>) {
         for (index, leaf) in unit.leaves.iter().enumerate() {
-            let values = [SHOWN, OBSERVED, HELD].map(|document| unit.value(index, document));
             let mark = path.field(leaf.name);
-            self.leaf(path, leaf, values);
+            self.leaf(path, leaf, &|document| unit.value(index, document));
             path.back(mark);
         }
     }
 }
 
 impl Claims<'_> {
-    fn leaf(&mut self, path: &Path, leaf: &Leaf, values: [&[Value]; 3]) {
-        let empty = values[OBSERVED].is_empty();
-        if same_values(leaf, values[SHOWN], values[OBSERVED]) {
+    /// `value` tells what each document has there.
+    fn leaf<'v>(&mut self, path: &Path, leaf: &Leaf, value: &dyn Fn(usize) -> &'v [Value]) {
+        let empty = value(OBSERVED).is_empty();
+        if same_values(leaf, value(SHOWN), value(OBSERVED)) {
             if !empty {
                 self.keep(path, leaf);
             }
@@ -216,7 +226,7 @@ impl Claims<'_> {
         if !empty {
             self.cleared.retain(|place, _| !is_within(place, path.text()) && !is_within(path.text(), place));
         }
-        if self.is_delivered(path, leaf, values) {
+        if self.is_delivered(path, leaf, value) {
             if !empty {
                 self.note(path, Claim::Echo(self.now));
             }
@@ -228,10 +238,10 @@ impl Claims<'_> {
     }
 
     /// Whether the observed value is the delivered one. An empty place was delivered only if the mapping writes it.
-    fn is_delivered(&self, path: &Path, leaf: &Leaf, values: [&[Value]; 3]) -> bool {
+    fn is_delivered<'v>(&self, path: &Path, leaf: &Leaf, value: &dyn Fn(usize) -> &'v [Value]) -> bool {
         let Some(writes) = self.writes else { return false };
-        same_values(leaf, values[HELD], values[OBSERVED])
-            && (!values[HELD].is_empty() || is_covered(writes, path, leaf.item))
+        (HELD..self.documents).any(|held| same_values(leaf, value(held), value(OBSERVED)))
+            && (!value(OBSERVED).is_empty() || is_covered(writes, path, leaf.item))
     }
 
     /// A value that did not change keeps its claim.

@@ -81,7 +81,7 @@ impl World {
         let Some(content) = &system.content else { return };
         let observed = document(content.iter().filter(|(place, _)| system.covers.contains(place)));
         let previous = system.shown.as_ref().map(|(document, asserted)| (document, asserted));
-        let holds = system.holds.as_ref().map(|document| Holds { document, writes: &system.writes });
+        let holds = system.holds.as_ref().map(|document| Holds { document, earlier: &[], writes: &system.writes });
         let asserted = assert(&Entity::Customer, previous, &observed, &system.covers, holds, at);
         let json = serde_json::to_string(&asserted).unwrap();
         assert_eq!(serde_json::from_str::<Asserted>(&json).unwrap(), asserted);

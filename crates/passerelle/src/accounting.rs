@@ -6,21 +6,8 @@ use serde::Serialize;
 use store::{OperateStore, Outcomes, RecordOutcome, StreamKey};
 
 use crate::failure::Failure;
-use crate::output::{self, Table};
+use crate::output::{self, Table, counted};
 use crate::session::everything;
-
-/// Every way in which a record can end, in the order of the equation.
-pub const OUTCOMES: [(RecordOutcome, &str); 9] = [
-    (RecordOutcome::Created, "created"),
-    (RecordOutcome::Updated, "updated"),
-    (RecordOutcome::Unchanged, "unchanged"),
-    (RecordOutcome::Removed, "removed"),
-    (RecordOutcome::Duplicate, "duplicate"),
-    (RecordOutcome::Rejected, "rejected"),
-    (RecordOutcome::Parked, "parked"),
-    (RecordOutcome::Waiting, "waiting"),
-    (RecordOutcome::Withheld, "withheld"),
-];
 
 /// What a system took and refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -94,11 +81,19 @@ impl Accounting {
         since
     }
 
-    /// Only one system.
+    /// Only what a reading of a system, or of one stream of it, has touched: what was read, streams whose waiting
+    /// documents found their customer by it, and systems that took or refused something.
+    ///
+    /// Beside a running hub, systems may have taken other changes at the same time; they count too.
     #[must_use]
-    pub fn of(mut self, system: &str) -> Self {
-        self.streams.retain(|stream, _| &*stream.system == system);
-        self.targets.retain(|(_, target), _| target == system);
+    pub fn touched_by(mut self, system: &str, stream: Option<&str>) -> Self {
+        self.streams.retain(|key, outcomes| {
+            let is_read = &*key.system == system && stream.is_none_or(|stream| *key.stream == *stream);
+            // A stream that was read, or had records on their way, moved by itself.
+            let is_released = outcomes.read == 0 && outcomes.in_flight == 0;
+            is_read || (is_released && outcomes.ended.values().any(|count| *count != 0))
+        });
+        self.targets.retain(|_, deliveries| *deliveries != Deliveries::default());
         self
     }
 
@@ -107,11 +102,6 @@ impl Accounting {
         let troubled = [RecordOutcome::Rejected, RecordOutcome::Parked];
         let records = self.streams.values().any(|outcomes| troubled.iter().any(|outcome| outcomes.get(*outcome) > 0));
         records || self.targets.values().any(|deliveries| deliveries.refused > 0)
-    }
-
-    /// How many records are published and not resolved yet.
-    pub fn in_flight(&self) -> i64 {
-        self.streams.values().map(|outcomes| outcomes.in_flight).sum()
     }
 
     /// Whether every record that was read has exactly one outcome.
@@ -155,24 +145,11 @@ impl Accounting {
     }
 
     fn render_system(&self, tenant: &str, system: &str) -> String {
-        let mut table = Table::new(&[
-            "stream",
-            "read",
-            "created",
-            "updated",
-            "unchanged",
-            "removed",
-            "duplicate",
-            "rejected",
-            "parked",
-            "waiting",
-            "withheld",
-            "in flight",
-            "",
-        ]);
+        let ended = RecordOutcome::ALL.map(RecordOutcome::name);
+        let mut table = Table::new(&[&["stream", "read"][..], &ended, &["in flight", ""]].concat());
         let streams = self.streams.iter().filter(|(key, _)| &*key.tenant == tenant && &*key.system == system);
         for (key, outcomes) in streams {
-            let counts = OUTCOMES.iter().map(|(outcome, _)| outcomes.get(*outcome).to_string());
+            let counts = RecordOutcome::ALL.into_iter().map(|outcome| outcomes.get(outcome).to_string());
             let check = if balances(outcomes) { "adds up" } else { "DOES NOT ADD UP" };
             let row = [key.stream.to_string(), outcomes.read.to_string()].into_iter().chain(counts);
             table.row(row.chain([outcomes.in_flight.to_string(), check.to_owned()]));
@@ -183,7 +160,8 @@ impl Accounting {
             text.push_str(&table.render());
         }
         if let Some(fed) = self.targets.get(&(tenant.to_owned(), system.to_owned())) {
-            text.push_str(&format!("\nfed: {} changes delivered, {} refused", fed.delivered, fed.refused));
+            let delivered = counted(fed.delivered, "change");
+            text.push_str(&format!("\nfed: {delivered} delivered, {} refused", fed.refused));
         }
         text
     }
@@ -232,6 +210,26 @@ mod tests {
         let text = run.render();
         assert!(text.contains("crm (acme)\nfed: 2 changes delivered, 0 refused"), "{text}");
         assert!(text.lines().any(|line| line.starts_with("customers     5        0        0          5")), "{text}");
+    }
+
+    #[test]
+    fn a_reading_touches_its_source_what_it_releases_and_who_is_fed() {
+        let mut run = Accounting::default();
+        let counts = |read, ended: &[(RecordOutcome, i64)], in_flight| Outcomes { in_flight, ..outcomes(read, ended) };
+        run.streams.insert(key("erp"), counts(0, &[], 0));
+        run.streams.insert(StreamKey { stream: "prices".into(), ..key("erp") }, counts(0, &[], 0));
+        run.streams.insert(key("idle"), counts(0, &[(RecordOutcome::Created, 0)], 0));
+        run.streams.insert(key("read too"), counts(3, &[(RecordOutcome::Unchanged, 3)], 0));
+        run.streams.insert(key("late"), counts(0, &[(RecordOutcome::Created, 2)], -2));
+        let released = [(RecordOutcome::Waiting, -1), (RecordOutcome::Created, 1)];
+        run.streams.insert(key("billing"), counts(0, &released, 0));
+        run.targets.insert(("acme".into(), "crm".into()), Deliveries { delivered: 1, refused: 0 });
+        run.targets.insert(("acme".into(), "ledger".into()), Deliveries::default());
+        let touched = run.touched_by("erp", Some("customers"));
+        let streams: Vec<String> = touched.streams.keys().map(|key| format!("{}/{}", key.system, key.stream)).collect();
+        assert_eq!(streams, ["billing/customers", "erp/customers"]);
+        assert_eq!(touched.targets.keys().map(|(_, system)| system.as_str()).collect::<Vec<_>>(), ["crm"]);
+        assert!(touched.render().contains("fed: 1 change delivered, 0 refused"), "{}", touched.render());
     }
 
     #[test]

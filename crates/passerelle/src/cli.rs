@@ -49,12 +49,12 @@ pub enum Command {
     /// Run the hub until SIGTERM or Ctrl-C
     #[command(after_help = "Examples:\n  passerelle run hub\n  passerelle run hub --once")]
     Run(Run),
-    /// Import one file now, with a progress bar and the accounting
+    /// Import one file now, with a progress bar and the accounting, and wait until everything is delivered
     #[command(
         after_help = "Examples:\n  passerelle ingest erp ~/customers.csv\n  passerelle ingest erp ~/customers.csv --again"
     )]
     Ingest(Ingest),
-    /// Read the streams of a system now
+    /// Read the streams of a system now, and wait until everything is delivered
     #[command(after_help = "Examples:\n  passerelle collect crm\n  passerelle collect crm customers")]
     Collect(Collect),
     /// Turn a file into canonical JSON lines, or into another format; no hub is needed
@@ -65,7 +65,8 @@ Examples:
   passerelle convert --stream erp/customers customers.csv
 
 Findings, rejects and `unmapped:` places go to standard error; the exit code is 1 when there is any reject,
-fatal finding or unmapped place.")]
+fatal finding or unmapped place. CSV and XML files may have any size: records are written as they are read,
+at most 1000 of them are held. JSON files are read whole, and have at most 256 MB.")]
     Convert(Convert),
     /// Tell everything that happened to an invoice number, customer, file or message id
     #[command(after_help = "Examples:\n  passerelle trace FA-2026-0042\n  passerelle trace customers-1.csv --json")]
@@ -167,6 +168,17 @@ pub struct Run {
     pub patience: TimeSpan,
 }
 
+/// How long a command waits.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct WaitingLimits {
+    /// Give up when nothing has moved for this long
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub patience: TimeSpan,
+    /// Give up after this long, whatever moves, and tell what is still on its way; the hub goes on with it
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<TimeSpan>,
+}
+
 /// Arguments of `ingest`.
 #[derive(Debug, Args)]
 pub struct Ingest {
@@ -183,9 +195,9 @@ pub struct Ingest {
     /// The place.
     #[command(flatten)]
     pub place: Place,
-    /// Give up when nothing has moved for this long
-    #[arg(long, value_name = "TIME", default_value = "30s")]
-    pub patience: TimeSpan,
+    /// How long it is waited until everything is delivered, parked or waiting.
+    #[command(flatten)]
+    pub waiting: WaitingLimits,
     /// Print the accounting as JSON
     #[arg(long)]
     pub json: bool,
@@ -201,9 +213,9 @@ pub struct Collect {
     /// The place.
     #[command(flatten)]
     pub place: Place,
-    /// Give up when nothing has moved for this long
-    #[arg(long, value_name = "TIME", default_value = "30s")]
-    pub patience: TimeSpan,
+    /// How long it is waited until everything is delivered, parked or waiting.
+    #[command(flatten)]
+    pub waiting: WaitingLimits,
     /// Print the accounting as JSON
     #[arg(long)]
     pub json: bool,

@@ -9,6 +9,7 @@ mod lint;
 mod load;
 mod packs;
 mod reference;
+mod secrets;
 mod settings;
 mod shape;
 mod source;

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::Value;
+use store::RecordOutcome;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Exit;
@@ -215,9 +216,9 @@ async fn collect(hub: &Cli, show: &Show, accounting: &mut Accounting, system: &s
 
 fn sentence(counts: &Value) -> String {
     let count = |name: &str| counts.get(name).and_then(Value::as_i64).unwrap_or_default();
-    let parts = ["created", "updated", "unchanged", "removed", "duplicate", "rejected", "parked", "waiting"];
+    let names = RecordOutcome::ALL.map(RecordOutcome::name).into_iter();
     let parts: Vec<String> =
-        parts.iter().filter(|name| count(name) != 0).map(|name| format!("{} {name}", count(name))).collect();
+        names.filter(|name| count(name) != 0).map(|name| format!("{} {name}", count(name))).collect();
     let read = count("read");
     if parts.is_empty() { format!("{read} read") } else { format!("{read} read, {}", parts.join(", ")) }
 }

@@ -23,15 +23,22 @@ pub enum Exit {
     Bug,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
+impl Exit {
+    /// The exit code of the process.
+    pub fn code(self) -> u8 {
+        match self {
             Exit::Done => 0,
             Exit::Differs => 1,
             Exit::Usage => 2,
             Exit::Unreachable => 3,
             Exit::Bug => 70,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
     }
 }
 
@@ -84,6 +91,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (exit, code) = match &error {
             StoreError::Unreachable(_) => (Exit::Unreachable, "store.unreachable"),
+            StoreError::Conflict(_) => (Exit::Unreachable, "store.conflict"),
             StoreError::Newer { .. } => (Exit::Usage, "store.newer"),
             StoreError::InUse { .. } => (Exit::Usage, "store.in-use"),
             StoreError::Storage { .. } => (Exit::Unreachable, "store.storage"),
@@ -100,6 +108,7 @@ impl From<BusError> for Failure {
             BusError::Unroutable(_) => (Exit::Bug, "bus.unroutable"),
             BusError::Topology(_) => (Exit::Usage, "bus.topology"),
             BusError::TooLarge { .. } => (Exit::Usage, "bus.too-large"),
+            BusError::Full(_) => (Exit::Unreachable, "bus.full"),
             BusError::Ended(_) => (Exit::Bug, "bus.ended"),
             BusError::Storage(_) => (Exit::Unreachable, "bus.storage"),
         };

@@ -26,22 +26,23 @@ use clap::Parser;
 use cli::Cli;
 use failure::{Exit, Failure};
 
-/// Documents are small allocations made by one thread and freed by another, which the system's allocator serves slowly.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     install_panic_hook();
     let cli = Cli::parse();
-    match panic::catch_unwind(AssertUnwindSafe(|| start(cli))) {
-        Ok(Ok(exit)) => exit.into(),
+    ended(|| start(cli)).into()
+}
+
+/// Does the work, tells what went wrong, and says how the process ends; a panic is a bug like any other.
+fn ended(work: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(exit)) => exit,
         Ok(Err(failure)) => {
             if !failure.message.is_empty() {
                 output::note(format!("passerelle: {failure}"));
             }
-            failure.exit.into()
+            failure.exit
         }
-        Err(_) => Exit::Bug.into(),
+        Err(_) => Exit::Bug,
     }
 }
 
@@ -73,4 +74,23 @@ fn install_panic_hook() {
             output::note(backtrace.to_string());
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_its_exit_code_and_a_panic_is_a_bug() {
+        let check = |work: &dyn Fn() -> Result<Exit, Failure>, expected: u8| {
+            assert_eq!(ended(work).code(), expected);
+        };
+        check(&|| Ok(Exit::Done), 0);
+        check(&|| Ok(Exit::Differs), 1);
+        check(&|| Err(Failure::told()), 2);
+        check(&|| Err(Failure::unreachable("hub.no-answer", "nobody answers")), 3);
+        check(&|| Err(Failure::bug("two and two are five")), 70);
+        check(&|| Err(store::StoreError::Internal("a row makes no sense".to_owned()).into()), 70);
+        check(&|| panic!("a part of the program did what it should never do"), 70);
+    }
 }

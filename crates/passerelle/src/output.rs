@@ -99,8 +99,14 @@ impl Table {
 }
 
 /// A number of things: `1 stream`, `3 streams`.
-pub fn counted(count: usize, thing: &str) -> String {
+pub fn counted(count: impl TryInto<u64>, thing: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The same with a word for nothing: `no streams`.
+pub fn counted_or_no(count: usize, thing: &str) -> String {
+    if count == 0 { format!("no {thing}s") } else { counted(count, thing) }
 }
 
 /// A moment as people read it: to the second, in UTC.

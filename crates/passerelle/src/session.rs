@@ -12,7 +12,7 @@ use store::{Command, Filter, OperateStore};
 
 use crate::configuration::{Configuration, Severity, load, load_hub_file};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, counted};
 
 /// How often a state is looked at again that nobody tells of.
 pub const LOOK_DELAY: Duration = Duration::from_millis(50);
@@ -112,7 +112,7 @@ impl Session {
                 moved = Instant::now();
             }
             if moved.elapsed() > patience {
-                return Err(Failure::unreachable("hub.not-quiet", not_quiet(&pending, patience)));
+                return Err(not_quiet(&nothing_moves(patience), &pending));
             }
             last = Some(pending);
             tokio::time::sleep(LOOK_DELAY).await;
@@ -129,13 +129,41 @@ impl Session {
     }
 }
 
-fn not_quiet(pending: &Pending, patience: Duration) -> String {
-    let Pending { observed, outbox, deliveries, attempts, .. } = pending;
-    format!(
-        "nothing has moved for {} s, and on their way are still {observed} messages of observations, {outbox} changes in \
-         the outbox, {deliveries} deliveries and {attempts} calls; nothing is lost: see `passerelle systems`, and run again",
-        patience.as_secs()
-    )
+/// What is still on its way, in words: each place of the flow that holds something, and the systems that it goes to.
+pub fn on_its_way(pending: &Pending) -> String {
+    let places = [
+        (pending.observed, "message of observations", "messages of observations"),
+        (pending.outbox, "change in the outbox", "changes in the outbox"),
+    ];
+    let places = places.into_iter().filter(|(count, ..)| *count > 0);
+    let places = places.map(|(count, one, more)| format!("{count} {}", if count == 1 { one } else { more }));
+    let systems =
+        pending.to.iter().map(|(system, count)| format!("{} to {system}", counted(*count, "delivery message")));
+    let parts: Vec<String> = places.chain(systems).collect();
+    if parts.is_empty() { "nothing that is known of".to_owned() } else { parts.join(", ") }
+}
+
+/// Something is on its way still, and is not waited for any longer.
+pub fn not_quiet(why: &str, pending: &Pending) -> Failure {
+    let rest = on_its_way(pending);
+    let message =
+        format!("{why}; on their way are still: {rest}; nothing is lost: see `passerelle systems`, and run again");
+    Failure::unreachable("hub.not-quiet", message)
+}
+
+/// Why nobody waits any longer: nothing has moved.
+pub fn nothing_moves(patience: Duration) -> String {
+    format!("nothing has moved for {} s", patience.as_secs())
+}
+
+/// Tells of systems that cannot be written to, and for which something waits.
+pub fn tell_unreachable(systems: &[String]) {
+    if !systems.is_empty() {
+        let names = systems.join(", ");
+        output::note(format!(
+            "passerelle: changes wait for systems that are paused or halted: {names} [hub.not-quiet]"
+        ));
+    }
 }
 
 /// Has a command carried out: by the hub that runs beside, or else by one in this process.

@@ -157,6 +157,7 @@ impl House {
                 residue: None,
                 version: 0,
                 removed: false,
+                earlier: Vec::new(),
             });
             writes.masters.push(MasterRow {
                 master_id,
@@ -212,6 +213,7 @@ impl House {
                 residue: None,
                 version: member.version,
                 removed: false,
+                earlier: Vec::new(),
             });
         }
         self.store.finish_attempt("acme", system, Some(&attempt.batch), end).await.unwrap();

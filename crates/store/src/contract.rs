@@ -14,11 +14,17 @@ impl<S> Store for S where
 }
 
 /// What can go wrong with a store. Nothing of a call that failed was changed.
+///
+/// One thing can differ, and only for a store on a server: when the connection is lost during a commit and the server does
+/// not come back for a long time, a call ends as [`Unreachable`](Self::Unreachable) although it may have been carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store is not there or busy now; the same call can succeed later.
     #[error("the store is not reachable: {0}")]
     Unreachable(String),
+    /// Another transaction came first; the same work can be done again at once.
+    #[error("the store was changed by others meanwhile, the work is done again: {0}")]
+    Conflict(String),
     /// The store was written by a newer version.
     #[error(
         "{place} is at schema {found}, this passerelle knows {known}; run the newer version, or restore a copy from before the upgrade"

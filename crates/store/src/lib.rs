@@ -7,6 +7,7 @@
 mod contract;
 pub mod sqlite;
 pub mod testkit;
+mod value;
 
 pub use contract::collect::*;
 pub use contract::deliver::*;

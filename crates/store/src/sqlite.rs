@@ -3,6 +3,7 @@
 //! One connection writes; those who want to write queue for it in the order of asking. A few connections read, each
 //! call in a transaction of its own. Nothing blocks a thread of the runtime.
 
+mod backlog;
 mod collect;
 mod connection;
 mod deliver;
@@ -10,6 +11,8 @@ mod dictionary;
 mod drops;
 mod failure;
 mod find;
+mod forget;
+mod line;
 mod listing;
 mod lock;
 mod masters;
@@ -20,7 +23,6 @@ mod resolve;
 mod rows;
 mod story;
 mod unpark;
-mod value;
 mod write;
 
 use std::path::Path;
@@ -31,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use self::connection::Core;
 use self::failure::Failure;
 use self::lock::DirectoryLock;
-use crate::StoreError;
+use crate::{StoreError, value};
 
 /// When a commit counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +65,7 @@ impl Default for SqliteOptions {
     fn default() -> Self {
         SqliteOptions {
             durability: Durability::Full,
-            cache_bytes: 32 << 20,
+            cache_bytes: 16 << 20,
             log_bytes: 32 << 20,
             readers_max: 4,
             busy_wait_ms_max: 5_000,

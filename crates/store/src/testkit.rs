@@ -6,8 +6,11 @@
 mod build;
 mod collect;
 mod deliver;
+mod discard;
+mod earlier;
 mod find;
 mod operate;
+mod parking;
 mod resolve;
 mod tenants;
 
@@ -96,7 +99,7 @@ pub fn cases() -> Vec<Case> {
             numbers_begin_at_one_and_never_repeat, keys_that_nobody_has_lead_nowhere,
             match_keys_come_and_go, sources_of_a_master_are_complete, waiting_documents_keep_their_order,
             parked_keys_block, outcomes_of_several_drops_are_added, outcomes_may_come_before_the_step,
-            the_outbox_is_in_order_and_coalesced, a_confirmation_of_an_older_change_keeps_the_newer,
+            the_outbox_is_in_order_and_coalesced, a_backlog_is_in_order_and_coalesced, a_confirmation_of_an_older_change_keeps_the_newer,
             changes_for_one_system_are_united, the_outbox_wakes_the_relay, declared_entities_are_kept;
         deliver: held_tells_all_of_one_system, local_keys_leave_out_what_is_gone, attempts_survive_a_restart,
             an_attempt_is_begun_once, finishing_is_one_step, a_parked_delivery_blocks_its_root,
@@ -106,6 +109,14 @@ pub fn cases() -> Vec<Case> {
             parked_messages_line_up, parked_deliveries_are_tried_again, parked_observations_are_accounted_for,
             masters_are_listed_by_id, a_story_is_complete, a_drop_tells_its_journal,
             everything_is_counted, commands_are_answered_once;
+        discard: what_was_given_up_is_taken_again, a_delta_with_what_was_given_up_stays_a_duplicate,
+            an_embedded_document_that_was_given_up_comes_with_its_record;
+        parking: a_delivery_goes_when_another_makes_its_key_known, a_delivery_goes_when_its_system_shows_the_key,
+            a_need_that_is_met_already_is_not_waited_for, a_line_with_something_for_a_person_stays,
+            what_is_needed_is_let_past, what_is_needed_and_stands_behind_is_sent_ahead,
+            what_stood_behind_something_that_was_given_up_goes, a_task_ends_with_what_it_asks_about;
+        earlier: what_was_delivered_before_is_kept_until_the_system_shows_its_record,
+            of_a_system_that_is_never_read_only_the_last_delivery_is_kept;
         find: a_master_is_found_by_what_people_know, drops_are_found_by_number_and_name,
             rejects_and_waiting_are_found_by_key, messages_are_found_by_id, hits_are_bounded;
         tenants: nobody_sees_the_rows_of_another;

@@ -73,6 +73,10 @@ impl Bus for LossyBus {
         self.inner.subscribe(queue, prefetch).await
     }
 
+    fn message_bytes_max(&self) -> usize {
+        self.inner.message_bytes_max()
+    }
+
     fn carries_public(&self) -> bool {
         self.inner.carries_public()
     }
@@ -133,12 +137,15 @@ pub struct Part {
     pub count_max: usize,
     /// How long a call may take, in milliseconds.
     pub timeout_ms: u64,
+    /// Whether a change that it does not apply stops those behind it in the call.
+    pub stops: bool,
 }
 
 impl Part {
     /// A system that shows nothing and is fed nothing yet.
     pub fn new(name: &'static str) -> Self {
-        Part { name, shows: Vec::new(), takes: Vec::new(), assigns_keys: false, count_max: 10, timeout_ms: 60_000 }
+        let (assigns_keys, count_max, timeout_ms, stops) = (false, 10, 60_000, false);
+        Part { name, shows: Vec::new(), takes: Vec::new(), assigns_keys, count_max, timeout_ms, stops }
     }
 
     /// It also shows this.
@@ -170,6 +177,8 @@ pub struct World {
     scripts: BTreeMap<&'static str, (usize, Arc<Mutex<Script>>)>,
     /// The limits of the next hub.
     pub limits: Limits,
+    /// The limits of its bus.
+    pub bus: EmbeddedOptions,
 }
 
 impl World {
@@ -185,7 +194,8 @@ impl World {
             ..Limits::default()
         };
         let scripts = parts.iter().map(script).collect();
-        World { directory: tempfile::tempdir().expect("a temporary directory"), parts, scripts, limits }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        World { directory, parts, scripts, limits, bus: EmbeddedOptions::default() }
     }
 
     /// Does something with the script of a system.
@@ -234,6 +244,7 @@ impl World {
                 "assigns_keys": part.assigns_keys,
                 "count_max": part.count_max,
                 "timeout_ms": part.timeout_ms,
+                "stops": part.stops,
             }),
             streams: part.shows.iter().map(|feed| (Arc::from(feed.name), Arc::new(stream(feed)))).collect(),
             subscriptions: part.takes.iter().map(subscription).collect(),
@@ -257,7 +268,7 @@ impl World {
             tokio::time::sleep(Duration::from_millis(2)).await;
         };
         let bus = loop {
-            match EmbeddedBus::open(path.join("bus"), EmbeddedOptions::default()) {
+            match EmbeddedBus::open(path.join("bus"), self.bus.clone()) {
                 Ok(inner) => break Arc::new(LossyBus { inner, confirms_left: Mutex::default() }),
                 Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
             }

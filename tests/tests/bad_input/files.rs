@@ -196,10 +196,22 @@ fn files_in_the_wrong_encoding() {
 #[test]
 fn columns_that_are_not_as_agreed() {
     let missing = "NO;NOM;CITY;CREDIT\n1;Martin;Rennes;1,00\n";
-    let raw = "1;Martin;Rennes;1,00";
-    check(&Case::csv(missing, "mapping.missing-column", &["\"NAME\"", "legal_name"], Kept::Record(2, raw)));
+    let missing = missing.to_owned() + &"2;Le Goff;Brest;1,00\n".repeat(100);
+    let parts =
+        &["line 1: there is no column \"NAME\" for legal_name;", "\"NO\", \"NOM\", \"CITY\"", "correct the export"];
+    check(&Case::csv(missing, "csv.column-missing", parts, Kept::File));
+    let several = "NO;VILLE;Credit\n1;Rennes;1,00\n";
+    let parts = &["\"NAME\" for legal_name", "\"CITY\" for addresses.main.city", "(did you mean \"Credit\"?)"];
+    check(&Case::csv(several, "csv.column-missing", parts, Kept::File));
+    let no_header = "1;Martin;Rennes;1,00\n2;Le Goff;Brest;1,00\n";
+    check(&Case::csv(no_header, "csv.column-missing", &["line 1", "if the file has no header"], Kept::File));
     let twice = "NO;NAME;CITY;NAME\n1;Martin;Rennes;1,00\n";
-    check(&Case::csv(twice, "csv.column-twice", &["\"NAME\""], Kept::File));
+    check(&Case::csv(
+        twice,
+        "csv.column-twice",
+        &["line 1: column \"NAME\" stands twice, at positions 2 and 4"],
+        Kept::File,
+    ));
     let commas = "NO,NAME,CITY,CREDIT\n1,Martin,Rennes,1.00\n";
     check(&Case::csv(commas, "csv.delimiter", &["delimiter = ','"], Kept::File));
     let ragged = "NO;NAME;CITY;CREDIT\n1;Martin;Rennes;1,00\n2;Le;Goff;Brest;1,00\n";

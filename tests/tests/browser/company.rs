@@ -1,32 +1,6 @@
 //! A small company: an ERP that drops customers and invoices, a CRM that is fed customers, a ledger that is fed both.
 
-use passerelle_tests::directory::Directory;
-
-const ERP: &str = r#"
-tenant = "acme"
-
-[connector]
-kind = "csv-drop"
-[connector.streams.customers]
-folder = "in"
-files = "customers*.csv"
-delimiter = ";"
-settle_ms = 0
-[connector.streams.invoices]
-folder = "in"
-files = "invoices*.csv"
-delimiter = ";"
-settle_ms = 0
-
-[streams.customers]
-mapping = "erp/customer"
-export = "full"
-every = "200ms"
-[streams.invoices]
-mapping = "erp/invoice"
-export = "delta"
-every = "200ms"
-"#;
+use passerelle_tests::directory::{Directory, Stream, Subscription, System};
 
 const ERP_CUSTOMER: &str = r#"
 entity = "customer"
@@ -55,53 +29,25 @@ customer = "CUSTOMER"
 totals.amount_with_vat = { at = "TOTAL", as = "amount", decimal = "," }
 "#;
 
-const CRM: &str = r#"
-tenant = "acme"
-
-[connector]
-kind = "csv-drop"
-[connector.gather]
-age_ms_max = 20
-[connector.targets.customer]
-folder = "out/crm"
-file = "customers-{batch}.csv"
-
-[subscriptions.customer]
-mapping = "erp/customer"
-"#;
-
-const LEDGER: &str = r#"
-tenant = "acme"
-
-[connector]
-kind = "csv-drop"
-[connector.gather]
-age_ms_max = 20
-[connector.targets.customer]
-folder = "out/ledger"
-file = "customers-{batch}.csv"
-[connector.targets.invoice]
-folder = "out/ledger"
-file = "invoices-{batch}.csv"
-
-[subscriptions.customer]
-mapping = "erp/customer"
-[subscriptions.invoice]
-mapping = "erp/invoice"
-"#;
-
 /// The company's user's directory; nothing was dropped yet.
 pub fn directory() -> Directory {
-    let directory = Directory::new(&[
-        ("passerelle.toml", ""),
-        ("systems/erp.toml", ERP),
-        ("systems/crm.toml", CRM),
-        ("systems/ledger.toml", LEDGER),
-        ("mappings/erp/customer.toml", ERP_CUSTOMER),
-        ("mappings/erp/invoice.toml", ERP_INVOICE),
-    ]);
-    std::fs::create_dir_all(directory.path("in")).unwrap();
-    directory
+    let stream = |name, files, mapping, export| {
+        let settings = "delimiter = \";\"";
+        Stream { name, files, mapping, export, every: "200ms", settings }
+    };
+    let fed = |entity, folder, mapping| Subscription { entity, folder, mapping };
+    let erp = [
+        stream("customers", "in/customers*.csv", "erp/customer", "full"),
+        stream("invoices", "in/invoices*.csv", "erp/invoice", "delta"),
+    ];
+    let crm = [fed("customer", "out/crm", "erp/customer")];
+    let ledger = [fed("customer", "out/ledger", "erp/customer"), fed("invoice", "out/ledger", "erp/invoice")];
+    let systems = [
+        System { name: "erp", kind: "csv-drop", streams: &erp, subscriptions: &[] },
+        System { name: "crm", kind: "csv-drop", streams: &[], subscriptions: &crm },
+        System { name: "ledger", kind: "csv-drop", streams: &[], subscriptions: &ledger },
+    ];
+    Directory::of(&systems, &[("erp/customer", ERP_CUSTOMER), ("erp/invoice", ERP_INVOICE)])
 }
 
 /// Three customers and three invoices, the last of which cannot be read.

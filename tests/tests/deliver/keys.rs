@@ -2,9 +2,9 @@
 
 use canonical::entity::Entity;
 use hub::Filter;
-use passerelle_tests::scripted::Answer;
 use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, company, customer, invoice};
-use passerelle_tests::scripted::world::{Feed, Part, World};
+use passerelle_tests::scripted::world::{Feed, Part, World, document};
+use passerelle_tests::scripted::{Answer, LookUp};
 use serde_json::json;
 
 fn erp() -> Part {
@@ -134,4 +134,57 @@ async fn a_subscriber_that_drops_a_record_that_lives_on_gets_it_back() {
     hub.settle().await;
     assert_eq!(world.on("crm", |script| script.told(&Entity::Customer, "name")), ["Dupont"]);
     hub.stop().await;
+}
+
+/// A CRM that is given a customer in a call whose end is not known for a while. Meanwhile somebody edits the new record
+/// there, somebody may type in another one, and the CRM shows what it has. The names of the masters in the end.
+async fn edited_during_its_creation(assigns_keys: bool, another: bool) -> Vec<String> {
+    let shown = Feed { is_file: false, ..Feed::new("customers", CUSTOMER) };
+    let crm = Part { timeout_ms: 1, assigns_keys, ..Part::new("crm") }.shows(shown).takes(Entity::Customer, CUSTOMER);
+    let world = World::new(vec![erp(), crm]);
+    let hub = world.start().await;
+    world.on("crm", |script| {
+        script.next(&[Answer::Hang { applied: true }]);
+        script.look_up = LookUp::Down(u32::MAX);
+    });
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
+    hub.collect().await;
+    hub.until("the look-up", async || world.on("crm", |script| script.looked_up) > 0).await;
+    world.on("crm", |script| {
+        let record = script.held.values_mut().next().unwrap();
+        (record["name"], record["siren"]) = (json!("Dupond"), json!("552100554"));
+        if another {
+            script.held.insert((Entity::Customer, "T1".to_owned()), customer("T1", "Typed", "Nice"));
+        }
+        script.show_held("customers", Entity::Customer);
+    });
+    hub.collect().await;
+    hub.until("nothing before the courier", async || {
+        let pending = hub.hub.pending().await.unwrap();
+        (pending.observed, pending.outbox) == (0, 0)
+    })
+    .await;
+    world.on("crm", |script| script.look_up = LookUp::Truth);
+    hub.quiet().await;
+    assert_eq!(hub.accounting("crm").await.in_flight, 0);
+    assert_eq!((hub.waiting().await.len(), hub.parked().await.len()), (0, 0));
+    // What was edited counts: the name is corrected, because the ERP is trusted more, and the number is new.
+    let dupont = hub.master(Entity::Customer, "legal_name", "Dupont").await;
+    assert!(dupont.document.get().contains("552100554"));
+    let rows = hub.crosswalk(&dupont, "crm").await;
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let held = world.on("crm", |script| script.held[&(Entity::Customer, rows[0].local.key.clone())].clone());
+    assert_eq!((&held["name"], &held["siren"]), (&json!("Dupont"), &json!("552100554")));
+    let name = |master: &store::MasterSummary| document(master)["legal_name"].as_str().unwrap().to_owned();
+    let names = hub.masters(Entity::Customer).await.iter().map(name).collect();
+    hub.stop().await;
+    names
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_edited_while_the_call_that_makes_it_is_open_is_no_second_customer() {
+    for assigns_keys in [false, true] {
+        assert_eq!(edited_during_its_creation(assigns_keys, false).await, ["Dupont"], "{assigns_keys}");
+        assert_eq!(edited_during_its_creation(assigns_keys, true).await, ["Dupont", "Typed"], "{assigns_keys}");
+    }
 }

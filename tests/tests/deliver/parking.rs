@@ -1,10 +1,11 @@
 //! What is set aside, what lines up behind it, and how an operator lets it go.
 
 use canonical::entity::Entity;
-use passerelle_tests::scripted::Answer;
-use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, customer, invoice};
+use hub::Filter;
+use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, company, customer, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, Running, World};
-use store::Command;
+use passerelle_tests::scripted::{Answer, LookUp};
+use store::{Command, JournalKind, OperateStore};
 
 fn world() -> World {
     let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE));
@@ -126,4 +127,123 @@ async fn a_message_that_is_no_change_is_set_aside_and_blocks_nobody() {
     assert_eq!(codes(&hub).await, ["delivery.not-a-change"]);
     assert_eq!(world.on("crm", |script| script.told(&Entity::Customer, "name")), ["Dupont"]);
     hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invoice_whose_customer_the_system_gets_later_follows_by_itself() {
+    let french = Filter::new([("addresses.main.city".to_owned(), vec!["Lyon".to_owned()])]);
+    let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE));
+    let mut crm = Part::new("crm").takes(Entity::Invoice, INVOICE);
+    crm.takes.push((Entity::Customer, CUSTOMER, french));
+    let world = World::new(vec![erp, crm]);
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![customer("C1", "Peeters", "Gent")]);
+    world.show("erp", "invoices", vec![invoice("F1", "C1", "10.00")]);
+    hub.settle().await;
+    world.show("erp", "invoices", vec![invoice("F1", "C1", "11.00"), invoice("F2", "C1", "20.00")]);
+    hub.settle().await;
+    assert_eq!(codes(&hub).await, ["delivery.reference-missing", "delivery.behind", "delivery.behind"]);
+    hub.crash();
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![customer("C1", "Peeters", "Lyon")]);
+    hub.settle().await;
+    assert_eq!(codes(&hub).await, [""; 0]);
+    assert_eq!(world.on("crm", |script| script.told(&Entity::Customer, "name")), ["Peeters"]);
+    assert_eq!(world.on("crm", |script| script.told(&Entity::Invoice, "total")), ["11.00", "20.00"]);
+    let invoice = hub.master(Entity::Invoice, "number", "F2").await;
+    assert_eq!(hub.happened(&invoice, JournalKind::Released).await, 1);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invoice_follows_when_the_system_itself_shows_the_customer() {
+    let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE));
+    let crm = Part::new("crm").shows(Feed::new("customers", CUSTOMER)).takes(Entity::Invoice, INVOICE);
+    let world = World::new(vec![erp, crm]);
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![company("C1", "Dupont", "552100554")]);
+    world.show("erp", "invoices", vec![invoice("F1", "C1", "10.00")]);
+    hub.settle().await;
+    assert_eq!(codes(&hub).await, ["delivery.reference-missing"]);
+    world.show("crm", "customers", vec![company("77", "Dupont SA", "552100554")]);
+    hub.settle().await;
+    assert_eq!(codes(&hub).await, [""; 0]);
+    assert_eq!(world.on("crm", |script| script.told(&Entity::Invoice, "client")), ["77"]);
+    hub.stop().await;
+}
+
+/// Three invoices of one customer and one of another in one message, to a system with calls of this size, of which the
+/// first is answered like this once; what the system was told, and what is parked.
+async fn overtaking(count_max: usize, stops: bool, answer: Answer) -> (Vec<String>, Vec<String>) {
+    let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE));
+    let crm = Part::new("crm").takes(Entity::Customer, CUSTOMER).takes(Entity::Invoice, INVOICE);
+    let mut world = World::new(vec![erp, Part { count_max, stops, ..crm }]);
+    world.limits.partitions = 1;
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon"), customer("C2", "Durand", "Lyon")]);
+    hub.settle().await;
+    let mut answer = Some(answer);
+    world.on("crm", |script| {
+        // The first invoice that comes is the first that was shown.
+        script.answer = Box::new(move |change| match change.reference.entity {
+            Entity::Invoice => answer.take().unwrap_or(Answer::Apply),
+            _ => Answer::Apply,
+        });
+    });
+    let invoices = [("F1", "C1"), ("F2", "C1"), ("F3", "C2"), ("F4", "C1")];
+    world.show("erp", "invoices", invoices.map(|(number, client)| invoice(number, client, "10.00")).to_vec());
+    hub.settle().await;
+    let told = world.on("crm", |script| script.told(&Entity::Invoice, "number"));
+    let codes = codes(&hub).await;
+    hub.stop().await;
+    (told, codes)
+}
+
+/// Sizes of calls, and whether what is not applied stops what is behind it in the call.
+const CALLS: [(usize, bool); 6] = [(1, false), (2, false), (10, false), (1, true), (2, true), (10, true)];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_overtakes_a_refused_document_of_its_customer_not_even_in_the_same_call() {
+    for (count_max, stops) in CALLS {
+        let (told, codes) = overtaking(count_max, stops, Answer::Refuse).await;
+        assert_eq!(told, ["F3"], "calls of {count_max}, {stops}");
+        assert_eq!(codes, ["scripted.refused", "delivery.behind", "delivery.behind"], "calls of {count_max}, {stops}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_overtakes_a_document_of_its_customer_that_was_not_answered() {
+    for (count_max, stops) in CALLS {
+        let (told, codes) = overtaking(count_max, stops, Answer::Unknown { applied: false }).await;
+        assert!(told.contains(&"F3".to_owned()));
+        let of_the_customer: Vec<String> = told.into_iter().filter(|number| number != "F3").collect();
+        assert_eq!(of_the_customer, ["F1", "F2", "F4"], "calls of {count_max}, {stops}");
+        assert_eq!(codes, [""; 0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_is_closed_with_what_it_asks_about() {
+    for discarded in [false, true] {
+        let world = world();
+        let hub = world.start().await;
+        world.on("crm", |script| {
+            script.next(&[Answer::Unknown { applied: true }, Answer::Unknown { applied: true }]);
+            script.look_up = LookUp::CannotTell;
+        });
+        world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
+        hub.settle().await;
+        let open = async || hub.store.tasks(&store::Filter::default()).await.unwrap().len();
+        assert_eq!(open().await, 1);
+        // Asked again, it is one question still.
+        hub.command(Command::RetryParked { number: hub.parked().await[0].number }).await.unwrap();
+        hub.quiet().await;
+        assert_eq!((open().await, hub.parked().await.len()), (1, 1));
+        let number = hub.parked().await[0].number;
+        let command = if discarded { Command::DiscardParked { number } } else { Command::RetryParked { number } };
+        hub.command(command).await.unwrap();
+        hub.quiet().await;
+        assert_eq!((open().await, hub.parked().await.len()), (0, 0), "discarded: {discarded}");
+        hub.stop().await;
+    }
 }

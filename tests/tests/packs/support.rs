@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use canonical::record::{Body, Record};
-use connector::{Connector, Item, OpenContext, Source, StreamContext};
+use canonical::record::{Body, Json, Record};
+use connector::{Connector, Item, OpenContext, Source};
 use csv_drop::CsvDrop;
+use hub::stream_context;
 use mapping::{Format, Mapping, Table};
 use passerelle_tests::workspace;
 use serde_json::{Value, json};
@@ -107,16 +108,6 @@ pub fn stream_settings(folder: &Path) -> Value {
     }
 }
 
-fn told(mapping: &Mapping) -> StreamContext {
-    let needs = mapping.stream_needs();
-    StreamContext {
-        group_by: needs.group_by.clone(),
-        record_paths: needs.record_paths.clone(),
-        namespaces: needs.namespaces.clone(),
-        context: needs.context.clone(),
-    }
-}
-
 /// Reads a file through the connector of its format.
 pub async fn items(mapping: &Mapping, file: &Path, settings: &Value) -> Vec<Item> {
     if mapping.format() == Format::Json {
@@ -131,7 +122,7 @@ pub async fn items(mapping: &Mapping, file: &Path, settings: &Value) -> Vec<Item
         stream[name] = value.clone();
     }
     let configuration = json!({ "streams": { "examples": stream } });
-    let streams = BTreeMap::from([("examples".to_owned(), told(mapping))]);
+    let streams = BTreeMap::from([("examples".to_owned(), stream_context(mapping))]);
     let context = OpenContext { system: "examples".to_owned(), directory: directory.path().to_owned(), streams };
     let ports = match mapping.format() {
         Format::Csv => serde_json::from_value::<CsvDrop>(configuration).unwrap().open(&context).await,
@@ -151,14 +142,14 @@ async fn drain(mut source: Box<dyn Source>) -> Vec<Item> {
 }
 
 fn json_records(mapping: &Mapping, file: &Path) -> Vec<Record> {
-    let whole: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let whole = Json::read(&fs::read_to_string(file).unwrap()).unwrap();
     let path = mapping.stream_needs().record_paths.first();
     let found = match path {
-        Some(path) => path.split('.').fold(&whole, |value, name| &value[name]).clone(),
+        Some(path) => path.split('.').fold(&whole, |value, name| value.get(name).unwrap()).clone(),
         None => whole,
     };
     let found = match found {
-        Value::Array(items) => items,
+        Json::Array(items) => items,
         single => vec![single],
     };
     found.into_iter().map(|value| Record::from_body(Body::Json(value))).collect()

@@ -79,3 +79,32 @@ async fn what_somebody_types_during_a_call_is_not_taken_for_what_was_delivered()
     assert_eq!(held(&world)[0]["city"], "Nice");
     hub.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_is_older_than_the_last_delivery_undoes_nothing() {
+    // What the CRM says itself would win: it is trusted most.
+    let exports = Feed { is_file: false, ..Feed::new("customers", CUSTOMER) };
+    let crm = Part::new("crm").shows(exports).takes(Entity::Customer, CUSTOMER);
+    let world = World::new(vec![crm.assigning_keys(), Part::new("erp").shows(Feed::new("customers", CUSTOMER))]);
+    let hub = world.start().await;
+    let mut exported = Vec::new();
+    for name in ["Dupont", "Dupont SA", "Dupont et fils"] {
+        world.show("erp", "customers", vec![customer("C1", name, "Lyon")]);
+        hub.settle().await;
+        exported.push(held(&world));
+    }
+    // Written before the second delivery, and before the third one, and picked up only now.
+    for old in [0, 1] {
+        world.show("crm", "customers", exported[old].clone());
+        hub.settle().await;
+        assert_eq!(document(&hub.masters(Entity::Customer).await[0])["legal_name"], "Dupont et fils", "export {old}");
+        assert_eq!(held(&world)[0]["name"], "Dupont et fils");
+    }
+    // The CRM shows what it was told last; then going back is somebody's doing.
+    world.show("crm", "customers", exported[2].clone());
+    hub.settle().await;
+    world.show("crm", "customers", exported[1].clone());
+    hub.settle().await;
+    assert_eq!(document(&hub.masters(Entity::Customer).await[0])["legal_name"], "Dupont SA");
+    hub.stop().await;
+}

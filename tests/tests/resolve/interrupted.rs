@@ -121,6 +121,60 @@ async fn a_source_that_shows_a_newer_state_when_it_is_read_again_is_believed() {
     hub.stop().await;
 }
 
+/// The places of rows in a polled source are those of its pages: they move when other rows come and go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_moved_before_a_source_is_read_again_are_believed() {
+    let nice = |names: &[&str]| customers(names, "Nice");
+    // Rows before it are gone; a row was put before it; and it changed again after a second interruption.
+    let cases: [&[Vec<Value>]; 3] = [
+        &[nice(&["Caron"])],
+        &[nice(&["Huet", "Ader", "Blum", "Caron"])],
+        &[customers(&["Blum", "Caron"], "Paris"), nice(&["Caron"])],
+    ];
+    for again in cases {
+        let world = world(Feed { is_file: false, ..Feed::new("customers", CUSTOMER) });
+        let hub = world.start().await;
+        world.show("erp", "customers", customers(&["Ader", "Blum", "Caron"], "Lyon"));
+        collect_with_loss(&hub, 0).await;
+        for (number, rows) in again.iter().enumerate() {
+            world.on("erp", |script| script.drops.insert("customers".to_owned(), vec![Shown::Rows(rows.clone())]));
+            if number + 1 < again.len() {
+                collect_with_loss(&hub, 0).await;
+            }
+        }
+        hub.settle().await;
+        let caron = hub.master(Entity::Customer, "legal_name", "Caron").await;
+        assert_eq!(document(&caron)["addresses"][0]["city"], "Nice", "{again:?}");
+        let held = world.on("crm", |script| script.held.values().find(|held| held["name"] == "Caron").cloned());
+        assert_eq!(held.unwrap()["city"], json!("Nice"), "{again:?}");
+        assert_eq!(hub.accounting("erp").await.in_flight, 0);
+        hub.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_moved_and_waits_waits_in_its_newer_state() {
+    let polled = Feed { is_file: false, ..Feed::new("invoices", INVOICE) };
+    let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(polled);
+    let world = World::new(vec![erp]);
+    let hub = world.start().await;
+    world.show("erp", "invoices", vec![invoice("F1", "C1", "1.00"), invoice("F2", "C1", "2.00")]);
+    hub.bus.lose_confirm_after(0);
+    let name = hub.hub.streams("erp", Some("invoices")).remove(0);
+    assert!(hub.hub.collect(&name, false, None).await.is_err());
+    let rows = Shown::Rows(vec![invoice("F2", "C1", "3.00")]);
+    world.on("erp", |script| script.drops.insert("invoices".to_owned(), vec![rows]));
+    hub.settle().await;
+    assert_eq!(hub.accounting("erp").await.get(RecordOutcome::Waiting), 2);
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
+    hub.settle().await;
+    let outcomes = hub.accounting("erp").await;
+    assert_eq!((outcomes.get(RecordOutcome::Waiting), outcomes.in_flight), (0, 0));
+    let second = hub.master(Entity::Invoice, "number", "F2").await;
+    assert!(document(&second).to_string().contains("3.00"));
+    hub.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_that_is_back_at_the_state_before_the_interruption_is_believed() {
     let polled = Feed { is_file: false, ..Feed::new("customers", CUSTOMER) };

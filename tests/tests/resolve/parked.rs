@@ -52,6 +52,8 @@ async fn parked(world: &World) -> Running<'_> {
         position: Some(Position { drop, ordinal: ORDINAL }),
         code: "resolve.internal".to_owned(),
         reason: Some("for this test".to_owned()),
+        needs: None,
+        task: None,
         event: observation(drop).to_bytes(),
         at: jiff::Timestamp::now(),
     };
@@ -96,6 +98,22 @@ async fn a_retry_resolves_what_is_parked_in_order_and_accounts_for_it() {
 async fn a_discard_resolves_what_is_behind_and_accounts_for_both() {
     let discard = |number| Command::DiscardParked { number };
     check(discard, &[(RecordOutcome::Created, 3), (RecordOutcome::Rejected, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_was_given_up_is_taken_again_when_it_is_shown_again() {
+    let world = world();
+    let hub = parked(&world).await;
+    let behind = hub.parked().await[1].number;
+    hub.command(Command::DiscardParked { number: behind }).await.unwrap();
+    assert_eq!(codes(&hub).await, ["resolve.internal"]);
+    world.show("erp", "customers", vec![customer("C2", "Durand", "Lyon")]);
+    hub.settle().await;
+    assert_eq!(codes(&hub).await, ["resolve.internal", "resolve.behind"], "the same content is no longer unchanged");
+    let first = hub.parked().await[0].number;
+    hub.command(Command::DiscardParked { number: first }).await.unwrap();
+    hub.master(Entity::Customer, "legal_name", "Durand").await;
+    hub.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

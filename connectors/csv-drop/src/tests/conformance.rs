@@ -10,11 +10,10 @@ use canonical::entity::Entity;
 use canonical::record::Record;
 use connector::testkit::{SourceHarness, TargetHarness, assert_conforms, check_source, check_target};
 use connector::{Fault, Rendered, Source, Target};
-use files::{FileTarget, Publisher};
+use files::{FileTarget, Publisher, PublisherFields, TargetSettings};
 use serde_json::json;
 
 use super::{change, drop_file, listing, open, rows, target_settings};
-use crate::connector_port::open_files;
 
 struct Folder {
     directory: tempfile::TempDir,
@@ -158,7 +157,7 @@ impl TargetHarness for Outbox {
         self.consume();
         let settings = target_settings(json!({ "trigger": ".ok" }));
         let publisher = Publisher::open(settings.publisher(), self.directory.path())?.with_fuse(Arc::clone(&self.fuse));
-        let files = open_files(settings, publisher)?;
+        let files = settings.files(publisher)?;
         Ok(Box::new(FileTarget::new(BTreeMap::from([(Entity::Customer, files)]))))
     }
 

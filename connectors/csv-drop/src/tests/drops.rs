@@ -6,13 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use canonical::entity::{Entity, Operation};
 use connector::{Connector, Fault, Found, Item, Outcome, Registry, Rendered};
-use files::{EntityFiles, FileTarget, Publisher, Render};
+use files::{EntityFiles, FileTarget, Publisher, PublisherFields, Render, TargetSettings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{change, drain, drop_file, listing, open, open_context, read_all, shorten, target_settings};
 use crate::CsvDrop;
-use crate::connector_port::open_files;
 
 fn names(folder: &std::path::Path) -> Vec<String> {
     listing(folder).into_iter().map(|(name, _)| name).collect()
@@ -181,16 +180,28 @@ async fn configuration_that_cannot_work_is_refused() {
 fn customer_files(directory: &std::path::Path, more: Value) -> EntityFiles {
     let settings = target_settings(more);
     let publisher = Publisher::open(settings.publisher(), directory).unwrap();
-    open_files(settings, publisher).unwrap()
+    settings.files(publisher).unwrap()
 }
 
-/// Applies one batch, and returns the file's text and the outcomes in short.
+/// Applies one batch, and what is left when something of it is refused as another one, as the hub does; returns the
+/// file's text and the outcomes in short.
 async fn write(more: Value, changes: &[Rendered]) -> (String, Vec<String>) {
     use connector::Target;
     let directory = tempfile::tempdir().unwrap();
     let files = customer_files(directory.path(), more);
     let mut target = FileTarget::new(BTreeMap::from([(Entity::Customer, files)]));
-    let outcomes = target.apply("b1", changes).await;
+    let mut outcomes = target.apply("b1", changes).await;
+    let is_left = |outcome: &Result<Outcome, Fault>| matches!(outcome, Err(Fault::Retry { after: Some(_), .. }));
+    let left: Vec<Rendered> = changes
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| is_left(outcome))
+        .map(|(change, _)| change.clone())
+        .collect();
+    let mut later = target.apply("b2", &left).await.into_iter();
+    for outcome in outcomes.iter_mut().filter(|outcome| is_left(outcome)) {
+        *outcome = later.next().unwrap();
+    }
     let short = |outcome: Result<Outcome, Fault>| match outcome.unwrap() {
         Outcome::Applied { .. } => "applied".to_owned(),
         Outcome::Rejected(reject) => reject.code.to_owned(),

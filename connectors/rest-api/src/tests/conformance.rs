@@ -91,14 +91,14 @@ impl TargetHarness for Customers {
                 local_key: None,
             },
             operation: Operation::Upsert,
-            record: Record::from_body(Body::Json(json!({"name": name}))),
+            record: Record::from_body(Body::Json(json!({"name": name}).into())),
             previous: None,
         }
     }
 
     fn effect(&self, change: &Rendered) -> String {
         let Body::Json(body) = &change.record.body else { panic!("{change:?}") };
-        let mut body = body.clone();
+        let mut body = json!(body);
         body["external_id"] = json!(change.reference.master_id);
         effect(&body)
     }

@@ -1,5 +1,6 @@
 //! Paging, rows that move, incremental runs.
 
+use canonical::record::{Body, Json};
 use connector::{Checkpoint, Fault, Item, Ports, Source};
 use serde_json::{Value, json};
 
@@ -31,9 +32,9 @@ async fn read(source: &mut dyn Source, after: Option<Checkpoint>) -> Result<Run,
     while let Some(batch) = source.read(run.checkpoint.as_ref()).await? {
         for item in batch.items {
             let Item::Record(record) = item else { panic!("{item:?}") };
-            let canonical::record::Body::Json(body) = &record.body else { panic!("{record:?}") };
-            assert_eq!(serde_json::from_slice::<Value>(&record.raw).unwrap(), *body);
-            run.ids.push(body["id"].as_u64().unwrap());
+            let Body::Json(body) = &record.body else { panic!("{record:?}") };
+            assert_eq!(serde_json::from_slice::<Json>(&record.raw).unwrap(), *body);
+            run.ids.push(body.get("id").and_then(Json::as_u64).unwrap());
             run.ordinals.push(record.place.ordinal);
         }
         if run.drops.last() != Some(&batch.drop.name) {

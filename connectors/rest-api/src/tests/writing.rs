@@ -44,7 +44,7 @@ fn change(key: Option<&str>, version: u64, record: Value) -> Rendered {
     Rendered {
         reference: reference(key, version),
         operation: Operation::Upsert,
-        record: Record::from_body(Body::Json(record)),
+        record: Record::from_body(Body::Json(record.into())),
         previous: None,
     }
 }
@@ -62,7 +62,7 @@ fn applied(result: Result<Outcome, Fault>) -> (Option<String>, Option<Value>) {
     match result {
         Ok(Outcome::Applied { local_key, holds }) => {
             let holds = holds.map(|record| match record.body {
-                Body::Json(body) => body,
+                Body::Json(body) => json!(body),
                 other => panic!("{other:?}"),
             });
             (local_key, holds)
@@ -272,7 +272,7 @@ async fn differences_are_sent_where_that_is_wanted() {
                         "content_type": "application/merge-patch+json"});
     let mut target = opened(&server, json!({"update": update, "reference_field": null, "lookup": {}})).await;
     let mut update = change(Some("1"), 2, json!({"name": "A", "city": "Paris"}));
-    update.previous = Some(Record::from_body(Body::Json(json!({"name": "A", "city": "Lyon", "fax": "1"}))));
+    update.previous = Some(Record::from_body(Body::Json(json!({"name": "A", "city": "Lyon", "fax": "1"}).into())));
     applied(apply(&mut *target, &update).await);
     assert_eq!(server.crm().rows[0], json!({"id": 1, "name": "A", "city": "Paris", "fax": null, "ours": true}));
     // A removal that archives.

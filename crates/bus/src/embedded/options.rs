@@ -11,6 +11,10 @@ pub struct EmbeddedOptions {
     /// The most bytes of messages (bodies, ids and a small overhead each) that may wait to be acknowledged.
     /// Publishing what would pass it fails until consumers have caught up. The file itself is somewhat larger.
     pub bytes_max: u64,
+    /// How many bytes of messages, counted in the same way, may wait in one delivery queue before it takes no more:
+    /// publishing then fails with [`Full`](crate::BusError::Full), so that a system that is down does not fill the log
+    /// for all. A queue below it takes one publish, however large.
+    pub queue_bytes_max: u64,
     /// How safe a confirmed message is from a loss of power.
     pub durability: Durability,
     /// The most bytes that one subscription holds in memory ahead of its consumer. One message always fits.
@@ -33,6 +37,7 @@ impl Default for EmbeddedOptions {
         EmbeddedOptions {
             message_bytes_max: 16 << 20,
             bytes_max: 8 << 30,
+            queue_bytes_max: 256 << 20,
             durability: Durability::Full,
             read_ahead_bytes_max: 2 << 20,
             publish_bytes_max: 32 << 20,

@@ -28,7 +28,7 @@ const PAGE_BYTES: i64 = 8192;
 const CHECKPOINT_BYTES: i64 = 16 << 20;
 
 /// What SQLite may keep in memory for each of the two connections, in KiB.
-const CACHE_KIBIBYTES: i64 = 8 << 10;
+const CACHE_KIBIBYTES: i64 = 4 << 10;
 
 /// The bits of a key that hold the position: 17 million million messages for one queue.
 const POSITION_BITS: u32 = 44;
@@ -84,14 +84,25 @@ impl Ledger {
 
 /// The open file of one bus.
 pub(super) struct OpenFile {
-    /// Held as long as the bus lives; the operating system lets go of it even after a `kill -9`.
-    pub(super) lock: File,
+    /// Held as long as the bus lives.
+    pub(super) lock: DirectoryLock,
     /// The connection that writes.
     pub(super) writing: Connection,
     /// The connection that reads.
     pub(super) reading: Connection,
     /// The queues in the order of their numbers, which count from 0 without holes.
     pub(super) queues: Vec<(Queue, Ledger)>,
+}
+
+/// Keeps other hubs out of a directory; the operating system lets go of it even after a `kill -9`.
+pub(super) struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child that another thread starts at this moment has a copy of it until it
+        // runs its own program. When this fails, the lock goes with the last copy.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Opens the log of a directory, making both when they are not there.
@@ -108,7 +119,7 @@ pub(super) fn open(directory: &Path, durability: Durability) -> Result<OpenFile,
 }
 
 /// Takes the directory for this process, so that two hubs never write to one log.
-fn lock(directory: &Path) -> Result<File, BusError> {
+fn lock(directory: &Path) -> Result<DirectoryLock, BusError> {
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -116,7 +127,7 @@ fn lock(directory: &Path) -> Result<File, BusError> {
         .open(directory.join("bus.lock"))
         .map_err(|error| fault::file(directory, "open its lock file", &error))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(DirectoryLock(file)),
         Err(TryLockError::WouldBlock) => Err(BusError::Storage(format!(
             "in {} is in use by another hub; stop that one first, or give this one a directory of its own",
             directory.display()

@@ -123,6 +123,26 @@ fn a_directory_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
+async fn a_full_delivery_queue_is_named_and_stops_no_other() {
+    let directory = TempDir::new().unwrap();
+    let (down, up) = (Queue::Delivery("down".into()), Queue::Delivery("up".into()));
+    let bus = EmbeddedBus::open(directory.path(), EmbeddedOptions { queue_bytes_max: 10_000, ..options() }).unwrap();
+    bus.declare(&[down.clone(), up.clone(), QUEUE]).await.unwrap();
+    bus.publish(vec![message(&down, 0, 4000), message(&down, 1, 7000), message(&up, 2, 4000)]).await.unwrap();
+    let refused = bus.publish(vec![message(&up, 3, 10), message(&down, 4, 10)]).await;
+    assert!(matches!(&refused, Err(BusError::Full(queue)) if *queue == down), "{refused:?}");
+    assert_eq!(bus.depth(&up).await.unwrap().0, 1, "nothing of a refused publish is there");
+    bus.publish(vec![message(&up, 3, 10)]).await.unwrap();
+    // What is observed has no system that could be down: it is bounded by the whole log alone.
+    bus.publish((5..9).map(|number| message(&QUEUE, number, 4000)).collect()).await.unwrap();
+
+    let mut subscription = bus.subscribe(&down, 10).await.unwrap();
+    let taken = take(subscription.as_mut(), 2).await;
+    acknowledge(subscription.as_mut(), &taken).await;
+    bus.publish(vec![message(&down, 4, 4000)]).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_log_is_bounded_and_goes_on_when_consumed() {
     let directory = TempDir::new().unwrap();
     let bus = EmbeddedBus::open(directory.path(), EmbeddedOptions { bytes_max: 10_000, ..options() }).unwrap();

@@ -1,6 +1,5 @@
 //! The one thread that writes: publishes that come together share a transaction and one wait for the disk.
 
-use std::fs::File;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +9,7 @@ use super::Shared;
 use super::fault;
 use super::inbox::{Publish, Work};
 use super::queue::{Acknowledged, QueueLog, Stored, message_bytes};
-use super::schema::{Ledger, POSITION_END, QUEUE_NUMBER_END, key};
+use super::schema::{DirectoryLock, Ledger, POSITION_END, QUEUE_NUMBER_END, key};
 use crate::{BusError, Queue};
 
 /// How long acknowledgements wait after they could not be written, unless a publish takes them along sooner.
@@ -31,7 +30,7 @@ pub(super) struct Writer {
     /// Whether space was given back that the file shows only after the next checkpoint.
     is_shorter: bool,
     /// Keeps other processes out; closed when the writer has ended, after the last transaction.
-    _lock: File,
+    _lock: DirectoryLock,
 }
 
 /// Tells everybody that the writer is gone, however it went.
@@ -49,7 +48,7 @@ type Flushing = (Arc<QueueLog>, Acknowledged);
 impl Writer {
     pub(super) fn new(
         connection: Connection,
-        lock: File,
+        lock: DirectoryLock,
         shared: Arc<Shared>,
         queues: Vec<(Arc<QueueLog>, Ledger)>,
     ) -> Self {
@@ -137,7 +136,8 @@ impl Writer {
         let mut byte_count: u64 = ledgers.iter().map(|ledger| ledger.byte_count).sum();
         let mut refusals = Vec::with_capacity(publishes.len());
         for publish in publishes {
-            let refusal = self.shared.refuse(byte_count, publish.bytes);
+            let full = self.shared.full(publish, ledgers);
+            let refusal = full.or_else(|| self.shared.refuse(byte_count, publish.bytes));
             if refusal.is_none() {
                 byte_count += publish.bytes;
                 insert(&transaction, publish, published_ms, ledgers)?;

@@ -43,10 +43,13 @@ fn queues(messages: &[Message]) -> Vec<&Queue> {
     queues
 }
 
+/// A message on its way, with the queue that it goes to.
+type Unconfirmed = (Option<Queue>, PublisherConfirm);
+
 /// Sends messages a window at a time, and waits for the confirms of each window.
 async fn publish_on(session: &Session, channel: &Channel, messages: Vec<Message>) -> Result<(), BusError> {
     let options = &session.options;
-    let mut unconfirmed: Vec<PublisherConfirm> = Vec::new();
+    let mut unconfirmed: Vec<Unconfirmed> = Vec::new();
     let mut bytes = 0;
     for message in messages {
         if unconfirmed.len() >= options.unconfirmed_count_max.max(1) || bytes >= options.unconfirmed_bytes_max {
@@ -54,7 +57,11 @@ async fn publish_on(session: &Session, channel: &Channel, messages: Vec<Message>
             bytes = 0;
         }
         bytes += message.body.len();
-        unconfirmed.push(send(session, channel, message).await?);
+        let queue = match &message.route {
+            Route::Queue(queue) => Some(queue.clone()),
+            Route::Public(_) => None,
+        };
+        unconfirmed.push((queue, send(session, channel, message).await?));
     }
     settle(session, unconfirmed).await
 }
@@ -75,26 +82,29 @@ async fn send(session: &Session, channel: &Channel, message: Message) -> Result<
 }
 
 /// Waits for the broker's answer to every message.
-async fn settle(session: &Session, unconfirmed: Vec<PublisherConfirm>) -> Result<(), BusError> {
+async fn settle(session: &Session, unconfirmed: Vec<Unconfirmed>) -> Result<(), BusError> {
     let time_max = Duration::from_millis(session.options.confirm_time_ms_max);
     let all = async {
         let mut answers = Vec::with_capacity(unconfirmed.len());
-        for confirm in unconfirmed {
-            answers.push(confirm.await?);
+        for (queue, confirm) in unconfirmed {
+            answers.push((queue, confirm.await?));
         }
         Ok(answers)
     };
-    for answer in within(time_max, "have messages confirmed", all).await? {
+    for (queue, answer) in within(time_max, "have messages confirmed", all).await? {
         match answer {
             Confirmation::Ack(None) => {}
             // Only a mandatory message comes back, and its routing key is the name of the queue that is missing.
             Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
                 return Err(BusError::Unroutable(returned.delivery.routing_key.to_string()));
             }
+            // What a queue refuses by its `overflow = reject-publish` comes back like this.
             Confirmation::Nack(None) => {
-                return Err(BusError::Unreachable(
-                    "RabbitMQ refused a message: its queue is full or has no leader; look at the broker".to_owned(),
-                ));
+                let reason = "RabbitMQ refused a message: its queue is full or has no leader; look at the broker";
+                return Err(match queue {
+                    Some(queue @ Queue::Delivery(_)) => BusError::Full(queue),
+                    _ => BusError::Unreachable(reason.to_owned()),
+                });
             }
             Confirmation::NotRequested => {
                 return Err(BusError::Unreachable("RabbitMQ does not confirm messages".to_owned()));

@@ -103,7 +103,7 @@ fn hashes_tell_content_apart_and_survive_persistence() {
         Body::Rows(rows(&["a", "c"], &[&["x", "y"]])),
         Body::Rows(rows(&["a", "b"], &[&["x", "y"], &["x", "y"]])),
         Body::Element(tree()),
-        Body::Json(serde_json::json!({"a": "x"})),
+        Body::Json(serde_json::json!({"a": "x"}).into()),
     ];
     let hashes: std::collections::HashSet<_> = bodies.iter().map(Body::hash).collect();
     assert_eq!(hashes.len(), bodies.len());

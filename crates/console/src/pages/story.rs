@@ -1,5 +1,6 @@
-//! The story of one master: where it is, what each system says of it, what happened to it.
+//! The story of one master: where it is, what belongs to it, what each system says of it, what happened to it.
 
+mod documents;
 mod holders;
 mod timeline;
 mod values;
@@ -21,7 +22,7 @@ use crate::links::Scope;
 use crate::problem::Problem;
 use crate::query::Ask;
 use crate::shared::Shared;
-use crate::story::parsed;
+use crate::story::{StoryDocument, parsed};
 use crate::text::{Clock, cut};
 
 /// Everything about one master of this tenant.
@@ -54,6 +55,8 @@ pub(crate) async fn show(
     let missing = holders::Missing::load(&shared, &ask.scope, &story).await?;
     let names = drop_names(&shared, &ask.scope).await?;
     let customer = customer_name(&shared, &ask.scope, &story).await?;
+    let documents_max = shared.console.limits.rows_max.min(documents::SHOWN_MAX);
+    let documents = StoryDocument::of(shared.console.store.as_ref(), ask.scope.tenant(), &story, documents_max).await?;
     let clock = Clock::read();
     let golden = parsed(&story.master.document);
     // The tab's title goes to the browser's history, so it names the master by its id.
@@ -65,6 +68,7 @@ pub(crate) async fn show(
             h2 #systems { "Where it is" }
             (holders::table(&ask.scope, &story, &missing, &clock))
         }
+        (documents::section(&ask.scope, &story, &documents, documents_max))
         section aria-labelledby="timeline" {
             h2 #timeline { "What happened" }
             (timeline::list(&ask.scope, &story.journal, &names, &clock))

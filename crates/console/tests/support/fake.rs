@@ -364,8 +364,12 @@ impl OperateStore for Fake {
 
     async fn masters(&self, filter: &Filter) -> Result<Vec<MasterSummary>, StoreError> {
         self.answer(filter, |state| {
-            let wanted =
-                |story: &&MasterStory| filter.entity.as_ref().is_none_or(|entity| *entity == story.master.entity);
+            let wanted = |story: &&MasterStory| {
+                let master = &story.master;
+                let belongs = |customer| master.root == customer && master.master_id != customer;
+                filter.entity.as_ref().is_none_or(|entity| *entity == master.entity)
+                    && filter.customer.is_none_or(belongs)
+            };
             state.stories.iter().filter(wanted).map(summary).collect()
         })
     }

@@ -32,7 +32,15 @@ fn source(local: LocalKey, stream: &str, master_id: u64, drop: u64, age: i64, do
 
 fn crosswalk(local: LocalKey, master_id: u64, version: u64, holds: Option<&Value>) -> CrosswalkRow {
     let holds = holds.map(|document| document.to_string().into());
-    CrosswalkRow { local, master_id: MasterId(master_id), holds, residue: None, version, removed: false }
+    CrosswalkRow {
+        local,
+        master_id: MasterId(master_id),
+        holds,
+        residue: None,
+        version,
+        removed: false,
+        earlier: Vec::new(),
+    }
 }
 
 struct Entry {

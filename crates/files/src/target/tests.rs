@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use canonical::entity::{Entity, Operation};
 use canonical::record::{Body, Record};
-use connector::{Found, Outcome, Reference, Rendered, Target};
+use connector::{Fault, Found, Outcome, Reference, Rendered, Target};
 use serde_json::json;
 
 use super::{EntityFiles, Fate, FileTarget, Render, escape_name};
@@ -27,7 +28,7 @@ impl Render for Keys {
     }
 }
 
-fn files(directory: &Path, name: &str, one_file_per_record: bool) -> Result<EntityFiles, connector::Fault> {
+fn files(directory: &Path, name: &str, one_file_per_record: bool) -> Result<EntityFiles, Fault> {
     let settings = PublisherSettings { folder: "out".into(), trigger: None, markers_kept_days: 1 };
     EntityFiles::new(Publisher::open(settings, directory)?, name.to_owned(), one_file_per_record, Box::new(Keys))
 }
@@ -38,7 +39,7 @@ fn change(entity: Entity, master_id: &str, version: u64) -> Rendered {
     Rendered {
         reference,
         operation: Operation::Upsert,
-        record: Record::from_body(Body::Json(json!({}))),
+        record: Record::from_body(Body::Json(json!({}).into())),
         previous: None,
     }
 }
@@ -53,41 +54,75 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// A target with one file of customers for each batch, and one file for each invoice.
+fn target(directory: &Path) -> FileTarget {
+    let customers = files(directory, "{entity}-{batch}.txt", false).unwrap();
+    let invoices = files(directory, "{entity}-{key}-v{version}.txt", true).unwrap();
+    FileTarget::new(BTreeMap::from([(Entity::Customer, customers), (Entity::Invoice, invoices)]))
+}
+
+/// The outcomes of a call: codes of what is refused, and `later` for what is to come again at once.
+async fn apply(target: &mut FileTarget, batch: &str, changes: &[Rendered]) -> Vec<&'static str> {
+    let outcomes = target.apply(batch, changes).await.into_iter();
+    let told = outcomes.map(|outcome| match outcome {
+        Ok(Outcome::Applied { local_key: Some(_), .. }) => "applied",
+        Ok(Outcome::Rejected(reject)) => reject.code,
+        Err(Fault::Retry { after: Some(Duration::ZERO), .. }) => "later",
+        Err(Fault::Retry { after: None, .. }) => "fault",
+        other => panic!("{other:?}"),
+    });
+    told.collect()
+}
+
 #[tokio::test]
 async fn each_entity_has_its_file_and_each_change_its_outcome() {
     let directory = tempfile::tempdir().unwrap();
-    let customers = files(directory.path(), "{entity}-{batch}.txt", false).unwrap();
-    let invoices = files(directory.path(), "{entity}-{key}-v{version}.txt", true).unwrap();
-    let mut target = FileTarget::new(BTreeMap::from([(Entity::Customer, customers), (Entity::Invoice, invoices)]));
+    let mut target = target(directory.path());
     let mut gone = change(Entity::Customer, "m3", 1);
     gone.operation = Operation::Remove;
-    let changes = [
-        change(Entity::Customer, "m1", 1),
-        change(Entity::Invoice, "i1", 2),
-        change(Entity::Payment, "p1", 1),
-        gone,
-        change(Entity::Customer, "m2", 9),
-        change(Entity::Invoice, "i2", 9),
-        change(Entity::Customer, "m4", 1),
-    ];
-    let outcomes = target.apply("b-1", &changes).await;
-    let codes: Vec<&str> = outcomes
-        .iter()
-        .map(|outcome| match outcome {
-            Ok(Outcome::Applied { local_key: Some(_), .. }) => "applied",
-            Ok(Outcome::Rejected(reject)) => reject.code,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(codes, ["applied", "applied", "file.no-target", "applied", "test.nine", "test.nine", "applied"]);
+    let changes =
+        [change(Entity::Customer, "m1", 1), change(Entity::Invoice, "i1", 2), gone, change(Entity::Customer, "m4", 1)];
+    assert_eq!(apply(&mut target, "b-1", &changes).await, ["applied"; 4]);
     assert_eq!(names(directory.path()), ["customer-b-1.txt", "invoice-i1%2Fx-v2.txt"]);
     assert_eq!(fs::read_to_string(directory.path().join("out/customer-b-1.txt")).unwrap(), "m1\nm4\n");
     let references: Vec<Reference> = changes.iter().map(|change| change.reference.clone()).collect();
     let found = target.find("b-1", &references).await;
     let applied: Vec<bool> = found.iter().map(|found| matches!(found, Ok(Found::Applied { .. }))).collect();
-    assert_eq!(applied, [true, true, false, false, false, false, true]);
+    assert_eq!(applied, [true, true, false, true]);
     let elsewhere = target.find("b-2", &references).await;
     assert!(elsewhere.iter().all(|found| matches!(found, Ok(Found::NotApplied { .. }))));
+}
+
+#[tokio::test]
+async fn a_batch_of_which_something_is_refused_is_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut target = target(directory.path());
+    let changes = [
+        change(Entity::Customer, "m1", 1),
+        change(Entity::Payment, "p1", 1),
+        change(Entity::Invoice, "i2", 9),
+        change(Entity::Customer, "m2", 9),
+        change(Entity::Customer, "m4", 1),
+        change(Entity::Invoice, "i1", 2),
+    ];
+    let codes = apply(&mut target, "b-1", &changes).await;
+    assert_eq!(codes, ["later", "file.no-target", "test.nine", "test.nine", "later", "later"]);
+    assert_eq!(names(directory.path()), [""; 0]);
+    let left = [changes[0].clone(), changes[4].clone(), changes[5].clone()];
+    assert_eq!(apply(&mut target, "b-2", &left).await, ["applied"; 3]);
+    assert_eq!(names(directory.path()), ["customer-b-2.txt", "invoice-i1%2Fx-v2.txt"]);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_stops_those_behind_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut target = target(directory.path());
+    let changes = ["i1", "i2", "i3"].map(|invoice| change(Entity::Invoice, invoice, 1));
+    // What is in the way of the second file.
+    fs::create_dir_all(directory.path().join("out/invoice-i2%2Fx-v1.txt/in the way")).unwrap();
+    let codes: Vec<bool> = target.apply("b-1", &changes).await.iter().map(Result::is_ok).collect();
+    assert!(codes[0] && !codes[2], "{codes:?}");
+    assert_eq!(names(directory.path()), ["invoice-i1%2Fx-v1.txt"]);
 }
 
 #[test]

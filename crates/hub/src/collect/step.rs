@@ -276,7 +276,11 @@ impl Step<'_> {
     fn brakes(&self, drop: &OpenDrop, total: &Outcomes, known: u64, absent: u64) -> bool {
         let limit = u64::from(self.stream.removals_percent_max);
         let (system, stream) = (&self.key.system, &self.key.stream);
-        if drop.nameless_rejects || total.ended.get(&RecordOutcome::Rejected) == Some(&total.read) {
+        if total.ended.get(&RecordOutcome::Rejected) == Some(&total.read) {
+            // It is refused as a whole, and its reject says so.
+            return true;
+        }
+        if drop.nameless_rejects {
             tracing::warn!(%system, %stream, drop = drop.number, absent, "nothing is removed: some records of this full export could not be told by their key");
             return true;
         }

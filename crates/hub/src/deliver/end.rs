@@ -35,7 +35,7 @@ impl Courier {
     /// Writes shadows, crosswalk, journal and whatever is set aside, and forgets the attempt: one transaction.
     pub(super) async fn finish(&mut self, attempt: &Attempt, ended: Vec<Ended>) -> Result<(), Interrupted> {
         let at = self.context.now();
-        let mut end = Delivered::default();
+        let mut end = Delivered { is_read: !self.system.streams.is_empty(), ..Delivered::default() };
         for (member, ended) in attempt.members.iter().zip(ended) {
             match ended {
                 Ended::Applied { local_key, holds } => {
@@ -46,6 +46,7 @@ impl Courier {
                 }
                 Ended::Refused { code, reason } => {
                     end.journal.push(self.entry(member, JournalKind::Refused, member.local_key.clone(), &reason, at));
+                    self.set_aside.insert(member.root);
                     end.parked.push(self.parked(member, &code, Some(reason), at));
                 }
                 Ended::Not => {}
@@ -54,8 +55,11 @@ impl Courier {
                         "did {} take version {} of {} in batch {}? Look there, then retry or discard what is parked",
                         self.system.name, member.version, member.master_id, attempt.batch
                     );
-                    end.tasks.push(self.task(member, question.clone(), at));
-                    end.parked.push(self.parked(member, "delivery.unknown", Some(question), at));
+                    self.set_aside.insert(member.root);
+                    let task = self.task(member, question.clone(), at);
+                    let parked = self.parked(member, "delivery.unknown", Some(question), at);
+                    end.parked.push(NewParked { task: Some(task.subject.clone()), ..parked });
+                    end.tasks.push(task);
                 }
             }
         }
@@ -63,8 +67,8 @@ impl Courier {
         let keys: Vec<LocalKey> = end.crosswalk.iter().map(|row| row.local.clone()).collect();
         self.context.store.finish_attempt(tenant, name, Some(&attempt.batch), end).await?;
         Stage::DeliverFinished.ended();
-        // The system may have shown documents of a new record before the hub knew that record's key.
-        Ok(resolve::release(&self.context, tenant, &keys).await?)
+        // The system may have shown a new record, and documents of it, before the hub knew that record's key.
+        Ok(resolve::release_after(&self.context, attempt, &keys).await?)
     }
 
     fn crosswalk(&self, member: &Member, key: String, holds: Option<Value>) -> CrosswalkRow {
@@ -78,6 +82,7 @@ impl Courier {
             residue: member.residue.clone().map(String::into_boxed_str),
             version: member.version,
             removed,
+            earlier: Vec::new(),
         }
     }
 
@@ -103,7 +108,7 @@ impl Courier {
         }
     }
 
-    fn parked(&self, member: &Member, code: &str, reason: Option<String>, at: Timestamp) -> NewParked {
+    pub(super) fn parked(&self, member: &Member, code: &str, reason: Option<String>, at: Timestamp) -> NewParked {
         NewParked {
             stage: ParkedStage::Delivery,
             system: self.system.name.clone(),
@@ -114,6 +119,8 @@ impl Courier {
             position: None,
             code: code.to_owned(),
             reason,
+            needs: None,
+            task: None,
             event: change::id(&self.system.tenant, member.master_id, member.version).into_bytes(),
             at,
         }
@@ -157,6 +164,8 @@ pub(super) fn foreign(system: &Arc<str>, id: String, body: Vec<u8>, error: &HubE
         position: None,
         code: "delivery.not-a-change".to_owned(),
         reason: Some(error.to_string()),
+        needs: None,
+        task: None,
         event: body,
         at,
     }

@@ -1,12 +1,14 @@
 //! What a system should hold of some masters: their references in its own keys, and the calls that they need.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use canonical::entity::Entity;
 use master::MasterId;
 use serde_json::Value;
-use store::{Delivered, Held, MasterRow};
+use store::{Delivered, Held, MasterRow, NeededKey, NewParked};
 
+use super::calls::{self, Room};
 use super::plan::{self, Localised, Plan, Prepared};
 use super::{Courier, Interrupted};
 use crate::references;
@@ -24,14 +26,29 @@ impl Courier {
         for some in ids.chunks(PLANNED_MAX) {
             self.plan_masters(entity, subscription, some, &mut calls).await?;
         }
-        // What was not answered before goes alone and last, so that it holds up nobody.
         let is_doubtful = |one: &Prepared| self.unanswered.contains_key(&(one.member.master_id, one.member.version));
-        let (doubtful, calls): (Vec<_>, Vec<_>) = calls.into_iter().partition(is_doubtful);
-        let alone = doubtful.into_iter().map(|one| vec![one]);
-        for chunk in chunks(calls, self.batching.count_max.max(1)).chain(alone) {
-            self.call(chunk).await?;
+        let room = Room { count_max: self.batching.count_max, stops: self.batching.stops };
+        for call in calls::calls(calls, |one| one.member.root, is_doubtful, room) {
+            let call = self.in_order(call).await?;
+            if !call.is_empty() {
+                self.call(call).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Leaves out what must not overtake something of its root that an earlier call of this round did not bring to an
+    /// end: it lines up behind what was refused, and comes again with what was not answered.
+    async fn in_order(&mut self, call: Vec<Prepared>) -> Result<Vec<Prepared>, Interrupted> {
+        let answered = call.into_iter().filter(|one| !self.held_back.contains(&one.member.root));
+        let (behind, call): (Vec<_>, Vec<_>) = answered.partition(|one| self.set_aside.contains(&one.member.root));
+        if !behind.is_empty() {
+            let at = self.context.now();
+            let parked = behind.iter().map(|one| self.parked(&one.member, "delivery.behind", None, at)).collect();
+            let end = Delivered { parked, ..Delivered::default() };
+            self.context.store.finish_attempt(&self.system.tenant, &self.system.name, None, end).await?;
+        }
+        Ok(call)
     }
 
     /// Adds the calls that some masters need; what cannot be sent is parked.
@@ -52,28 +69,32 @@ impl Courier {
             if self.is_held_back(master, &document) {
                 continue;
             }
-            let reason = match document {
-                _ if held.blocked || parked_roots.contains(&master.root) => Some(("delivery.behind", None)),
-                Err(missing) => Some(("delivery.reference-missing", Some(self.missing_reference(missing)))),
+            let parked = match document {
+                // Also what was refused since it was read: a customer that its invoice needs goes in between.
+                _ if held.blocked || parked_roots.contains(&master.root) || self.set_aside.contains(&master.root) => {
+                    self.park(master, "delivery.behind", None)
+                }
+                Err(needs) => {
+                    let parked = self.park(master, "delivery.reference-missing", Some(missing_reference(&needs)));
+                    NewParked { needs: Some(needs), ..parked }
+                }
                 Ok(document) => {
                     let localised = Localised { held, master, document };
                     match plan::plan(&localised, subscription, self.batching.assigns_keys) {
-                        Plan::Nothing => None,
+                        Plan::Nothing => continue,
                         Plan::Deliver(prepared) => {
                             calls.extend(prepared);
-                            None
+                            continue;
                         }
                         Plan::Unwritable(errors) => {
                             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                            Some(("delivery.unwritable", Some(errors.join("; "))))
+                            self.park(master, "delivery.unwritable", Some(errors.join("; ")))
                         }
                     }
                 }
             };
-            if let Some((code, reason)) = reason {
-                parked_roots.insert(master.root);
-                end.parked.push(self.park(master, code, reason));
-            }
+            parked_roots.insert(master.root);
+            end.parked.push(parked);
         }
         if !end.parked.is_empty() {
             self.context.store.finish_attempt(&system.tenant, &system.name, None, end).await?;
@@ -82,10 +103,10 @@ impl Courier {
     }
 
     /// Whether a document must wait for the next round, with all that it refers to.
-    fn is_held_back(&mut self, master: &MasterRow, document: &Result<Value, MasterId>) -> bool {
+    fn is_held_back(&mut self, master: &MasterRow, document: &Result<Value, NeededKey>) -> bool {
         let missing = document.as_ref().err();
         let is_held_back =
-            self.held_back.contains(&master.root) || missing.is_some_and(|id| self.held_back.contains(id));
+            self.held_back.contains(&master.root) || missing.is_some_and(|key| self.held_back.contains(&key.master_id));
         if is_held_back {
             self.held_back.extend([master.root, master.master_id]);
         }
@@ -93,12 +114,12 @@ impl Courier {
     }
 
     /// Puts the references of each document in the system's own keys. Customers that the system does not have yet are
-    /// delivered first. `Err` names the master that it cannot be given.
+    /// delivered first. `Err` tells the key that is not known.
     async fn localise(
         &mut self,
         entity: &Entity,
         held: &[Held],
-    ) -> Result<Vec<Option<Result<Value, MasterId>>>, Interrupted> {
+    ) -> Result<Vec<Option<Result<Value, NeededKey>>>, Interrupted> {
         let system = self.system.clone();
         let Some(subscription) = system.subscriptions.get(entity) else { return Ok(Vec::new()) };
         let mut documents: Vec<Option<Value>> = Vec::with_capacity(held.len());
@@ -131,7 +152,10 @@ impl Courier {
                         let members: Vec<_> = system.into_iter().chain([("key", key.as_str())]).collect();
                         references::replace(&mut document, field, &members);
                     }
-                    None => return Some(Err(id)),
+                    None => {
+                        let system = self.holder(subscription, field);
+                        return Some(Err(NeededKey { system, master_id: id }));
+                    }
                 }
             }
             Some(Ok(document))
@@ -148,7 +172,7 @@ impl Courier {
         ids: &[MasterId],
     ) -> Result<Vec<Option<String>>, Interrupted> {
         let (tenant, own) = (self.system.tenant.clone(), self.system.name.clone());
-        let holder = subscription.mapping.reference_system(field).map_or_else(|| own.clone(), Into::into);
+        let holder = self.holder(subscription, field);
         let keys = self.context.store.local_keys(&tenant, &holder, ids).await?;
         let missing: Vec<MasterId> =
             ids.iter().zip(&keys).filter(|(_, key)| key.is_none()).map(|(id, _)| *id).collect();
@@ -159,20 +183,15 @@ impl Courier {
         Ok(self.context.store.local_keys(&tenant, &holder, ids).await?)
     }
 
-    fn missing_reference(&self, missing: MasterId) -> String {
-        format!(
-            "{} does not have {missing}, which this document refers to: it is not fed it, refuses it, or was told to \
-             remove it; deliver that one first, or widen the subscription",
-            self.system.name
-        )
+    /// The system whose keys a reference is written in.
+    fn holder(&self, subscription: &Subscription, field: &str) -> Arc<str> {
+        subscription.mapping.reference_system(field).map_or_else(|| self.system.name.clone(), Into::into)
     }
 }
 
-/// Splits calls into batches of at most `count_max`.
-fn chunks(calls: Vec<Prepared>, count_max: usize) -> impl Iterator<Item = Vec<Prepared>> {
-    let mut rest = calls.into_iter();
-    std::iter::from_fn(move || {
-        let chunk: Vec<_> = rest.by_ref().take(count_max).collect();
-        (!chunk.is_empty()).then_some(chunk)
-    })
+fn missing_reference(NeededKey { system, master_id }: &NeededKey) -> String {
+    format!(
+        "{system} does not have {master_id}, which this document refers to: it is not fed it, refuses it, or was told to \
+         remove it; this document follows by itself as soon as it has it"
+    )
 }

@@ -48,11 +48,16 @@ impl Working<'_> {
 
     /// Whether this observation, or a later one of the same record, was taken in before.
     ///
-    /// After a crash, a source that is read again may show a newer state at the same place of the same drop.
+    /// After a crash, a source that is read again may show a newer state in the same drop, at whatever place: rows of a
+    /// polled source move when others come and go. So inside one drop the time of reading goes before the place. The
+    /// place alone still makes an observation newer, because a clock that was set back must not hide a row.
     fn is_seen(&self, one: &Prepared) -> bool {
-        let Observation { position, at, .. } = one.observation;
+        let Observation { position, at, operation, .. } = one.observation;
+        let is_back = |shown: &Shown| shown.row.removed && operation == Operation::Upsert;
         let is_newer_state = |shown: &Shown| {
-            shown.row.position == position && shown.row.observed_at < at && one.shows_another(&shown.document)
+            shown.row.position.drop == position.drop
+                && shown.row.observed_at < at
+                && (is_back(shown) || one.shows_another(&shown.document))
         };
         let shown = self.shown(&one.source_key());
         shown.is_some_and(|shown| shown.row.position >= position && !is_newer_state(shown)) || self.waits_already(one)
@@ -68,17 +73,26 @@ impl Working<'_> {
             }
             return true;
         }
-        self.wait(link.to.clone(), one);
-        self.end(one, RecordOutcome::Waiting);
         let detail = format!("for {} {} of {}", link.to.entity, link.to.key, link.to.system);
-        self.journal(&one.observation, JournalKind::Waiting, None, None, Some(detail));
+        self.let_wait(one, link.to.clone(), detail);
         false
+    }
+
+    fn let_wait(&mut self, one: &Prepared, needs: LocalKey, detail: String) {
+        self.wait(needs, one);
+        self.end(one, RecordOutcome::Waiting);
+        self.journal(&one.observation, JournalKind::Waiting, None, None, Some(detail));
     }
 
     async fn upsert(&mut self, one: &Prepared, document: Value) -> Result<(), StoreError> {
         let entity = one.observation.entity.clone();
         let (master_id, keys) = self.find(one, &document).await?;
         let is_new = master_id.is_none();
+        if is_new && self.may_be_under_way(one) {
+            let detail = format!("for the end of a call to {} that may have made it", one.local.system);
+            self.let_wait(one, one.local.clone(), detail);
+            return Ok(());
+        }
         let master_id = master_id.unwrap_or_else(|| self.new_master_id());
         let before = self.shown(&one.source_key());
         let outcome = match before {
@@ -89,8 +103,9 @@ impl Working<'_> {
         };
         let old_document = before.map(|before| before.document.clone()).filter(|_| entity != Entity::Customer);
         let asserted = self.claims(one, master_id, before.filter(|before| !before.row.removed), &document);
+        let earlier = self.delivered_after(one, &document);
         self.put_source(show(one, master_id, document, asserted));
-        self.link(one, master_id);
+        self.link(one, master_id, earlier);
         if entity == Entity::Customer {
             self.refresh_customer_keys(master_id);
         } else {
@@ -128,16 +143,40 @@ impl Working<'_> {
     fn claims(&self, one: &Prepared, master_id: MasterId, before: Option<&Shown>, observed: &Value) -> Asserted {
         let entity = &one.observation.entity;
         let writes = self.writes_of(&one.local.system, entity);
-        let delivered = self
-            .just_delivered(one, observed)
-            .filter(|member| self.survivor(member.master_id) == master_id)
-            .map(|member| member.projection.as_str());
-        let delivered = delivered.or_else(|| self.crosswalk(&one.local)?.holds.as_deref());
-        let holds: Option<Value> = delivered.and_then(|holds| serde_json::from_str(holds).ok());
-        let holds = holds.as_ref().zip(writes).map(|(document, writes)| Holds { document, writes });
+        let delivered = self.delivered(one, master_id, observed);
+        let holds = delivered.split_first().zip(writes);
+        let holds = holds.map(|((document, earlier), writes)| Holds { document, earlier, writes });
         let covers = self.covers_of(&one.observation.mapping, entity, observed);
         let before = before.map(|before| (&before.document, &before.asserted));
         master::assert(entity, before, observed, &covers, holds, one.observation.at)
+    }
+
+    /// What the system may hold of the record by our deliveries since it showed it last, the likeliest first.
+    fn delivered(&self, one: &Prepared, master_id: MasterId, observed: &Value) -> Vec<Value> {
+        let just = self.just_delivered(one, observed);
+        let just = just.filter(|member| self.survivor(member.master_id) == master_id);
+        let row = self.crosswalk(&one.local);
+        // Somebody may have edited what a call that is still open wrote under this key.
+        let open = self.written_under(&one.local);
+        let all = just.map(|member| member.projection.as_str()).into_iter();
+        let all = all.chain(row.and_then(|row| row.holds.as_deref()));
+        let all = all.chain(open.map(|member| member.projection.as_str()));
+        // What is read late shows what was delivered before the last time.
+        let all = all.chain(row.into_iter().flat_map(|row| row.earlier.iter().rev().map(|earlier| &**earlier)));
+        all.filter_map(|holds| serde_json::from_str(holds).ok()).collect()
+    }
+
+    /// What was delivered after the state that the system shows here: this export is older than that, and so may the next
+    /// one be. Nothing when it shows the last delivery, or what nobody delivered.
+    fn delivered_after(&self, one: &Prepared, observed: &Value) -> Vec<Box<str>> {
+        let Some(row) = self.crosswalk(&one.local).filter(|row| !row.earlier.is_empty()) else { return Vec::new() };
+        let Some(system) = self.context.settings.systems.get(&one.local.system) else { return Vec::new() };
+        let Some(subscription) = system.subscriptions.get(&one.local.entity) else { return Vec::new() };
+        let shown = subscription.mapping.restrict(observed);
+        let delivered: Vec<&str> = row.earlier.iter().chain(&row.holds).map(|text| &**text).collect();
+        let is_shown = |text: &&str| serde_json::from_str::<Value>(text).is_ok_and(|delivered| delivered == shown);
+        let at = delivered.iter().rposition(is_shown);
+        at.map_or_else(Vec::new, |at| delivered[at + 1..].iter().map(|text| Box::from(*text)).collect())
     }
 
     /// The change that the system shows here although the call that delivers it has not ended: under the same key, or,
@@ -166,7 +205,8 @@ impl Working<'_> {
 
     /// The master of a record: by crosswalk, else by match keys; with the keys that a new one is found by later.
     async fn find(&mut self, one: &Prepared, document: &Value) -> Result<(Option<MasterId>, Vec<String>), StoreError> {
-        let linked = self.linked(&one.local);
+        let written = || Some(self.survivor(self.written_under(&one.local)?.master_id));
+        let linked = self.linked(&one.local).or_else(written);
         let entity = &one.observation.entity;
         if let Entity::Customer = entity {
             let mut candidates = Vec::with_capacity(one.match_keys.len());
@@ -194,6 +234,21 @@ impl Working<'_> {
         Ok((linked, Vec::new()))
     }
 
+    /// The change that a call which has not ended writes under this very key, whatever the system shows there by now.
+    fn written_under<'a>(&'a self, local: &'a LocalKey) -> Option<&'a Member> {
+        let mut under_way = self.under_way(local);
+        under_way.find(|member| member.operation == Operation::Upsert && member.local_key.as_ref() == Some(&local.key))
+    }
+
+    /// Whether a call that has not ended may have made this record under a key that the system gave it, and somebody
+    /// edited it since. Only a call that began before the record was seen comes into question.
+    fn may_be_under_way(&self, one: &Prepared) -> bool {
+        // An embedded document has no record of its own.
+        !one.observation.derived
+            && self.crosswalk(&one.local).is_none()
+            && self.is_being_made(&one.local, one.observation.at)
+    }
+
     /// The master whose change the system shows under a key that nobody knows yet.
     fn echoed(&self, one: &Prepared, document: &Value) -> Option<MasterId> {
         self.just_delivered(one, document).map(|member| self.survivor(member.master_id))
@@ -208,9 +263,11 @@ impl Working<'_> {
     }
 
     /// Links the record to its master, and takes its own word for what it holds from now on.
-    fn link(&mut self, one: &Prepared, master_id: MasterId) {
+    fn link(&mut self, one: &Prepared, master_id: MasterId, earlier: Vec<Box<str>>) {
         let row = self.crosswalk(&one.local);
-        let settled = row.is_some_and(|row| row.master_id == master_id && row.holds.is_none() && !row.removed);
+        let settled = row.is_some_and(|row| {
+            row.master_id == master_id && row.holds.is_none() && !row.removed && row.earlier == earlier
+        });
         if settled {
             return;
         }
@@ -219,7 +276,7 @@ impl Working<'_> {
         // it once more. Until then it counts as gone, so that it gets it back if it is to have it.
         let removed = row.is_some_and(|row| row.removed && row.holds.is_some());
         let local = one.local.clone();
-        self.put_crosswalk(CrosswalkRow { local, master_id, holds: None, residue: None, version, removed });
+        self.put_crosswalk(CrosswalkRow { local, master_id, holds: None, residue: None, version, removed, earlier });
     }
 
     /// Keeps the match keys of an invoice, payment or allocation in step with its identity.
@@ -283,7 +340,7 @@ impl Working<'_> {
         let mut rows = self.known(master_id).sources.iter().map(|shown| &shown.row);
         let shown = rows.any(|row| row.local == *local && !row.removed);
         if let Some(row) = self.crosswalk(local).filter(|_| !shown).cloned() {
-            self.replace_crosswalk(CrosswalkRow { holds: None, removed: true, ..row });
+            self.replace_crosswalk(CrosswalkRow { holds: None, earlier: Vec::new(), removed: true, ..row });
         }
     }
 }
@@ -295,7 +352,7 @@ fn show(one: &Prepared, master_id: MasterId, document: Value, asserted: Asserted
         local: one.local.clone(),
         stream: observation.stream.stream.clone(),
         master_id,
-        document: document.to_string().into_boxed_str(),
+        document: one.text.clone().unwrap_or_else(|| document.to_string().into_boxed_str()),
         mapping: observation.mapping.clone(),
         asserted: serde_json::to_string(&asserted).unwrap_or_default().into_boxed_str(),
         residue: observation.residue.clone().map(String::into_boxed_str),

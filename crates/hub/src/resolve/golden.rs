@@ -22,12 +22,11 @@ pub(super) enum Golden {
 }
 
 /// What the sources come to.
-struct Outcome {
-    state: Operation,
-    /// The document's JSON; `None` when no source is left.
-    text: Option<Box<str>>,
-    document: Option<Value>,
-    differs: bool,
+enum Outcome {
+    /// What the master is already.
+    Same { version: u64, differs: bool },
+    /// Something else: the row, without its version.
+    Changed(Box<MasterRow>),
 }
 
 /// A source in the terms that all systems share.
@@ -41,30 +40,19 @@ impl Working<'_> {
     /// Recomputes the golden document from the sources, and takes a new version if and only if it changed.
     /// `observed` is the source that was just observed, if one was.
     pub(super) fn recompute(&mut self, master_id: MasterId, entity: &Entity, observed: Option<&SourceKey>) -> Golden {
-        let outcome = self.golden(master_id, entity, observed);
-        let before = self.known(master_id).row.as_ref();
-        if let Some(row) = before.filter(|row| is_same(row, entity, &outcome)) {
-            return if outcome.differs { Golden::Differs(row.version) } else { Golden::Same(row.version) };
+        match self.golden(master_id, entity, observed) {
+            Outcome::Same { version, differs: true } => Golden::Differs(version),
+            Outcome::Same { version, differs: false } => Golden::Same(version),
+            Outcome::Changed(row) => {
+                let version = self.new_version();
+                self.put_master(MasterRow { version, ..*row });
+                Golden::Changed(version)
+            }
         }
-        // A master that no source shows any more keeps its last document.
-        let last = || before.map_or_else(|| "null".into(), |row| row.document.clone());
-        let text = outcome.text.unwrap_or_else(last);
-        let document = outcome.document.or_else(|| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
-        let version = self.new_version();
-        self.put_master(MasterRow {
-            master_id,
-            entity: entity.clone(),
-            version,
-            state: outcome.state,
-            redirect: None,
-            root: self.root(master_id, &document),
-            search: master::search_text(entity, &document).into_boxed_str(),
-            document: text,
-        });
-        Golden::Changed(version)
     }
 
     fn golden(&self, master_id: MasterId, entity: &Entity, observed: Option<&SourceKey>) -> Outcome {
+        let before = self.row_of(master_id);
         let sources = self.sources_of(master_id).iter().filter(|shown| !shown.row.removed);
         let shared: Vec<Shared<'_>> = sources.map(|shown| self.share(shown, entity)).collect();
         let views: Vec<SourceView<'_>> = shared.iter().map(Shared::view).collect();
@@ -72,17 +60,49 @@ impl Working<'_> {
         let trust = self.context.settings.trust.get(&self.tenant).unwrap_or(&nobody);
         let Some(golden) = master::golden(entity, &views, trust) else {
             // Who shows it all the same holds what it should not.
-            let differs = observed.is_some();
-            return Outcome { state: Operation::Remove, text: None, document: None, differs };
+            return self.gone(master_id, entity, before, observed.is_some());
         };
-        let mine = observed.and_then(|key| shared.iter().find(|shared| shared.shown.is(key)));
         // The document of a single source is taken as it is: its text is there already.
         let text = match (&*shared, &golden) {
             ([only], Cow::Borrowed(_)) if matches!(only.document, Cow::Borrowed(_)) => only.shown.row.document.clone(),
             _ => golden.to_string().into_boxed_str(),
         };
-        let differs = shared.len() > 1 && mine.is_some_and(|mine| !master::same(entity, &golden, &mine.document));
-        Outcome { state: Operation::Upsert, text: Some(text), document: Some(golden.into_owned()), differs }
+        if let Some(row) = before.filter(|row| row.state == Operation::Upsert && is_same(row, entity, &text, &golden)) {
+            let mine = observed.and_then(|key| shared.iter().find(|shared| shared.shown.is(key)));
+            let differs = shared.len() > 1 && mine.is_some_and(|mine| !master::same(entity, &golden, &mine.document));
+            return Outcome::Same { version: row.version, differs };
+        }
+        self.changed(master_id, entity, Operation::Upsert, text, &golden)
+    }
+
+    /// What a master comes to that no source shows any more: it keeps its last document.
+    fn gone(&self, master_id: MasterId, entity: &Entity, before: Option<&MasterRow>, differs: bool) -> Outcome {
+        if let Some(row) = before.filter(|row| row.state == Operation::Remove) {
+            return Outcome::Same { version: row.version, differs };
+        }
+        let text = before.map_or_else(|| "null".into(), |row| row.document.clone());
+        let document = serde_json::from_str(&text).unwrap_or(Value::Null);
+        self.changed(master_id, entity, Operation::Remove, text, &document)
+    }
+
+    fn changed(
+        &self,
+        master_id: MasterId,
+        entity: &Entity,
+        state: Operation,
+        text: Box<str>,
+        document: &Value,
+    ) -> Outcome {
+        Outcome::Changed(Box::new(MasterRow {
+            master_id,
+            entity: entity.clone(),
+            version: 0,
+            state,
+            redirect: None,
+            root: self.root(master_id, document),
+            search: master::search_text(entity, document).into_boxed_str(),
+            document: text,
+        }))
     }
 
     fn share<'a>(&self, shown: &'a Shown, entity: &Entity) -> Shared<'a> {
@@ -124,10 +144,8 @@ impl Shared<'_> {
     }
 }
 
-/// Whether a master is already what its sources come to.
-fn is_same(row: &MasterRow, entity: &Entity, outcome: &Outcome) -> bool {
-    let (Some(text), Some(document)) = (&outcome.text, &outcome.document) else { return row.state == outcome.state };
-    row.state == outcome.state
-        && (row.document == *text
-            || serde_json::from_str(&row.document).is_ok_and(|before| master::same(entity, document, &before)))
+/// Whether a master already has this document.
+fn is_same(row: &MasterRow, entity: &Entity, text: &str, document: &Value) -> bool {
+    *row.document == *text
+        || serde_json::from_str(&row.document).is_ok_and(|before| master::same(entity, document, &before))
 }

@@ -24,6 +24,8 @@ pub(super) struct Prepared {
     pub local: LocalKey,
     /// In normal form; `None` when there is none, or none that can be read.
     pub document: Option<Value>,
+    /// Its JSON; `None` when the document refers to others, since its references change.
+    pub text: Option<Box<str>>,
     pub references: Vec<Link>,
     /// Without those of allocations, which depend on what they refer to.
     pub match_keys: Vec<String>,
@@ -71,8 +73,10 @@ pub(super) fn prepare(tenant: &str, observation: Observation, from_flight: bool)
         (None, _) | (_, Entity::Allocation) => Vec::new(),
         (Some(document), entity) => match_keys(tenant, entity, document, 0),
     };
+    let text =
+        document.as_ref().filter(|_| references.is_empty()).map(|document| document.to_string().into_boxed_str());
     let local = observation.local();
-    Prepared { observation, local, document, references, match_keys, from_flight }
+    Prepared { observation, local, document, text, references, match_keys, from_flight }
 }
 
 /// The keys that lead to a document's master; none for one whose types are wrong.

@@ -3,11 +3,12 @@
 mod read;
 mod wait;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bus::Delivered;
-use canonical::entity::Entity;
+use canonical::entity::{Entity, Operation};
 use jiff::Timestamp;
 use master::{Asserted, MasterId};
 use serde_json::Value;
@@ -70,10 +71,34 @@ pub(super) struct Known {
 /// The numbers that the transaction took and has not used.
 #[derive(Default)]
 struct Numbers {
-    master_id: u64,
-    masters_left: u64,
-    version: u64,
-    versions_left: u64,
+    masters: Taken,
+    versions: Taken,
+}
+
+/// Numbers of one kind, in the order in which they were taken. Others may have taken those in between.
+#[derive(Default)]
+struct Taken(VecDeque<Range<u64>>);
+
+impl Taken {
+    fn left(&self) -> u64 {
+        self.0.iter().map(|range| range.end.saturating_sub(range.start)).sum()
+    }
+
+    fn add(&mut self, first: u64, count: u64) {
+        if count > 0 {
+            self.0.push_back(first..first + count);
+        }
+    }
+
+    /// The next number; as many were taken before as can be needed.
+    fn next(&mut self) -> u64 {
+        while self.0.len() > 1 && self.0.front().is_some_and(Range::is_empty) {
+            self.0.pop_front();
+        }
+        let Some(range) = self.0.front_mut() else { return 0 };
+        range.start += 1;
+        range.start - 1
+    }
 }
 
 pub(super) struct Working<'c> {
@@ -88,8 +113,9 @@ pub(super) struct Working<'c> {
     blocked: HashSet<BlockedKey>,
     /// What an operator lets go in this transaction, although it is parked.
     unblocked: HashSet<BlockedKey>,
-    /// Changes on their way to a system, in calls that have not ended: it may show them before we know that it took them.
-    under_way: HashMap<Arc<str>, Vec<Member>>,
+    /// Changes on their way to a system, in calls that have not ended, with the time when the call began: it may show
+    /// them before we know that it took them.
+    under_way: HashMap<Arc<str>, Vec<(Timestamp, Member)>>,
     numbers: Numbers,
     changed_crosswalk: BTreeSet<LocalKey>,
     pub writes: Resolved,
@@ -126,22 +152,27 @@ impl<'c> Working<'c> {
 
     /// Changes on their way to a system, of one kind of document.
     pub fn under_way<'a>(&'a self, local: &'a LocalKey) -> impl Iterator<Item = &'a Member> {
-        let members = self.under_way.get(&local.system).map_or(&[] as &[Member], Vec::as_slice);
-        members.iter().filter(|member| member.entity == local.entity)
+        self.calls_with(local).map(|(_, member)| member)
+    }
+
+    fn calls_with<'a>(&'a self, local: &'a LocalKey) -> impl Iterator<Item = &'a (Timestamp, Member)> {
+        let members = self.under_way.get(&local.system).map(Vec::as_slice).unwrap_or_default();
+        members.iter().filter(|(_, member)| member.entity == local.entity)
+    }
+
+    /// Whether a call that began before a time, and has not ended, makes records of this kind of which the system chooses
+    /// the keys.
+    pub fn is_being_made(&self, local: &LocalKey, before: Timestamp) -> bool {
+        let is_new = |member: &Member| member.local_key.is_none() && member.operation == Operation::Upsert;
+        self.calls_with(local).any(|(began, member)| *began <= before && is_new(member))
     }
 
     pub fn new_master_id(&mut self) -> MasterId {
-        let id = MasterId(self.numbers.master_id);
-        self.numbers.master_id += 1;
-        self.numbers.masters_left = self.numbers.masters_left.saturating_sub(1);
-        id
+        MasterId(self.numbers.masters.next())
     }
 
     pub fn new_version(&mut self) -> u64 {
-        let version = self.numbers.version;
-        self.numbers.version += 1;
-        self.numbers.versions_left = self.numbers.versions_left.saturating_sub(1);
-        version
+        self.numbers.versions.next()
     }
 
     /// What a stream shows of a record, as it is after the observations so far.
@@ -173,7 +204,7 @@ impl<'c> Working<'c> {
     }
 
     pub fn root_of(&self, id: MasterId) -> MasterId {
-        self.masters.get(&id).and_then(|known| known.row.as_ref()).map_or(id, |row| row.root)
+        self.row_of(id).map_or(id, |row| row.root)
     }
 
     pub fn covers(&self, version: &Arc<str>) -> Option<Arc<[String]>> {
@@ -192,6 +223,11 @@ impl<'c> Working<'c> {
 
     pub fn is_blocked(&self, one: &links::Prepared) -> bool {
         self.blocked.contains(&one.blocked_key())
+    }
+
+    /// A master as it is after the observations so far; `None` until its first version is made.
+    pub fn row_of(&self, id: MasterId) -> Option<&MasterRow> {
+        self.masters.get(&id)?.row.as_ref()
     }
 
     /// What all streams show of a master.
@@ -350,6 +386,8 @@ impl<'c> Working<'c> {
             position: (!observation.derived).then_some(observation.position),
             code: code.to_owned(),
             reason,
+            needs: None,
+            task: None,
             event: observation.to_event().to_bytes(),
             at: self.context.now(),
         });
@@ -395,6 +433,8 @@ pub(super) fn foreign(message: &Delivered, error: &NotAnObservation, at: Timesta
         position: None,
         code: "resolve.not-an-observation".to_owned(),
         reason: Some(error.to_string()),
+        needs: None,
+        task: None,
         event: message.body.clone(),
         at,
     }

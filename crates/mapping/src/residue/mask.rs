@@ -1,7 +1,6 @@
 //! A shadow of a record that tells of every text whether a mapping carries it.
 
-use canonical::record::Element;
-use serde_json::Value;
+use canonical::record::{Element, Json};
 
 use crate::cursor::{Context, Cursor};
 use crate::place::Step;
@@ -55,13 +54,13 @@ impl Mask {
         }
     }
 
-    pub(crate) fn of_json(value: &Value) -> Self {
+    pub(crate) fn of_json(value: &Json) -> Self {
         let (text, children) = match value {
-            Value::Object(members) => (State::Empty, members.values().map(Mask::of_json).collect()),
-            Value::Array(items) => (State::Empty, items.iter().map(Mask::of_json).collect()),
-            Value::Null => (State::Empty, Vec::new()),
-            Value::String(text) => (State::of(text), Vec::new()),
-            Value::Bool(_) | Value::Number(_) => (State::Left, Vec::new()),
+            Json::Object(members) => (State::Empty, members.values().map(Mask::of_json).collect()),
+            Json::Array(items) => (State::Empty, items.iter().map(Mask::of_json).collect()),
+            Json::Null => (State::Empty, Vec::new()),
+            Json::String(text) => (State::of(text), Vec::new()),
+            Json::Bool(_) | Json::Number(_) => (State::Left, Vec::new()),
         };
         Mask { text, attributes: Vec::new(), children }
     }
@@ -123,7 +122,7 @@ impl Mask {
         let (Some(slot), Cursor::Element(element)) = (attribute, cursor) else {
             // A list of values where one is read: the first is the one.
             match (cursor, self.children.first_mut()) {
-                (Cursor::Json(Value::Array(_)), Some(first)) => first.text.mark(state),
+                (Cursor::Json(Json::Array(_)), Some(first)) => first.text.mark(state),
                 _ => self.text.mark(state),
             }
             return;
@@ -145,7 +144,7 @@ impl Mask {
     ) {
         let Some((step, rest)) = steps.split_first() else {
             match cursor {
-                Cursor::Json(Value::Array(items)) => {
+                Cursor::Json(Json::Array(items)) => {
                     items.iter().zip(&mut self.children).for_each(|(item, mask)| visit(Cursor::Json(item), mask));
                 }
                 other => visit(other, self),
@@ -174,7 +173,7 @@ impl Mask {
                 let children = element.children().enumerate().filter(|(_, child)| context.fits(*child, step));
                 children.map(|(index, child)| (vec![index], Cursor::Element(child))).collect()
             }
-            Cursor::Json(Value::Object(members)) => {
+            Cursor::Json(Json::Object(members)) => {
                 let name = step.names.first().map_or("", |slot| context.program.names.local(*slot));
                 let Some((index, member)) = members
                     .iter()
@@ -185,7 +184,7 @@ impl Mask {
                     return Vec::new();
                 };
                 match member {
-                    Value::Array(items) => {
+                    Json::Array(items) => {
                         let fitting = items.iter().enumerate().filter(|(_, item)| context.fits_json(item, step));
                         fitting.map(|(item_index, item)| (vec![index, item_index], Cursor::Json(item))).collect()
                     }

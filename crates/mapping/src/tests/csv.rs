@@ -183,6 +183,12 @@ fn a_missing_column_is_told_with_the_nearest() {
     assert!(errors[0].to_string().contains(
         "legal_name (column \"CT_Intitule\", missing): the table has no such column; the nearest are \"CT_Intitulé\""
     ));
+    let compiled = mapping(ERP);
+    let needed = &compiled.stream_needs().columns;
+    let of = |field: &str| needed.iter().find(|needed| &*needed.field == field).map(|needed| needed.any_of.join("|"));
+    assert_eq!(of("key").as_deref(), Some("CT_Num"));
+    assert_eq!(of("legal_name").as_deref(), Some("CT_Intitule"));
+    assert_eq!(of("identifiers.vat.value"), None, "an optional column is not needed");
     // One of two alternatives is enough, and identifiers.vat is optional.
     assert!(
         mapping(ERP).reader().read(&rows(&ROW.replace(";TELEPHONE;", ";T2;").replace("TEL;", "TELEPHONE;"))).is_ok()
@@ -332,7 +338,7 @@ fn signs_parts_and_lists_of_columns_are_read() {
 
 #[test]
 fn a_record_of_another_shape_is_refused() {
-    let errors = mapping(ERP).reader().read(&Body::Json(json!({}))).unwrap_err();
+    let errors = mapping(ERP).reader().read(&Body::Json(json!({}).into())).unwrap_err();
     assert_eq!(errors[0].code, "mapping.shape");
 }
 

@@ -1,6 +1,6 @@
 //! Lists on their way into a record.
 
-use canonical::record::Rows;
+use canonical::record::{Json, Rows};
 use serde_json::Value;
 
 use super::{Slot, Writer, repeated_rows, value};
@@ -167,18 +167,18 @@ impl<'a> Writer<'a> {
         path: &Path,
         items: &[&'a Value],
         base: Option<Cursor<'a>>,
-        value: &mut Value,
+        value: &mut Json,
     ) {
         let held = self.base_items(path, base);
         let keys: Vec<_> = held.iter().map(|cursor| self.item_key(each, *cursor)).collect();
         let sources = continued(each, items, &keys);
-        let mut taken: Vec<Option<Value>> = self.json_writer().take(value, &path.steps).into_iter().map(Some).collect();
+        let mut taken: Vec<Option<Json>> = self.json_writer().take(value, &path.steps).into_iter().map(Some).collect();
         let was_there = !taken.is_empty();
         let mut finished = Vec::with_capacity(items.len());
         for (item, source) in items.iter().zip(&sources) {
             let old = source.and_then(|source| taken.get_mut(source)?.take());
             let mut new =
-                old.unwrap_or_else(|| path.steps.last().map_or(Value::Null, |step| self.json_writer().make(step)));
+                old.unwrap_or_else(|| path.steps.last().map_or(Json::Null, |step| self.json_writer().make(step)));
             let base = source.and_then(|source| held.get(source)).copied();
             self.node(&each.node, Some(item), base, &mut Slot::Json(&mut new));
             finished.push(new);
@@ -223,12 +223,12 @@ impl<'a> Writer<'a> {
         match &values.source {
             ValuesSource::Split(place, separator) => {
                 let joined = written.join(separator);
-                self.put(place, (!joined.is_empty()).then(|| Value::from(joined)), slot);
+                self.put(place, (!joined.is_empty()).then(|| Json::from(joined)), slot);
             }
             ValuesSource::Places(places) => {
                 let mut written = written.into_iter();
                 for place in places {
-                    self.put(place, written.next().map(Value::from), slot);
+                    self.put(place, written.next().map(Json::from), slot);
                 }
             }
             ValuesSource::Repeated(path) => match slot {
@@ -245,7 +245,7 @@ impl<'a> Writer<'a> {
                     let was_there = !self.json_writer().take(value, &path.steps).is_empty();
                     if was_there || !written.is_empty() {
                         let typed =
-                            |text: String| value::typed(&values.leaf, &text).unwrap_or_else(|_| Value::from(text));
+                            |text: String| value::typed(&values.leaf, &text).unwrap_or_else(|_| Json::from(text));
                         self.json_writer().put(value, &path.steps, written.into_iter().map(typed).collect());
                     }
                 }

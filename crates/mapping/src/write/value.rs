@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use canonical::record::{Json, Number};
 use rust_decimal::Decimal;
-use serde_json::{Number, Value};
 
 use super::{Slot, is_plain_json};
 use crate::cursor::{Context, Cursor};
@@ -12,36 +12,31 @@ use crate::place::Place;
 use crate::program::{DebitCredit, Leaf};
 
 /// The text of a value where everything is text.
-pub(crate) fn plain(value: &Value) -> Cow<'_, str> {
+pub(crate) fn plain(value: &Json) -> Cow<'_, str> {
     match value {
-        Value::String(text) => Cow::Borrowed(text),
-        Value::Null => Cow::Borrowed(""),
+        Json::String(text) => Cow::Borrowed(text),
+        Json::Null => Cow::Borrowed(""),
         other => Cow::Owned(other.to_string()),
     }
 }
 
-/// A JSON number for a text, if it stands for exactly that number.
-pub(crate) fn number(text: &str) -> Option<Value> {
-    let wanted: Decimal = text.parse().ok()?;
-    let number: Number = serde_json::from_str(text).ok()?;
-    // JSON numbers are held with about 16 digits: one that would change is no number here.
-    let held = number.to_string();
-    let held: Decimal = held.parse().or_else(|_| Decimal::from_scientific(&held)).ok()?;
-    (held == wanted).then_some(Value::Number(number))
+/// A JSON number for a text, with the same digits; `None` for a text that reading the number back would not give.
+pub(crate) fn number(text: &str) -> Option<Json> {
+    Number::new(text).filter(|number| number.plain() == text).map(Json::Number)
 }
 
 /// A written text as a value: a number or boolean where the line says so.
-pub(crate) fn typed(leaf: &Leaf, written: &str) -> Result<Value, Problem> {
+pub(crate) fn typed(leaf: &Leaf, written: &str) -> Result<Json, Problem> {
     if !is_plain_json(leaf) {
-        return Ok(Value::from(written));
+        return Ok(Json::from(written));
     }
     match written {
-        "true" => Ok(Value::Bool(true)),
-        "false" => Ok(Value::Bool(false)),
+        "true" => Ok(Json::Bool(true)),
+        "false" => Ok(Json::Bool(false)),
         _ => number(written).ok_or_else(|| {
             Problem::new(
                 "mapping.json-number",
-                "it is no number that JSON holds exactly; remove number = true to write text",
+                "it is no number as JSON writes numbers; remove number = true to write text",
             )
         }),
     }

@@ -25,7 +25,12 @@ fn check_covered(covers: &[&str], writes: &[&str], observations: &[(Value, Optio
     let (covers, writes) = (strings(covers), strings(writes));
     let mut previous: Option<(&Value, Asserted)> = None;
     for (index, (observed, delivered)) in observations.iter().enumerate() {
-        let holds = delivered.as_ref().map(|document| Holds { document, writes: &writes });
+        // A list is what was delivered one after the other.
+        let delivered = delivered.as_ref();
+        let delivered =
+            delivered.map(|delivered| delivered.as_array().map_or(std::slice::from_ref(delivered), |all| all));
+        let holds = delivered.and_then(<[Value]>::split_last);
+        let holds = holds.map(|(document, earlier)| Holds { document, earlier, writes: &writes });
         let before = previous.as_ref().map(|(document, asserted)| (*document, asserted));
         let now = at(i64::try_from(index + 1).unwrap());
         previous = Some((observed, assert(&Entity::Customer, before, observed, &covers, holds, now)));
@@ -158,4 +163,26 @@ fn only_so_many_cleared_places_are_remembered_and_the_newest_are() {
         assert!(asserted.except.contains_key(&format!("phones.p{:04}.value", CLEARED_MAX + surplus - 1)));
         assert!(asserted.except.contains_key(&format!("phones.p{surplus:04}.value")));
     }
+}
+
+#[test]
+fn what_is_read_late_shows_what_was_delivered_earlier_and_claims_nothing() {
+    let phone = |number: &str| json!({"phones": [{"use": "office", "value": number}]});
+    // A record that is there only because of us, written three times before it was first read.
+    let late = Some(json!([named("A"), named("B"), named("C")]));
+    for shown in ["A", "B", "C"] {
+        check(&[(named(shown), late.clone())], json!({"t": 1, "echo": true}));
+    }
+    let edited = json!({"t": 1, "echo": true, "edited": true, "except": {"legal_name": {"own": 1}}});
+    check(&[(named("X"), late)], edited);
+    // A record of its own: what it never showed is ours, what it showed stays its own.
+    let late = Some(json!([named("B"), named("C")]));
+    let echo = json!({"t": 1, "except": {"legal_name": {"echo": 2}}});
+    check(&[(named("A"), None), (named("B"), late.clone())], echo);
+    check(&[(named("A"), None), (named("A"), late.clone())], json!({"t": 1}));
+    // Emptied by us, and filled again by us: an export from between shows it empty.
+    check(&[(phone("1"), None), (json!({}), Some(json!([{}, phone("2")])))], json!({"t": 1}));
+    // Once the newer value was shown, going back is somebody's doing.
+    let own = json!({"t": 1, "except": {"legal_name": {"own": 3}}});
+    check(&[(named("A"), None), (named("C"), late), (named("B"), None)], own);
 }

@@ -3,7 +3,7 @@
 use crate::cli::Check;
 use crate::configuration::{Severity, load};
 use crate::failure::{Exit, Failure};
-use crate::output::{self, counted};
+use crate::output::{self, counted_or_no};
 
 /// Tells everything that is wrong in a user's directory.
 ///
@@ -20,7 +20,7 @@ pub fn check(arguments: &Check) -> Result<Exit, Failure> {
     }
     let Some(configuration) = loaded.configuration else {
         if !arguments.json {
-            output::note(format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")));
+            output::note(format!("{}, {}", counted_or_no(errors, "error"), counted_or_no(warnings, "warning")));
         }
         return Ok(Exit::Usage);
     };
@@ -31,10 +31,10 @@ pub fn check(arguments: &Check) -> Result<Exit, Failure> {
         output::line(format!(
             "{}: {}, {}, {}; no errors, {}",
             arguments.dir.display(),
-            counted(configuration.systems.len(), "system"),
-            counted(streams, "stream"),
-            counted(subscriptions, "subscription"),
-            counted(warnings, "warning"),
+            counted_or_no(configuration.systems.len(), "system"),
+            counted_or_no(streams, "stream"),
+            counted_or_no(subscriptions, "subscription"),
+            counted_or_no(warnings, "warning"),
         ));
     }
     Ok(Exit::Done)

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hub::Mode;
+use hub::{Mode, Pending};
 use jiff::Timestamp;
 use store::sqlite::SqliteStore;
 use store::{Command, OperateStore};
 
 use crate::accounting::Accounting;
-use crate::cli::Collect;
+use crate::cli::{Collect, WaitingLimits};
 use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
 use crate::progress::Bar;
@@ -26,12 +26,13 @@ pub async fn collect(arguments: &Collect) -> Result<Exit, Failure> {
         system: arguments.system.clone(),
         stream: arguments.stream.clone(),
         again: false,
-        patience: arguments.patience.0,
+        limits: arguments.waiting,
     };
     known_stream(&configuration, &request.system, request.stream.as_deref())?;
     let run = request.carry_out(configuration).await?;
-    run.print(arguments.json);
-    Ok(ending(&run))
+    run.accounting.print(arguments.json);
+    session::tell_unreachable(&run.unreachable);
+    Ok(ending(&run.accounting))
 }
 
 /// Commands tell their result, and of the log only what somebody should look at.
@@ -87,60 +88,65 @@ pub struct Request {
     pub stream: Option<String>,
     /// Whether a repeated drop is read all the same.
     pub again: bool,
-    /// How long nothing may move.
-    pub patience: Duration,
+    /// How long it is waited for.
+    pub limits: WaitingLimits,
 }
 
+/// What came of a reading on command.
+pub struct Reading {
+    /// What it has touched.
+    pub accounting: Accounting,
+    /// Systems that are halted or paused, and for which changes wait.
+    pub unreachable: Vec<String>,
+}
+
+/// How long a hub that runs may take to say what is on its way, beyond the patience that it was asked for.
+const ANSWER_DELAY_MAX: Duration = Duration::from_secs(10);
+
 impl Request {
-    /// Reads, by the hub that runs beside or by one in this process, and waits until what was read has come through.
+    /// Reads, by the hub that runs beside or by one in this process, and waits until what was read has come through:
+    /// delivered, parked, waiting, or kept for a system that cannot be written to.
     ///
     /// # Errors
-    /// Why it cannot be read, or that nothing has moved for too long.
-    pub async fn carry_out(&self, configuration: Configuration) -> Result<Accounting, Failure> {
+    /// Why it cannot be read, or that it took too long, with what is still on its way.
+    pub async fn carry_out(&self, configuration: Configuration) -> Result<Reading, Failure> {
         let path = configuration.store_path();
         if SqliteStore::is_hub_running(&path) { self.beside(&path).await } else { self.in_process(configuration).await }
     }
 
-    async fn beside(&self, path: &Path) -> Result<Accounting, Failure> {
+    async fn beside(&self, path: &Path) -> Result<Reading, Failure> {
         let store = SqliteStore::open_beside(path)?;
         let before = Accounting::take(&*store).await?;
-        let command = Command::Collect { system: self.system.clone(), stream: self.stream.clone(), again: self.again };
-        let number = store.submit(&command, Timestamp::now()).await?;
-        let mut answered = false;
-        let mut last = None;
-        let mut moved = Instant::now();
-        loop {
-            // The hub works on other things too, so only this system's records are waited for.
-            let now = Accounting::take(&*store).await?.of(&self.system);
-            match store.answer_of(number).await? {
-                Some(Err(reason)) => return Err(Failure::usage("cli.refused", reason)),
-                Some(Ok(_)) if answered && now.in_flight() == 0 => return Ok(now.since(&before)),
-                // Once more, because the sums were taken before the answer.
-                Some(Ok(_)) => answered = true,
-                None => {}
-            }
-            if last.as_ref() != Some(&now) {
-                moved = Instant::now();
-            }
-            if moved.elapsed() > self.patience {
-                return Err(session::no_answer(self.patience));
-            }
-            last = Some(now);
-            tokio::time::sleep(LOOK_DELAY).await;
+        let pending = match self.in_time(self.read_beside(&store)).await {
+            Some(pending) => pending?,
+            None => return Err(self.too_late(&settle(&store, Duration::ZERO).await?)),
+        };
+        if !pending.is_quiet() {
+            return Err(session::not_quiet(&session::nothing_moves(self.limits.patience.0), &pending));
         }
+        Ok(self.reading(&before, &Accounting::take(&*store).await?, pending))
     }
 
-    async fn in_process(&self, configuration: Configuration) -> Result<Accounting, Failure> {
+    async fn read_beside(&self, store: &SqliteStore) -> Result<Pending, Failure> {
+        let patience = self.limits.patience.0;
+        let command = Command::Collect { system: self.system.clone(), stream: self.stream.clone(), again: self.again };
+        answer(store, &command, patience).await?.map_err(|reason| Failure::usage("cli.refused", reason))?;
+        settle(store, patience).await
+    }
+
+    async fn in_process(&self, configuration: Configuration) -> Result<Reading, Failure> {
         let session = Session::start(configuration, Mode::OnDemand).await?;
         let before = Accounting::take(&*session.store).await?;
-        let result = self.read(&session).await;
+        let result = match self.in_time(self.read(&session)).await {
+            Some(result) => result,
+            None => session.hub.pending().await.map_err(Failure::from).and_then(|pending| Err(self.too_late(&pending))),
+        };
         let after = Accounting::take(&*session.store).await;
         session.stop().await?;
-        result?;
-        Ok(after?.since(&before))
+        Ok(self.reading(&before, &after?, result?))
     }
 
-    async fn read(&self, session: &Session) -> Result<(), Failure> {
+    async fn read(&self, session: &Session) -> Result<Pending, Failure> {
         let names = session.hub.streams(&self.system, self.stream.as_deref());
         let system = session.configuration.systems.get(&*self.system);
         let streams = names.iter().filter_map(|name| Some((&**system?, &*name.1)));
@@ -150,6 +156,55 @@ impl Request {
             session.hub.collect(&name, self.again, Some(bar.teller())).await?;
             bar.finish();
         }
-        session.settle(self.patience).await.map(drop)
+        session.settle(self.limits.patience.0).await
+    }
+
+    /// `None` when there is a limit of time, and it was over before the work was.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        match &self.limits.timeout {
+            Some(limit) => tokio::time::timeout(limit.0, work).await.ok(),
+            None => Some(work.await),
+        }
+    }
+
+    fn too_late(&self, pending: &Pending) -> Failure {
+        let seconds = self.limits.timeout.map_or(0.0, |limit| limit.0.as_secs_f64());
+        session::not_quiet(&format!("not done after {seconds} s"), pending)
+    }
+
+    fn reading(&self, before: &Accounting, after: &Accounting, pending: Pending) -> Reading {
+        let accounting = after.since(before).touched_by(&self.system, self.stream.as_deref());
+        Reading { accounting, unreachable: pending.unreachable }
+    }
+}
+
+/// Has the hub that runs beside wait until everything that is on its way now has come to its end, and tell what is on its
+/// way then. With a patience of zero it tells at once.
+async fn settle(store: &SqliteStore, patience: Duration) -> Result<Pending, Failure> {
+    let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+    let told = answer(store, &Command::Settle { patience_ms }, patience + ANSWER_DELAY_MAX).await?;
+    let told = told.map_err(|reason| Failure::unreachable("hub.not-quiet", reason))?;
+    serde_json::from_str(&told)
+        .map_err(|error| Failure::bug(format!("what the hub says of what is on its way cannot be understood: {error}")))
+}
+
+/// Leaves a command in the store and waits for the answer of the hub that runs beside, as long as anything moves.
+async fn answer(store: &SqliteStore, command: &Command, patience: Duration) -> Result<Result<String, String>, Failure> {
+    let number = store.submit(command, Timestamp::now()).await?;
+    let mut last = None;
+    let mut moved = Instant::now();
+    loop {
+        if let Some(answer) = store.answer_of(number).await? {
+            return Ok(answer);
+        }
+        let now = Accounting::take(store).await?;
+        if last.as_ref() != Some(&now) {
+            moved = Instant::now();
+        }
+        if moved.elapsed() > patience {
+            return Err(session::no_answer(patience));
+        }
+        last = Some(now);
+        tokio::time::sleep(LOOK_DELAY).await;
     }
 }

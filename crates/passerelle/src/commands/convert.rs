@@ -17,7 +17,7 @@ use super::mappings;
 use crate::cli::Convert;
 use crate::configuration::Packs;
 use crate::failure::{Exit, Failure};
-use crate::output;
+use crate::output::{self, counted};
 
 /// Converts files.
 ///
@@ -55,17 +55,20 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
         let mut is_empty = true;
         while let Some(items) = records.next().await? {
             is_empty &= items.is_empty();
-            items.iter().for_each(|item| conversion.item(item));
+            for item in &items {
+                conversion.item(item);
+                conversion.write(Writer::is_full).await?;
+            }
+            // Few records can be large ones, so that nothing is held longer than what it was read with.
+            conversion.write(|_| true).await?;
         }
         if is_empty {
             output::note(format!("{}: there is no record in it", conversion.file));
         }
         conversion.tell_unmapped();
     }
-    if let Some(writer) = conversion.writer {
-        conversion.differs |= writer.finish().await?;
-    }
-    Ok(if conversion.differs { Exit::Differs } else { Exit::Done })
+    let has_refused = conversion.writer.as_ref().is_some_and(|writer| writer.has_refused);
+    Ok(if conversion.differs || has_refused { Exit::Differs } else { Exit::Done })
 }
 
 /// The mapping that reads the files, and how their text is read.
@@ -110,6 +113,14 @@ impl Conversion {
         }
     }
 
+    /// Writes the records that are held, when it is time to.
+    async fn write(&mut self, is_time: impl Fn(&Writer) -> bool) -> Result<(), Failure> {
+        match self.writer.as_mut().filter(|writer| is_time(writer)) {
+            Some(writer) => writer.write().await,
+            None => Ok(()),
+        }
+    }
+
     /// The place in the file, with the file as the user named it.
     fn place(&self, place: &canonical::record::Place) -> String {
         match place.line {
@@ -142,7 +153,7 @@ impl Conversion {
         match &mut self.writer {
             None => output::json_line(&document),
             Some(writer) => {
-                if let Err(errors) = writer.add(&document, &reading.key) {
+                if let Err(errors) = writer.add(&document, &reading.key, place) {
                     self.errors(place, &errors);
                 }
             }
@@ -152,8 +163,7 @@ impl Conversion {
     fn tell_unmapped(&mut self) {
         for (path, count) in std::mem::take(&mut self.unmapped) {
             self.differs = true;
-            let plural = if count == 1 { "" } else { "s" };
-            output::note(format!("unmapped: {}: {path} ({count} record{plural})", self.file));
+            output::note(format!("unmapped: {}: {path} ({})", self.file, counted(count, "record")));
         }
     }
 }

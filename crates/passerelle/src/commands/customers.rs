@@ -1,13 +1,13 @@
 //! `passerelle customers`: the master.
 
 use canonical::entity::Entity;
-use console::StoryView;
+use console::{StoryDocument, StoryView};
 use master::MasterId;
 use serde_json::Value;
 use store::{Filter, Hit, MasterStory, OperateStore};
 
 use super::listings::filter;
-use super::trace::{DropNames, drop_names, state, story_text, title};
+use super::trace::{DOCUMENTS_MAX, DropNames, drop_names, name, state, story_text};
 use crate::cli::{CustomersAction, CustomersList, CustomersShow};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Table};
@@ -40,7 +40,7 @@ async fn list(arguments: &CustomersList) -> Result<Exit, Failure> {
             master.master_id.to_string(),
             master.version.to_string(),
             state(master.state, None),
-            title(&document).trim().trim_matches('"').to_owned(),
+            name(&document).unwrap_or_default(),
             systems.join(", "),
         ]);
     }
@@ -57,16 +57,22 @@ async fn show(arguments: &CustomersShow) -> Result<Exit, Failure> {
     };
     let mut stories = Vec::new();
     for id in ids {
-        stories.extend(store.story(tenant, id).await?.filter(|story| story.master.entity == Entity::Customer));
+        let Some(story) = store.story(tenant, id).await? else { continue };
+        if story.master.entity == Entity::Customer {
+            let documents = StoryDocument::of(&*store, tenant, &story, DOCUMENTS_MAX).await?;
+            stories.push((story, documents));
+        }
     }
     if stories.is_empty() {
         return Err(Failure::usage("cli.unknown", format!("there is no customer \"{}\"", arguments.key)));
     }
     if arguments.json {
-        output::json(&stories.iter().map(StoryView::from).collect::<Vec<_>>());
+        output::json(
+            &stories.iter().map(|(story, documents)| StoryView::new(story, documents.clone())).collect::<Vec<_>>(),
+        );
     } else {
         let names = drop_names(&*store).await?;
-        stories.iter().for_each(|story| print(story, &names));
+        stories.iter().for_each(|(story, documents)| print(story, documents, &names));
     }
     Ok(Exit::Done)
 }
@@ -79,8 +85,8 @@ fn found(hits: Vec<Hit>) -> Vec<MasterId> {
     customers.collect()
 }
 
-fn print(story: &MasterStory, names: &DropNames) {
-    output::line(story_text(story, names));
+fn print(story: &MasterStory, documents: &[StoryDocument], names: &DropNames) {
+    output::line(story_text(story, documents, names));
     output::line("");
     output::json(&serde_json::from_str::<Value>(&story.master.document).unwrap_or_default());
     for source in &story.sources {

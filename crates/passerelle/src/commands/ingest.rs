@@ -30,7 +30,7 @@ pub async fn ingest(arguments: &Ingest) -> Result<Exit, Failure> {
         system: arguments.system.clone(),
         stream: Some(stream),
         again: arguments.again,
-        patience: arguments.patience.0,
+        limits: arguments.waiting,
     };
     let result = request.carry_out(configuration).await;
     if placed.is_still_there() && result.is_ok() {
@@ -38,11 +38,12 @@ pub async fn ingest(arguments: &Ingest) -> Result<Exit, Failure> {
         return Err(not_taken(&arguments.file, &pick_up));
     }
     let run = result?;
-    run.print(arguments.json);
+    run.accounting.print(arguments.json);
     if !arguments.json {
         tell_rejects(&store_path, &arguments.system, &placed.name).await?;
     }
-    Ok(ending(&run))
+    session::tell_unreachable(&run.unreachable);
+    Ok(ending(&run.accounting))
 }
 
 fn stream_of(configuration: &Configuration, arguments: &Ingest) -> Result<String, Failure> {

@@ -5,7 +5,7 @@ use store::{Filter, OperateStore, RejectStatus};
 
 use super::listings::place;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, counted};
 use crate::session::everything;
 
 /// At most this many are told one by one; a missing column alone rejects every row of a file.
@@ -37,7 +37,7 @@ pub fn tell(rejects: &[&RejectStatus], prefix: impl Fn(&RejectStatus) -> String)
         output::note(format!("{}{}: {} [{}]", prefix(reject), place(reject), reject.reason, reject.code));
     }
     if rejects.len() > LINES_MAX {
-        let left = rejects.len() - LINES_MAX;
-        output::note(format!("and {left} more rejects; `passerelle rejects list --limit {}` shows all", rejects.len()));
+        let left = counted(rejects.len() - LINES_MAX, "more reject");
+        output::note(format!("and {left}; `passerelle rejects list --limit {}` shows all", rejects.len()));
     }
 }

@@ -1,6 +1,5 @@
 //! `passerelle run`: the hub and its console until somebody says stop, or once through.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use console::Readiness;
@@ -45,12 +44,7 @@ async fn once(configuration: Configuration, arguments: &Run) -> Result<Exit, Fai
     for fault in &faults {
         output::note(format!("passerelle: {fault}"));
     }
-    if !unreachable.is_empty() {
-        let names = unreachable.into_iter().collect::<Vec<_>>().join(", ");
-        output::note(format!(
-            "passerelle: changes wait for systems that are paused or halted: {names} [hub.not-quiet]"
-        ));
-    }
+    session::tell_unreachable(&unreachable);
     Ok(ending(&run, &faults))
 }
 
@@ -63,7 +57,7 @@ fn ending(run: &Accounting, faults: &[Failure]) -> Exit {
     worst.unwrap_or(if run.has_trouble() { Exit::Differs } else { Exit::Done })
 }
 
-async fn read_all(session: &Session, arguments: &Run) -> Result<(Vec<Failure>, BTreeSet<String>), Failure> {
+async fn read_all(session: &Session, arguments: &Run) -> Result<(Vec<Failure>, Vec<String>), Failure> {
     let systems = session.configuration.systems.values();
     let streams = systems.flat_map(|system| system.streams.keys().map(|stream| (&**system, &**stream)));
     crate::pick_up::settled(&session.configuration.directory, streams).await;
@@ -81,7 +75,7 @@ async fn read_all(session: &Session, arguments: &Run) -> Result<(Vec<Failure>, B
         }
     }
     let pending = session.settle(arguments.patience.0).await?;
-    Ok((faults, pending.unreachable.into_iter().collect()))
+    Ok((faults, pending.unreachable))
 }
 
 /// Runs hub and console until SIGTERM or SIGINT.

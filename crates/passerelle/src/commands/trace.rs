@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use canonical::entity::Operation;
-use console::StoryView;
+use console::{StoryDocument, StoryView};
 use master::MasterId;
 use serde_json::{Value, json};
 use store::{
     DropNumber, DropStatus, Filter, Hit, JournalEntry, JournalKind, MasterStory, MasterSummary, OperateStore,
-    RejectStatus,
+    RecordOutcome, RejectStatus,
 };
 
 use super::listings::place;
@@ -19,6 +19,9 @@ use crate::session::{everything, store_beside};
 
 /// Lines of a drop's journal that are shown.
 const DROP_LINES_MAX: usize = 200;
+
+/// Documents of a customer that are shown.
+pub const DOCUMENTS_MAX: usize = 200;
 
 /// Tells the story of everything that carries the key.
 ///
@@ -79,10 +82,11 @@ async fn master(
     json: bool,
 ) -> Result<Value, Failure> {
     let Some(story) = store.story(tenant, summary.master_id).await? else { return Ok(Value::Null) };
+    let documents = StoryDocument::of(store, tenant, &story, DOCUMENTS_MAX).await?;
     if !json {
-        output::line(story_text(&story, names));
+        output::line(story_text(&story, &documents, names));
     }
-    Ok(json!({ "master": StoryView::from(&story) }))
+    Ok(json!({ "master": StoryView::new(&story, documents) }))
 }
 
 /// What people call drops: the names of their files, as far as they are known.
@@ -107,9 +111,10 @@ pub fn state(operation: Operation, survivor: Option<MasterId>) -> String {
 }
 
 /// The story of a master as a timeline.
-pub fn story_text(story: &MasterStory, names: &DropNames) -> String {
+pub fn story_text(story: &MasterStory, documents: &[StoryDocument], names: &DropNames) -> String {
     let master = &story.master;
-    let title = title(&serde_json::from_str(&master.document).unwrap_or_default());
+    let name = name(&serde_json::from_str(&master.document).unwrap_or_default());
+    let title = name.map(|name| format!(" \"{name}\"")).unwrap_or_default();
     let state = state(master.state, master.redirect);
     let mut text = format!("{} {}{title}, version {}, {state}", master.entity, master.master_id, master.version);
     for entry in &story.journal {
@@ -121,15 +126,24 @@ pub fn story_text(story: &MasterStory, names: &DropNames) -> String {
         let version = if row.version == 0 { String::new() } else { format!(", version {} delivered", row.version) };
         text.push_str(&format!("\n  {} {held} under the key {}{version}", row.local.system, row.local.key));
     }
+    for document in documents {
+        let title = document.title.as_ref().map(|title| format!(" \"{title}\"")).unwrap_or_default();
+        let state = self::state(document.state, None);
+        let StoryDocument { entity, master_id, version, .. } = document;
+        text.push_str(&format!("\n  its {entity} {master_id}{title}, version {version}, {state}"));
+    }
+    if documents.len() == DOCUMENTS_MAX {
+        text.push_str(&format!("\n  … only the first {DOCUMENTS_MAX} documents are shown"));
+    }
     text
 }
 
 /// What people call a document.
-pub fn title(document: &Value) -> String {
+pub fn name(document: &Value) -> Option<String> {
     let field = |name: &str| document.get(name).and_then(Value::as_str);
     let person = || Some(format!("{} {}", field("given_name").unwrap_or_default(), field("family_name")?));
     let name = field("legal_name").or_else(|| field("trading_name")).or_else(|| field("number")).map(str::to_owned);
-    name.or_else(person).map(|name| format!(" \"{}\"", name.trim())).unwrap_or_default()
+    name.or_else(person).map(|name| name.trim().to_owned())
 }
 
 /// One line of the story.
@@ -211,10 +225,10 @@ fn drop_text(drop: &DropStatus) -> String {
         (None, _) => "being read".to_owned(),
     };
     let outcomes = &drop.outcomes;
-    let parts: Vec<String> = crate::accounting::OUTCOMES
-        .iter()
-        .filter(|(outcome, _)| outcomes.get(*outcome) != 0)
-        .map(|(outcome, name)| format!("{} {name}", outcomes.get(*outcome)))
+    let parts: Vec<String> = RecordOutcome::ALL
+        .into_iter()
+        .filter(|outcome| outcomes.get(*outcome) != 0)
+        .map(|outcome| format!("{} {}", outcomes.get(outcome), outcome.name()))
         .chain((outcomes.in_flight != 0).then(|| format!("{} in flight", outcomes.in_flight)))
         .collect();
     let sum = if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") };

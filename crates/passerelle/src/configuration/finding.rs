@@ -51,6 +51,8 @@ pub enum Code {
     UnknownTenant,
     /// A field that documents do not have.
     UnknownDocumentField,
+    /// A secret that is not where the configuration says.
+    MissingSecret,
     /// Something that does nothing.
     Idle,
 }
@@ -78,6 +80,7 @@ impl Code {
             Code::UnknownSystem => "config.unknown-system",
             Code::UnknownTenant => "config.unknown-tenant",
             Code::UnknownDocumentField => "config.unknown-document-field",
+            Code::MissingSecret => "config.missing-secret",
             Code::Idle => "config.idle",
         }
     }

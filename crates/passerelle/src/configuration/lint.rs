@@ -1,8 +1,10 @@
 //! What no single file can tell: whether the parts of a directory fit each other.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use canonical::entity::Entity;
+use connector::Registry;
 use master::Trust;
 use serde_json::{Map, Value};
 
@@ -10,6 +12,7 @@ use super::environment::Variables;
 use super::finding::{Code, Finding, Place, nearest};
 use super::load::SystemSource;
 use super::packs::Packs;
+use super::secrets;
 use super::settings::HubFile;
 use super::source::{Part, Segment, TomlSource};
 
@@ -148,6 +151,19 @@ pub(super) fn system(system: &SystemSource, findings: &mut Vec<Finding>) {
     if file.streams.is_empty() && file.subscriptions.is_empty() {
         let place = system.place(&["tenant"], Part::Key);
         findings.push(Finding::warning(Code::Idle, place, "nothing is read from this system, and it is fed nothing"));
+    }
+}
+
+/// References to secrets that lead nowhere. The hub starts all the same, and this system alone is halted; and where a
+/// directory is checked before it is put to work, the secrets need not be there.
+pub(super) fn secrets(system: &SystemSource, registry: &Registry, directory: &Path, findings: &mut Vec<Finding>) {
+    let (Some(connector), Some(schema)) = (&system.connector, registry.schema(&system.kind)) else { return };
+    for (path, reason) in secrets::missing(&schema.to_value(), connector, directory) {
+        let mut full = vec![Segment::Field("connector".to_owned())];
+        full.extend(path);
+        let place = system.place_of(&full, Part::Value);
+        let message = format!("{reason}; the system is halted until it is there");
+        findings.push(Finding::warning(Code::MissingSecret, place, message));
     }
 }
 

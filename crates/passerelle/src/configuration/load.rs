@@ -84,7 +84,12 @@ impl SystemSource {
     /// The place of a path in the file.
     pub fn place(&self, path: &[&str], part: Part) -> Place {
         let path: ValuePath = path.iter().map(|name| Segment::Field((*name).to_owned())).collect();
-        self.toml.place(&path, part).unwrap_or_else(|| Place::File(self.toml.source.clone(), 0..0))
+        self.place_of(&path, part)
+    }
+
+    /// The same for a path that leads through lists.
+    pub fn place_of(&self, path: &[Segment], part: Part) -> Place {
+        self.toml.place(path, part).unwrap_or_else(|| Place::File(self.toml.source.clone(), 0..0))
     }
 }
 
@@ -134,6 +139,7 @@ pub(super) fn load_with(directory: &Path, variables: &Variables, mut findings: V
     let mut assembled = BTreeMap::new();
     for system in &systems {
         lint::system(system, &mut findings);
+        lint::secrets(system, &registry, directory, &mut findings);
         if let Some(hub_system) = assemble::system(system, &packs, &mut findings) {
             assembled.insert(hub_system.name.clone(), Arc::new(hub_system));
         }

@@ -106,6 +106,9 @@ pub struct BusSettings {
     /// The most bytes that may wait for slower systems; beyond it, reading waits.
     #[schemars(range(min = 1_048_576))]
     pub bytes_max: u64,
+    /// How many bytes may wait for one system on the bus; what comes on top waits in the store, and the other systems go on.
+    #[schemars(range(min = 65_536))]
+    pub queue_bytes_max: u64,
 }
 
 impl Default for BusSettings {
@@ -116,6 +119,7 @@ impl Default for BusSettings {
             durability: Durability::Full,
             message_bytes_max: options.message_bytes_max,
             bytes_max: options.bytes_max,
+            queue_bytes_max: options.queue_bytes_max,
         }
     }
 }
@@ -130,6 +134,7 @@ impl BusSettings {
             },
             message_bytes_max: self.message_bytes_max,
             bytes_max: self.bytes_max,
+            queue_bytes_max: self.queue_bytes_max,
             ..bus::embedded::EmbeddedOptions::default()
         }
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
+use store::RecordOutcome;
 
-use crate::output::Table;
+use crate::output::{Table, counted};
 
 /// Counts by outcome, of one stream.
 type Counts = BTreeMap<String, i64>;
@@ -16,10 +17,6 @@ pub struct Accounting {
     streams: BTreeMap<(String, String), Counts>,
     fed: BTreeMap<String, (u64, u64)>,
 }
-
-/// The outcomes in the order of the equation.
-const OUTCOMES: [&str; 9] =
-    ["created", "updated", "unchanged", "removed", "duplicate", "rejected", "parked", "waiting", "withheld"];
 
 impl Accounting {
     /// Adds what a command printed.
@@ -51,7 +48,7 @@ impl Accounting {
     pub fn adds_up(&self) -> bool {
         let count = |counts: &Counts, name: &str| counts.get(name).copied().unwrap_or_default();
         self.streams.values().all(|counts| {
-            let ended: i64 = OUTCOMES.iter().map(|name| count(counts, name)).sum();
+            let ended: i64 = RecordOutcome::ALL.iter().map(|outcome| count(counts, outcome.name())).sum();
             count(counts, "read") == ended && count(counts, "in_flight") == 0
         })
     }
@@ -78,7 +75,8 @@ impl Accounting {
     /// One table per system. Outcomes that no record of the whole demo had are left out.
     pub fn render(&self) -> String {
         let used = |name: &str| self.streams.values().any(|counts| counts.get(name).is_some_and(|count| *count != 0));
-        let outcomes: Vec<&'static str> = OUTCOMES.into_iter().filter(|name| used(name)).collect();
+        let outcomes: Vec<&'static str> =
+            RecordOutcome::ALL.into_iter().map(RecordOutcome::name).filter(|name| used(name)).collect();
         let mut systems: Vec<&String> = self.streams.keys().map(|(system, _)| system).chain(self.fed.keys()).collect();
         systems.sort();
         systems.dedup();
@@ -100,7 +98,7 @@ impl Accounting {
             lines.extend(table.render().lines().map(|line| format!("  {line}")));
         }
         if let Some((delivered, refused)) = self.fed.get(system) {
-            lines.push(format!("  fed: {delivered} changes delivered, {refused} refused"));
+            lines.push(format!("  fed: {} delivered, {refused} refused", counted(*delivered, "change")));
         }
         lines.join("\n")
     }

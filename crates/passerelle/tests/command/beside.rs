@@ -89,6 +89,8 @@ fn a_running_hub_is_watched_commanded_and_stopped() {
     let file = directory.write("customers-1.csv", customers(&[("1", "Martin", "Rennes"), ("2", "Le Goff", "Brest")]));
     let first = directory.run(&["ingest", "erp", &file, "--json"]).with(0).json();
     assert_eq!(ended(&first, "erp"), [("created".to_owned(), 2)]);
+    assert_eq!(first["targets"][0]["delivered"], 2);
+    assert_eq!(directory.written().lines().count(), 3, "it ends when everything is delivered");
     let again = directory.run(&["ingest", "erp", &file, "--again", "--json"]).with(0).json();
     assert_eq!(ended(&again, "erp"), [("unchanged".to_owned(), 2)]);
     directory.run(&["collect", "erp"]).with(0);
@@ -97,7 +99,13 @@ fn a_running_hub_is_watched_commanded_and_stopped() {
     assert!(refused.err.contains("nothing is parked under number 7"), "{}", refused.err);
     directory.run(&["systems", "pause", "crm"]).with(0);
     assert!(directory.run(&["systems"]).with(0).out.contains("paused"));
+    let other = directory.write("customers-2.csv", customers(&[("3", "Tanguy", "Vannes")]));
+    let kept = directory.run(&["ingest", "erp", &other]).with(0);
+    assert!(kept.err.contains("changes wait for systems that are paused or halted: crm"), "{}", kept.err);
     directory.run(&["systems", "resume", "crm"]).with(0);
+    let third = directory.write("customers-3.csv", customers(&[("4", "Rozenn", "Vannes")]));
+    let early = directory.run(&["ingest", "erp", &third, "--timeout", "400ms"]).with(3);
+    assert!(early.err.contains("not done after 0.4 s") && early.err.contains("to crm"), "{}", early.err);
 
     assert_eq!(hub.stop("-TERM"), 0);
     assert!(!directory.path("hub/data/store.db-wal").exists(), "the store was closed");

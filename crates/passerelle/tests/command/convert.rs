@@ -1,6 +1,9 @@
 //! `convert`: no hub, no configuration.
 
-use crate::directory::{Directory, Ended, customers};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::directory::{Directory, Ended, command, customers};
 
 fn convert(directory: &Directory, arguments: &[&str]) -> Ended {
     directory.run(&[&["convert"][..], arguments].concat())
@@ -53,6 +56,52 @@ fn a_mapping_writes_what_another_has_read() {
 }
 
 #[test]
+fn many_records_are_written_in_their_order_under_one_header() {
+    let directory = Directory::new();
+    let names: Vec<String> = (0..2_345).map(|number| format!("{number}")).collect();
+    let rows: Vec<(&str, &str, &str)> = names.iter().map(|name| (name.as_str(), "Martin", "Rennes")).collect();
+    let file = directory.write("customers.csv", customers(&rows));
+    let other = directory.write("others.csv", customers(&[("9000", "Le Goff", "Brest")]));
+    let ended = convert(&directory, &["--from", "erp/customer", "--to", "crm/customer", &file, &other]).with(0);
+    let keys: Vec<&str> = ended.out.lines().map(|line| line.split(',').next().unwrap()).collect();
+    let expected: Vec<&str> = ["Id"].into_iter().chain(names.iter().map(String::as_str)).chain(["9000"]).collect();
+    assert_eq!(keys, expected);
+}
+
+/// How much memory `convert --to` may use, whatever the size of its input.
+const MEMORY_MAX: u64 = 150 << 20;
+
+/// The most memory that a process used so far, in bytes; `None` once it has ended.
+fn memory_peak(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+#[test]
+fn a_large_file_is_written_in_little_memory() {
+    let directory = Directory::new();
+    // Few and long records, so that the test spends its time on bytes.
+    let (records, name) = (20_000, "Martin ".repeat(450));
+    let rows = vec![("1", name.trim(), "Rennes"); records];
+    let text = customers(&rows);
+    assert!(text.len() > 60 << 20, "{} bytes", text.len());
+    let file = directory.write("customers.csv", text);
+    let hub = directory.hub();
+    let mut convert = command(&["convert", "--from", "erp/customer", "--to", "crm/customer", &file, "--dir", &hub]);
+    let mut child = convert.stdout(Stdio::piped()).spawn().unwrap();
+    let (mut lines, mut peak) = (0, 0);
+    for line in BufReader::new(child.stdout.take().unwrap()).split(b'\n') {
+        line.unwrap();
+        lines += 1;
+        peak = peak.max(if lines % 100 == 0 { memory_peak(child.id()).unwrap_or_default() } else { 0 });
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(lines, records + 1);
+    assert!(peak > 0 && peak < MEMORY_MAX, "{} MB of memory", peak >> 20);
+}
+
+#[test]
 fn a_stream_is_rehearsed_as_the_hub_would_read_it() {
     let directory = Directory::new();
     directory.edit("hub/systems/erp.toml", "encoding = \"utf-8\"", "encoding = \"utf-8\"\nheader = { line = 2 }");
@@ -98,7 +147,9 @@ fn what_cannot_be_meant_is_refused() {
     check(&["--from", "erp/custommer", &file], "did you mean \"erp/customer\"?");
     check(&["--from", "erp/customer", "/nowhere.csv"], "cannot be read");
     check(&["--from", "erp/customer", &directory.hub()], "is a directory");
-    check(&["--from", "erp/customer", &file, "--encoding", "klingon"], "klingon");
+    let klingon = ["--from", "erp/customer", &file, "--encoding", "klingon"];
+    check(&klingon, "passerelle: the options do not fit: there is no encoding \"klingon\"");
+    check(&klingon, "[cli.dialect]");
 }
 
 #[test]

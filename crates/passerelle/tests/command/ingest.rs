@@ -9,6 +9,7 @@ fn a_repeated_file_is_a_duplicate_unless_it_is_wanted_again() {
     directory.run(&["ingest", "erp", &file]).with(0);
     let repeated = directory.run(&["ingest", "erp", &file, "--json"]).with(0).json();
     assert_eq!(ended(&repeated, "erp"), [("duplicate".to_owned(), 2)]);
+    assert_eq!(repeated["targets"], serde_json::json!([]), "nobody was fed");
     let again = directory.run(&["ingest", "erp", &file, "--again", "--json"]).with(0).json();
     assert_eq!(ended(&again, "erp"), [("unchanged".to_owned(), 2)]);
     assert!(exists(file.as_ref()), "the file stays where it is");
@@ -36,7 +37,7 @@ fn every_bad_file_is_told_in_one_line_with_a_code() {
     let latin: Vec<u8> = accents.bytes().map(|byte| if byte == 1 { 0xe9 } else { byte }).collect();
     check(&latin, 1, &["customers-1.csv", "encoding", "[csv.encoding]"]);
     let missing = customers(&[("1", "Martin", "Rennes")]).replace("NAME;", "NOM;");
-    check(missing.as_bytes(), 1, &["customers-1.csv", "NAME", "[mapping.missing-column]"]);
+    check(missing.as_bytes(), 1, &["customers-1.csv", "NAME", "[csv.column-missing]"]);
     let twice = customers(&[("1", "Martin", "Rennes")]).replace("SIRET", "NAME");
     check(twice.as_bytes(), 1, &["customers-1.csv", "[csv.column-twice]"]);
     let ragged = format!("{}2;too;few\n", customers(&[("1", "Martin", "Rennes")]));
@@ -85,4 +86,25 @@ fn rejects_are_kept_and_shown() {
     directory.run(&["rejects", "show", "77"]).with(2);
     let trace = directory.run(&["trace", "customers-1.csv"]).with(0).out;
     assert!(trace.contains("1 read = 1 rejected") && trace.contains("reject "), "{trace}");
+}
+
+#[test]
+fn names_are_shown_with_the_quotes_that_belong_to_them() {
+    let directory = Directory::new();
+    let rows = customers(&[("1", "\"Café \"\"Le Phare\"\"\"", "Rennes")]);
+    let file = directory.write("customers-1.csv", rows);
+    directory.run(&["ingest", "erp", &file]).with(0);
+    let listed = directory.run(&["customers", "list"]).with(0).out;
+    assert!(listed.contains("  Café \"Le Phare\"  "), "{listed}");
+}
+
+#[test]
+fn who_waits_no_longer_is_told_what_is_on_its_way() {
+    let directory = Directory::new();
+    let file = directory.write("customers-1.csv", customers(&[("1", "Martin", "Rennes")]));
+    // The file for the CRM closes after a second, so that something is on its way for certain.
+    let early = directory.run(&["ingest", "erp", &file, "--timeout", "300ms"]).with(3);
+    assert!(early.err.contains("not done after 0.3 s") && early.err.contains("[hub.not-quiet]"), "{}", early.err);
+    let once = crate::directory::passerelle(&["run", &directory.hub(), "--once"]).with(0);
+    assert!(directory.written().contains("Martin"), "{}", once.out);
 }

@@ -1,6 +1,6 @@
 //! `passerelle demo --once` from outside.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -25,6 +25,10 @@ fn it_ends_as_expected_and_a_second_run_changes_nothing() {
         second.contains("✓ this was run before: all unchanged or duplicate, no new version, no delivery"),
         "{second}"
     );
+    let told = passerelle(&["trace", "Garage Lemoine SAS", "--json", "--dir", place.to_str().unwrap()]);
+    let told: serde_json::Value = serde_json::from_str(&printed(&told, &[0])).unwrap();
+    let documents = told[0]["master"]["documents"].as_array().unwrap();
+    assert!(documents.iter().any(|document| document["title"] == "F2026-0102"), "{documents:?}");
     // The CRM did answer 429 and 503, and it did not matter.
     let refusals = std::fs::read_to_string(place.join("outside/crm/refusals.log")).unwrap();
     assert!(refusals.contains("429") && refusals.contains("503"), "{refusals}");
@@ -56,8 +60,9 @@ fn a_directory_with_something_else_is_refused() {
 fn it_goes_on_until_it_is_told_to_stop_and_leaves_no_process_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_passerelle"));
-    command.args(["demo", "--seed", "0", "--dir", folder.path().to_str().unwrap()]);
-    let mut demo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let place = folder.path().to_str().unwrap();
+    command.args(["demo", "--seed", "0", "--dir", place]);
+    let mut demo = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
     let watch = lines.find(|line| line.starts_with("Watch it at http://")).unwrap();
     lines.find(|line| line.contains("have dropped their files")).unwrap();
@@ -70,10 +75,21 @@ fn it_goes_on_until_it_is_told_to_stop_and_leaves_no_process_behind() {
         assert!(begun.elapsed() < PATIENCE, "CRM or page did not come up");
         std::thread::yield_now();
     }
+    // The file that was cut off is refused, and only its reject tells of it.
+    let is_refused = || {
+        let told = passerelle(&["trace", "clients-20261103.csv", "--dir", place]);
+        String::from_utf8_lossy(&told.stdout).contains("[csv.cut-off]")
+    };
+    while !is_refused() {
+        assert!(begun.elapsed() < PATIENCE, "the ERP's second file was not read");
+    }
     let asked = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &demo.id().to_string()]).status().unwrap();
     assert!(asked.success());
     assert!(lines.any(|line| line.starts_with("Everything stays in")), "it did not end in order");
     assert_eq!(demo.wait().unwrap().code(), Some(0));
+    let mut told = String::new();
+    demo.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(told, "", "nothing but what the company does is shown");
     for address in addresses {
         assert!(TcpStream::connect(&address).is_err(), "something still listens on {address}");
     }

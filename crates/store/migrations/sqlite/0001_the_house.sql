@@ -3,7 +3,7 @@
 -- Conventions:
 -- * Names that repeat (tenants, systems, streams, entities, mapping versions) are stored once, in `words`; rows carry numbers.
 -- * Every row of a tenant carries it: as `tenant`, or inside a packed master key (`tenant` << 40 | master id) named `master`.
--- * Times are nanoseconds since 1970 in UTC. Codes of closed lists are fixed in src/sqlite/value.rs and never change.
+-- * Times are nanoseconds since 1970 in UTC. Codes of closed lists are fixed in src/value.rs and never change.
 -- * Tables with documents keep their rowid: a row in a WITHOUT ROWID table spills over into a page of its own at 1 KB.
 -- * Unique indices over a system's own keys begin with the key, so that a key can be looked up without knowing its system.
 

@@ -59,6 +59,36 @@ pub enum RecordOutcome {
     Withheld,
 }
 
+impl RecordOutcome {
+    /// Every way in which a record can end, in the order of the accounting's equation.
+    pub const ALL: [RecordOutcome; 9] = [
+        RecordOutcome::Created,
+        RecordOutcome::Updated,
+        RecordOutcome::Unchanged,
+        RecordOutcome::Removed,
+        RecordOutcome::Duplicate,
+        RecordOutcome::Rejected,
+        RecordOutcome::Parked,
+        RecordOutcome::Waiting,
+        RecordOutcome::Withheld,
+    ];
+
+    /// Its name in accountings, pages and metrics: the same as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            RecordOutcome::Created => "created",
+            RecordOutcome::Updated => "updated",
+            RecordOutcome::Unchanged => "unchanged",
+            RecordOutcome::Removed => "removed",
+            RecordOutcome::Duplicate => "duplicate",
+            RecordOutcome::Rejected => "rejected",
+            RecordOutcome::Parked => "parked",
+            RecordOutcome::Waiting => "waiting",
+            RecordOutcome::Withheld => "withheld",
+        }
+    }
+}
+
 /// How many records of a drop ended how, as a difference or a sum.
 ///
 /// `in_flight` is what was published and not resolved yet.

@@ -20,7 +20,8 @@ pub struct Held {
     pub crosswalk: Vec<CrosswalkRow>,
     /// What the system shows of it.
     pub sources: Vec<SourceRow>,
-    /// Whether something of the same root master is parked before this system.
+    /// Whether something of the same root master is parked before this system. It does not block what it needs itself:
+    /// a master is let past when nothing there waits for a person and something waits for this master's key here.
     pub blocked: bool,
 }
 
@@ -65,6 +66,9 @@ pub struct Member {
 pub struct Delivered {
     /// Shadows after the call.
     pub crosswalk: Vec<CrosswalkRow>,
+    /// Whether the system is read as well, so that shadows which are replaced are to be kept as
+    /// [`earlier`](CrosswalkRow::earlier): what it shows next may be older than this call.
+    pub is_read: bool,
     /// Lines of the journal.
     pub journal: Vec<JournalEntry>,
     /// What is set aside.
@@ -125,8 +129,14 @@ pub trait DeliverStore: Send + Sync {
 
     /// Ends an attempt (`None`: there was no call, only parking or a shadow to note) in one transaction.
     ///
-    /// What the system showed of a record since the attempt began speaks for itself: such a row is kept without a shadow.
+    /// What the system showed of a record since the attempt began speaks for itself: such a row is kept without a shadow,
+    /// which becomes the last of [`earlier`](super::resolve::CrosswalkRow::earlier).
     /// A message that is parked already, the same one under the same key, is not parked again.
+    ///
+    /// A parked delivery whose [`needs`](super::resolve::NewParked::needs) are met gets its outbox row back in the same
+    /// transaction, and so does what only stands behind it, in order. That goes for keys that this end makes known, for
+    /// needs that were met just before they are written, and for what lines up behind something that just left.
+    /// A line with something that waits for a person stays as it is.
     async fn finish_attempt(
         &self,
         tenant: &str,

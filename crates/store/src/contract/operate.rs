@@ -222,6 +222,8 @@ pub struct Filter {
     pub system: Option<String>,
     /// Only this kind of document.
     pub entity: Option<Entity>,
+    /// Only documents that belong to this customer, which is not among them; in listings of masters.
+    pub customer: Option<MasterId>,
     /// Only what contains this text, where a listing can be searched.
     pub text: Option<String>,
     /// Only what comes after this number in the order of the listing: smaller ones where the newest come first.
@@ -244,6 +246,12 @@ pub enum Command {
         /// Whether a drop that was seen before is read all the same.
         #[serde(default)]
         again: bool,
+    },
+    /// Wait until everything that is on its way now has come to its end: delivered, parked, waiting, or kept for a
+    /// system that is halted or paused. The answer tells as JSON what is on its way then: nothing, unless it was given up.
+    Settle {
+        /// Give up when nothing of it has moved for this many milliseconds; 0 tells at once what is on its way.
+        patience_ms: u64,
     },
     /// Try a parked message again, and those behind it.
     RetryParked {
@@ -283,7 +291,10 @@ pub trait OperateStore: Send + Sync {
     /// One parked message with everything behind its key, oldest first; empty when there is none.
     async fn parked_behind(&self, number: u64) -> Result<Vec<ParkedStatus>, StoreError>;
     /// Takes parked messages away, in one transaction. With `requeue`, deliveries get an outbox row for their system, and
-    /// observations count as in flight again (the hub has published them before); without, observations count as rejected.
+    /// observations count as in flight again (the hub has published them before); without, observations count as rejected,
+    /// and what was last published of their records is forgotten, so that the same content is taken when it is shown again.
+    /// The tasks that ask about them are closed. Deliveries that only stood behind them, and nobody else's, are taken up
+    /// again as by [`finish_attempt`](super::deliver::DeliverStore::finish_attempt).
     async fn unpark(&self, numbers: &[u64], requeue: bool, at: Timestamp) -> Result<(), StoreError>;
     /// Waiting documents, oldest first.
     async fn waiting(&self, filter: &Filter) -> Result<Vec<WaitingStatus>, StoreError>;

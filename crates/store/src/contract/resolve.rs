@@ -74,6 +74,10 @@ pub struct CrosswalkRow {
     /// Whether the system is known to hold nothing under this key any more. Then the shadow, if there is one, is what it
     /// held before we removed it.
     pub removed: bool,
+    /// What was delivered before the present shadow and the system has not shown since, oldest first, at most 8: an export
+    /// that was made before the last delivery shows one of these. The end of a call adds the shadow that it replaces,
+    /// for systems that [are read](super::deliver::Delivered::is_read).
+    pub earlier: Vec<Box<str>>,
 }
 
 /// The golden document of a customer, or the current version of any other document.
@@ -155,7 +159,7 @@ pub enum JournalKind {
     Removed,
     /// The document waits for its customer.
     Waiting,
-    /// Its customer came.
+    /// What it waited for came.
     Released,
     /// The observation or delivery was set aside.
     Parked,
@@ -211,10 +215,23 @@ pub struct NewParked {
     pub code: String,
     /// One sentence for people; `None` when it only stands behind another.
     pub reason: Option<String>,
+    /// What a delivery needs before it can go. The transaction that makes that key known takes it up again.
+    pub needs: Option<NeededKey>,
+    /// The subject of the task that asks about it. The task is closed with it, however it leaves.
+    pub task: Option<String>,
     /// The message, as it came from the bus.
     pub event: Vec<u8>,
     /// Now.
     pub at: Timestamp,
+}
+
+/// The key that a system has for a master, as long as it has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeededKey {
+    /// The system.
+    pub system: Arc<str>,
+    /// The master.
+    pub master_id: MasterId,
 }
 
 /// At which stage something is parked.
@@ -291,6 +308,19 @@ pub trait ResolveStore: Send + Sync {
     /// Forgets changes that the bus has confirmed.
     async fn outbox_done(&self, rows: &[OutboxRow]) -> Result<(), StoreError>;
 
+    /// Notes for a system that these changes did not fit into its delivery queue, at the end of its backlog. A master
+    /// stands there once, at the place that it took first.
+    async fn add_to_backlog(&self, system: &str, rows: &[OutboxRow]) -> Result<(), StoreError>;
+
+    /// The first changes of a system's backlog, in order, with the current state of their masters.
+    async fn backlog(&self, tenant: &str, system: &str, count_max: usize) -> Result<Vec<BacklogRow>, StoreError>;
+
+    /// How many changes a system's backlog has.
+    async fn backlog_count(&self, tenant: &str, system: &str) -> Result<u64, StoreError>;
+
+    /// Forgets changes of a backlog that the bus has confirmed. One that was noted again since it was read stays.
+    async fn backlog_done(&self, rows: &[BacklogRow]) -> Result<(), StoreError>;
+
     /// Waits until the outbox may have something again. May return early.
     async fn outbox_changed(&self);
 }
@@ -306,6 +336,15 @@ pub struct OutboxRow {
     pub systems: Option<Vec<Arc<str>>>,
     /// The current state of the master.
     pub master: MasterRow,
+}
+
+/// A change that waits for room in the delivery queue of one system.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BacklogRow {
+    /// Its place in the backlog, and which noting of it this stands for.
+    pub place: (u64, u64),
+    /// The change, for this system only.
+    pub change: OutboxRow,
 }
 
 /// The transaction of one batch. Reads see what is committed; writes are gathered by the caller and come last.
@@ -327,6 +366,7 @@ pub trait Resolution: Send {
     async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<bool>, StoreError>;
     /// Takes numbers from the tenant's sequences. Numbers that are not used are lost, never given twice.
     async fn reserve(&mut self, masters: u64, versions: u64) -> Result<Reserved, StoreError>;
-    /// Writes everything and commits.
+    /// Writes everything and commits. Parked deliveries that need a key which this makes known are taken up again, as by
+    /// [`finish_attempt`](super::deliver::DeliverStore::finish_attempt).
     async fn commit(self: Box<Self>, writes: Resolved) -> Result<(), StoreError>;
 }

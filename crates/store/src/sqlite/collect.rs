@@ -155,7 +155,7 @@ fn drop_export(session: &Session<'_>, stream: i64, step: &Collected) -> Result<E
     let mut select = session.prepare("SELECT export FROM drops WHERE number = ?1 AND stream = ?2")?;
     let export: Option<i64> = select.query_row([step.drop.cast_signed(), stream], |row| row.get(0)).optional()?;
     let missing = || Failure::internal(format!("drop {} of stream {} is not there", step.drop, step.stream.stream));
-    Export::from_column(export.ok_or_else(missing)?)
+    Ok(Export::from_column(export.ok_or_else(missing)?)?)
 }
 
 /// Remembers hashes; returns the records' rows.

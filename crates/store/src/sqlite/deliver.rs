@@ -8,14 +8,11 @@ use rusqlite::{OptionalExtension, params};
 use super::SqliteStore;
 use super::dictionary::Session;
 use super::failure::Failure;
-use super::resolution::is_parked;
+use super::resolve::OutboxNumbers;
 use super::rows;
 use super::value::{Coded, MasterKey, nanoseconds, time};
-use super::{masters, write};
-use crate::{
-    Attempt, CrosswalkRow, DeliverStore, Delivered, Held, JournalEntry, JournalKind, ParkedStage, StoreError,
-    TargetState,
-};
+use super::{line, masters, write};
+use crate::{Attempt, CrosswalkRow, DeliverStore, Delivered, Held, JournalEntry, JournalKind, StoreError, TargetState};
 
 #[async_trait]
 impl DeliverStore for SqliteStore {
@@ -52,7 +49,13 @@ impl DeliverStore for SqliteStore {
         end: Delivered,
     ) -> Result<(), StoreError> {
         let (tenant, system, batch) = (tenant.to_owned(), system.to_owned(), batch.map(str::to_owned));
-        self.core.write(move |session| finish_attempt(session, &tenant, &system, batch.as_deref(), &end)).await
+        let finish = move |session: &Session<'_>, outbox: &mut OutboxNumbers| {
+            finish_attempt(session, outbox, &tenant, &system, batch.as_deref(), &end)
+        };
+        if self.core.write_changes(finish).await? {
+            self.core.outbox_has_more();
+        }
+        Ok(())
     }
 
     async fn set_target_state(
@@ -86,7 +89,8 @@ fn held(session: &Session<'_>, tenant: &str, system: &str, ids: &[MasterId]) -> 
         let mut held = Held { master, ..nothing() };
         all.push(nothing());
         let Some(master) = &held.master else { continue };
-        held.blocked = is_parked(session, tenant, ParkedStage::Delivery, system, &master.root.to_string())?;
+        let key = MasterKey::pack(tenant, master.master_id);
+        held.blocked = line::holds_back(session, tenant, system, &master.root.to_string(), key)?;
         if let (Some(key), Some(system)) = (MasterKey::pack(tenant, master.master_id), system_id) {
             let mut found = crosswalk.query([key.0, system])?;
             while let Some(row) = found.next()? {
@@ -155,18 +159,20 @@ fn open_attempts(session: &Session<'_>, tenant: &str, system: &str) -> Result<Ve
     Ok(attempts)
 }
 
+/// Returns whether the outbox has more.
 fn finish_attempt(
     session: &Session<'_>,
+    outbox: &mut OutboxNumbers,
     tenant: &str,
     system: &str,
     batch: Option<&str>,
     end: &Delivered,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let (tenant, system) = (session.intern(tenant)?, session.intern(system)?);
-    write::crosswalk(session, tenant, &end.crosswalk)?;
+    write::crosswalk(session, tenant, &end.crosswalk, end.is_read)?;
     write::journal(session, tenant, &end.journal)?;
     write::parked(session, tenant, &end.parked)?;
-    write::forget(session, tenant, write::FORGET_PARKED, &end.unparked)?;
+    write::forget_parked(session, tenant, &end.unparked)?;
     write::tasks(session, tenant, &end.tasks)?;
     count(session, tenant, system, &end.journal)?;
     if let Some(batch) = batch {
@@ -175,7 +181,7 @@ fn finish_attempt(
             .prepare("DELETE FROM attempts WHERE tenant = ?1 AND system = ?2 AND batch = ?3")?
             .execute(params![tenant, system, batch])?;
     }
-    Ok(())
+    line::release(session, outbox, tenant, &end.crosswalk, &end.parked)
 }
 
 /// What a system showed since the call began speaks for itself: the shadow of the call may be older.
@@ -186,13 +192,15 @@ fn believe_newer(
     batch: &str,
     rows: &[CrosswalkRow],
 ) -> Result<(), Failure> {
-    let mut update = session.prepare(
-        "UPDATE crosswalk SET holds = NULL
+    let mut update = session.prepare(&format!(
+        "UPDATE crosswalk SET holds = NULL,
+             earlier = CASE WHEN holds IS NULL THEN earlier ELSE {} END
          WHERE key = ?1 AND system = ?2 AND entity = ?3 AND tenant = ?4 AND EXISTS (
              SELECT 1 FROM sources s JOIN attempts a ON a.tenant = ?4 AND a.system = ?2 AND a.batch = ?5
              WHERE s.key = ?1 AND s.system = ?2 AND s.entity = ?3 AND s.tenant = ?4 AND s.removed = 0
                AND s.observed_at >= a.at)",
-    )?;
+        write::EARLIER_WITH_HOLDS
+    ))?;
     for row in rows {
         update.execute(params![row.local.key, system, session.intern_entity(&row.local.entity)?, tenant, batch])?;
     }
@@ -253,5 +261,5 @@ fn target_state(session: &Session<'_>, tenant: &str, system: &str) -> Result<Tar
     };
     let mut select = session.prepare("SELECT state FROM targets WHERE tenant = ?1 AND system = ?2")?;
     let state: Option<i64> = select.query_row([tenant, system], |row| row.get(0)).optional()?;
-    state.map_or(Ok(TargetState::default()), Coded::from_column)
+    Ok(state.map(Coded::from_column).transpose()?.unwrap_or_default())
 }

@@ -201,7 +201,7 @@ impl Search<'_> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let (mut whole, mut part) = (Vec::new(), Vec::new());
         for tenant in story::tenants(self.session, self.tenant)? {
-            story::scan(self.session, tenant, 0, None, |key, searched| {
+            story::scan(self.session, tenant, 0, &listing::Narrow::default(), |key, searched| {
                 if words.iter().all(|word| searched.contains(word)) {
                     let is_whole = words.iter().all(|word| searched.split_whitespace().any(|found| found == *word));
                     let hits = if is_whole { &mut whole } else { &mut part };

@@ -15,10 +15,12 @@ use crate::{
 const COUNT_DEFAULT: usize = 100;
 
 /// A filter in the terms of the tables.
+#[derive(Default)]
 pub(super) struct Narrow {
     pub tenant: Option<i64>,
     pub system: Option<i64>,
     pub entity: Option<i64>,
+    pub customer: Option<i64>,
     pub text: Option<String>,
     pub after: Option<i64>,
     pub count_max: usize,
@@ -37,6 +39,7 @@ impl Narrow {
             tenant: tenant.flatten(),
             system: system.flatten(),
             entity: entity.flatten(),
+            customer: filter.customer.map(|customer| customer.0.cast_signed()),
             text: filter.text.as_deref().map(str::to_lowercase).filter(|text| !text.trim().is_empty()),
             after: filter.after.map(u64::cast_signed),
             count_max: if filter.count_max == 0 { COUNT_DEFAULT } else { filter.count_max },

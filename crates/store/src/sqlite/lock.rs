@@ -9,10 +9,10 @@ use crate::StoreError;
 
 const LOCK_FILE: &str = "passerelle.lock";
 
-/// The lock that a running hub holds on the directory of its store. The system frees it when the process ends, however
-/// it ends; the file itself stays.
+/// The lock that a running hub holds on the directory of its store. It is free when this value is dropped, and the
+/// system frees it when the process ends, however it ends; the file itself stays.
 pub(super) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 impl DirectoryLock {
@@ -45,14 +45,35 @@ impl DirectoryLock {
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(storage)?;
         writeln!(file, "{}", std::process::id()).map_err(storage)?;
-        Ok(DirectoryLock { _file: file })
+        Ok(DirectoryLock { file })
     }
 
     /// Whether a hub holds the lock.
     pub fn is_taken(store: &Path) -> bool {
         let Ok(file) = File::open(lock_path(store)) else { return false };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        match file.try_lock_shared() {
+            Ok(()) => {
+                release(&file);
+                false
+            }
+            Err(error) => matches!(error, TryLockError::WouldBlock),
+        }
     }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        release(&self.file);
+    }
+}
+
+/// Frees a lock at once.
+///
+/// Closing the file is not enough: a child that another thread starts at this moment has a copy of it until it runs its
+/// own program, and the lock would last as long as the last copy.
+fn release(file: &File) {
+    // When this fails, the lock goes with the last copy.
+    let _ = file.unlock();
 }
 
 fn directory(store: &Path) -> &Path {
@@ -73,5 +94,24 @@ fn holder(file: &mut File) -> String {
     match text.trim().parse::<u32>() {
         Ok(process) if read.is_ok() => format!(" (process {process})"),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_file_in_a_child_keeps_no_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("store.db");
+        let lock = DirectoryLock::take(&store).unwrap();
+        // What a child has of every file between its beginning and its program.
+        let copy = lock.file.try_clone().unwrap();
+        assert!(DirectoryLock::is_taken(&store));
+        drop(lock);
+        assert!(!DirectoryLock::is_taken(&store), "a copy holds a lock that was given back");
+        drop(DirectoryLock::take(&store).unwrap());
+        drop(copy);
     }
 }

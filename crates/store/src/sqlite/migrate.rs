@@ -8,7 +8,13 @@ use super::failure::Failure;
 use crate::StoreError;
 
 /// Each file runs once, in its own transaction; `user_version` counts those that have run.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/0001_the_house.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_the_house.sql"),
+    include_str!("../../migrations/sqlite/0002_documents_of_a_customer.sql"),
+    include_str!("../../migrations/sqlite/0003_parked_deliveries_release_themselves.sql"),
+    include_str!("../../migrations/sqlite/0004_what_was_delivered_before.sql"),
+    include_str!("../../migrations/sqlite/0005_a_backlog_per_system.sql"),
+];
 
 /// `PSRL` in the file's header: what tells our file from any other SQLite database.
 const APPLICATION_ID: i64 = 0x5053_524c;

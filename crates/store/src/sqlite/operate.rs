@@ -43,8 +43,7 @@ impl OperateStore for SqliteStore {
 
     async fn unpark(&self, numbers: &[u64], requeue: bool, at: Timestamp) -> Result<(), StoreError> {
         let numbers = numbers.to_vec();
-        self.core.write_changes(move |session, outbox| unpark(session, outbox, &numbers, requeue, at)).await?;
-        if requeue {
+        if self.core.write_changes(move |session, outbox| unpark(session, outbox, &numbers, requeue, at)).await? {
             self.core.outbox_has_more();
         }
         Ok(())

@@ -11,7 +11,7 @@ use super::dictionary::Session;
 use super::failure::Failure;
 use super::resolve::write_outbox;
 use super::value::{Coded, MasterKey, nanoseconds};
-use super::{masters, rows, write};
+use super::{line, masters, rows, write};
 use crate::{
     CrosswalkRow, LocalKey, MasterRow, MatchKeysWrite, ParkedStage, Reserved, Resolution, Resolved, SourceRow,
     StoreError, WaitingRow,
@@ -76,6 +76,9 @@ impl SqliteResolution {
     async fn waiting(&mut self, keys: &[LocalKey], condition: &'static str) -> Result<Vec<WaitingRow>, StoreError> {
         let found = self
             .each(keys, move |session, tenant, keys| {
+                if is_empty(session, "SELECT 1 FROM waiting LIMIT 1")? {
+                    return Ok(keys.iter().map(|_| Vec::new()).collect());
+                }
                 let columns = rows::WAITING;
                 let mut select = session.prepare(&format!("SELECT {columns} FROM waiting WHERE {condition}"))?;
                 keys.iter().map(|local| waiting_under(session, &mut select, tenant, local)).collect()
@@ -139,6 +142,9 @@ impl Resolution for SqliteResolution {
 
     async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<bool>, StoreError> {
         self.each(keys, |session, tenant, keys| {
+            if is_empty(session, "SELECT 1 FROM parked LIMIT 1")? {
+                return Ok(vec![false; keys.len()]);
+            }
             keys.iter().map(|(system, key)| is_parked(session, tenant, ParkedStage::Observed, system, key)).collect()
         })
         .await
@@ -151,17 +157,19 @@ impl Resolution for SqliteResolution {
 
     async fn commit(mut self: Box<Self>, writes: Resolved) -> Result<(), StoreError> {
         let publishes = !writes.outbox.is_empty();
-        self.lend(move |writer, core, tenant| {
-            let Writer { connection, sequences, outbox_numbers } = writer;
-            write_on(connection, &core.words, |session| {
-                let tenant_id = session.intern(tenant)?;
-                sequences.save(session, tenant, tenant_id)?;
-                write_outbox(session, tenant_id, outbox_numbers, &writes.outbox)?;
-                save(session, tenant_id, &writes)
+        let releases = self
+            .lend(move |writer, core, tenant| {
+                let Writer { connection, sequences, outbox_numbers } = writer;
+                write_on(connection, &core.words, |session| {
+                    let tenant_id = session.intern(tenant)?;
+                    sequences.save(session, tenant, tenant_id)?;
+                    write_outbox(session, tenant_id, outbox_numbers, &writes.outbox)?;
+                    save(session, tenant_id, &writes)?;
+                    line::release(session, outbox_numbers, tenant_id, &writes.crosswalk, &writes.parked)
+                })
             })
-        })
-        .await?;
-        if publishes {
+            .await?;
+        if publishes || releases {
             self.core.outbox_has_more();
         }
         Ok(())
@@ -171,6 +179,11 @@ impl Resolution for SqliteResolution {
 /// The numbers of a local key's system and entity; `None` when no row can carry them.
 fn local_ids(session: &Session<'_>, local: &LocalKey) -> Result<Option<(i64, i64)>, Failure> {
     Ok(session.id(&local.system)?.zip(session.entity_id(&local.entity)?))
+}
+
+/// Whether a table has no row: mostly nothing waits and nothing is parked, and then no key needs to be looked up.
+fn is_empty(session: &Session<'_>, select: &str) -> Result<bool, Failure> {
+    Ok(!session.prepare(select)?.exists([])?)
 }
 
 fn waiting_under(
@@ -204,14 +217,14 @@ pub(super) fn is_parked(
 
 fn save(session: &Session<'_>, tenant: i64, writes: &Resolved) -> Result<(), Failure> {
     sources(session, tenant, &writes.sources)?;
-    write::crosswalk(session, tenant, &writes.crosswalk)?;
+    write::crosswalk(session, tenant, &writes.crosswalk, false)?;
     masters::write(session, tenant, &writes.masters)?;
     match_keys(session, tenant, &writes.match_keys)?;
     write::journal(session, tenant, &writes.journal)?;
     waiting(session, tenant, &writes.waiting)?;
     write::forget(session, tenant, write::FORGET_WAITING, &writes.released)?;
     write::parked(session, tenant, &writes.parked)?;
-    write::forget(session, tenant, write::FORGET_PARKED, &writes.unparked)?;
+    write::forget_parked(session, tenant, &writes.unparked)?;
     for (drop, difference) in &writes.outcomes {
         if !write::outcomes(session, tenant, *drop, difference)? {
             // The bus can outlive a store that was thrown away; what it still carries must not block the rest.

@@ -9,12 +9,13 @@ use master::MasterId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
+use super::backlog;
 use super::dictionary::Session;
 use super::failure::Failure;
 use super::resolution::SqliteResolution;
 use super::rows;
 use super::value::{MasterKey, nanoseconds};
-use crate::{OutboxRow, OutboxWrite, Reserved, Resolution, ResolveStore, StoreError};
+use crate::{BacklogRow, OutboxRow, OutboxWrite, Reserved, Resolution, ResolveStore, StoreError};
 
 #[async_trait]
 impl ResolveStore for SqliteStore {
@@ -46,6 +47,27 @@ impl ResolveStore for SqliteStore {
             return Ok(());
         }
         self.core.write(move |session| outbox_done(session, &done)).await
+    }
+
+    async fn add_to_backlog(&self, system: &str, rows: &[OutboxRow]) -> Result<(), StoreError> {
+        let system = system.to_owned();
+        let masters: Vec<_> = rows.iter().map(|row| (Arc::clone(&row.tenant), row.master.master_id)).collect();
+        self.core.write(move |session| backlog::add(session, &system, &masters)).await
+    }
+
+    async fn backlog(&self, tenant: &str, system: &str, count_max: usize) -> Result<Vec<BacklogRow>, StoreError> {
+        let (tenant, system) = (tenant.to_owned(), system.to_owned());
+        self.core.read(move |session| backlog::read(session, &tenant, &system, count_max)).await
+    }
+
+    async fn backlog_count(&self, tenant: &str, system: &str) -> Result<u64, StoreError> {
+        let (tenant, system) = (tenant.to_owned(), system.to_owned());
+        self.core.read(move |session| backlog::count(session, &tenant, &system)).await
+    }
+
+    async fn backlog_done(&self, rows: &[BacklogRow]) -> Result<(), StoreError> {
+        let places: Vec<_> = rows.iter().map(|row| row.place).collect();
+        self.core.write(move |session| backlog::done(session, &places)).await
     }
 
     async fn outbox_changed(&self) {

@@ -31,7 +31,7 @@ pub(super) fn source(session: &Session<'_>, row: &Row<'_>) -> Result<SourceRow, 
 }
 
 /// The columns that [`crosswalk`] reads.
-pub(super) const CROSSWALK: &str = "system, entity, key, master, holds, residue, version, removed";
+pub(super) const CROSSWALK: &str = "system, entity, key, master, holds, residue, version, removed, earlier";
 
 pub(super) fn crosswalk(session: &Session<'_>, row: &Row<'_>) -> Result<CrosswalkRow, Failure> {
     Ok(CrosswalkRow {
@@ -41,7 +41,13 @@ pub(super) fn crosswalk(session: &Session<'_>, row: &Row<'_>) -> Result<Crosswal
         residue: row.get(5)?,
         version: number(row, 6)?,
         removed: row.get(7)?,
+        earlier: earlier(row, 8)?,
     })
+}
+
+fn earlier(row: &Row<'_>, column: usize) -> Result<Vec<Box<str>>, Failure> {
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else { return Ok(Vec::new()) };
+    Ok(serde_json::from_str(text)?)
 }
 
 /// The columns that [`master`] reads, of `masters` as m and `search_texts` as t.

@@ -31,7 +31,7 @@ pub(super) fn masters(session: &Session<'_>, filter: &Filter) -> Result<Vec<Mast
     for tenant in tenants(session, narrow.tenant)? {
         let mut of_tenant = 0;
         let after = narrow.after.unwrap_or(-1).max(-1).cast_unsigned();
-        scan(session, tenant, after.wrapping_add(1), narrow.entity, |key, text| {
+        scan(session, tenant, after.wrapping_add(1), &narrow, |key, text| {
             let matches = words.iter().all(|word| text.contains(word)) || by_key.contains(&key);
             if matches && knows(session, key, narrow.system)? {
                 found.push(key);
@@ -131,21 +131,30 @@ pub(super) fn tenants(session: &Session<'_>, only: Option<i64>) -> Result<Vec<i6
     Ok(tenants)
 }
 
-/// Shows masters of a tenant with their search texts, by id from `first` on, until `each` has enough.
+/// Shows masters of a tenant with their search texts, by id from `first` on, until `each` has enough; only those of an
+/// entity or of a customer where one was asked for.
 pub(super) fn scan(
     session: &Session<'_>,
     tenant: i64,
     first: u64,
-    entity: Option<i64>,
+    narrow: &Narrow,
     mut each: impl FnMut(MasterKey, &str) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
     let Some(from) = MasterKey::pack(tenant, MasterId(first)) else { return Ok(()) };
-    let mut select = session.prepare(
-        "SELECT master, text FROM search_texts WHERE master BETWEEN ?1 AND ?2 AND (?3 IS NULL OR entity = ?3)
-         ORDER BY master LIMIT ?4",
-    )?;
+    // The condition on the id is that of the index, so that a customer's documents are found without a scan.
+    let mut select = session.prepare(match narrow.customer {
+        None => {
+            "SELECT master, text FROM search_texts WHERE master BETWEEN ?1 AND ?2 AND (?3 IS NULL OR entity = ?3)
+             AND ?5 IS NULL ORDER BY master LIMIT ?4"
+        }
+        Some(_) => {
+            "SELECT m.master, t.text FROM masters m JOIN search_texts t ON t.master = m.master
+             WHERE m.root = ?5 AND m.root <> (m.master & 1099511627775) AND m.master BETWEEN ?1 AND ?2
+             AND (?3 IS NULL OR m.entity = ?3) ORDER BY m.master LIMIT ?4"
+        }
+    })?;
     let limit = i64::try_from(SCAN_MAX).unwrap_or(i64::MAX);
-    let mut found = select.query(params![from.0, MasterKey::range(tenant).1, entity, limit])?;
+    let mut found = select.query(params![from.0, MasterKey::range(tenant).1, narrow.entity, limit, narrow.customer])?;
     while let Some(row) = found.next()? {
         if !each(MasterKey(row.get(0)?), row.get_ref(1)?.as_str()?)? {
             break;

@@ -9,15 +9,28 @@ use super::rows::OUTCOMES_ENDED;
 use super::value::{Coded, MasterKey, nanoseconds};
 use crate::{CrosswalkRow, DropNumber, JournalEntry, NewParked, NewTask, Outcomes};
 
-pub(super) fn crosswalk(session: &Session<'_>, tenant: i64, rows: &[CrosswalkRow]) -> Result<(), Failure> {
-    let mut write = session.prepare(
-        "INSERT INTO crosswalk (tenant, system, entity, key, master, version, removed, residue, holds)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+/// Writes crosswalk rows. With `keeps_earlier`, a shadow that is replaced by another one is kept behind those that were
+/// replaced before; else a row says itself what is kept.
+pub(super) fn crosswalk(
+    session: &Session<'_>,
+    tenant: i64,
+    rows: &[CrosswalkRow],
+    keeps_earlier: bool,
+) -> Result<(), Failure> {
+    let mut write = session.prepare(&format!(
+        "INSERT INTO crosswalk (tenant, system, entity, key, master, version, removed, residue, holds, earlier)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (key, system, entity, tenant) DO UPDATE SET
              master = excluded.master, version = excluded.version, removed = excluded.removed,
-             residue = excluded.residue, holds = excluded.holds",
-    )?;
+             residue = excluded.residue, holds = excluded.holds,
+             earlier = CASE
+                 WHEN NOT ?11 THEN excluded.earlier
+                 WHEN holds IS NULL OR holds = excluded.holds THEN earlier
+                 ELSE {EARLIER_WITH_HOLDS}
+             END"
+    ))?;
     for row in rows {
+        let earlier = (!row.earlier.is_empty()).then(|| serde_json::to_string(&row.earlier)).transpose()?;
         write.execute(params![
             tenant,
             session.intern(&row.local.system)?,
@@ -28,10 +41,17 @@ pub(super) fn crosswalk(session: &Session<'_>, tenant: i64, rows: &[CrosswalkRow
             row.removed,
             row.residue,
             row.holds,
+            earlier,
+            keeps_earlier,
         ])?;
     }
     Ok(())
 }
+
+/// What was delivered earlier, with the present shadow behind it; of more than 8 the oldest goes.
+pub(super) const EARLIER_WITH_HOLDS: &str = "json_insert(
+    CASE WHEN json_array_length(earlier) >= 8 THEN json_remove(earlier, '$[0]') ELSE coalesce(earlier, '[]') END,
+    '$[#]', holds)";
 
 pub(super) fn journal(session: &Session<'_>, tenant: i64, entries: &[JournalEntry]) -> Result<(), Failure> {
     let mut write = session.prepare(
@@ -61,13 +81,15 @@ pub(super) fn journal(session: &Session<'_>, tenant: i64, entries: &[JournalEntr
 pub(super) fn parked(session: &Session<'_>, tenant: i64, rows: &[NewParked]) -> Result<(), Failure> {
     let mut write = session.prepare(
         "INSERT INTO parked (tenant, stage, system, key, entity, master, version, drop_number, ordinal, code, reason,
-                             since, event)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
+                             since, event, needs_system, needs_master, task)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
          WHERE ?8 IS NOT NULL OR NOT EXISTS (
              SELECT 1 FROM parked WHERE key = ?4 AND system = ?3 AND stage = ?2 AND tenant = ?1
                 AND master IS ?6 AND version IS ?7 AND drop_number IS NULL AND event = ?13)",
     )?;
     for row in rows {
+        let needs_system = row.needs.as_ref().map(|needs| session.intern(&needs.system)).transpose()?;
+        let needs_master = optional_master(tenant, row.needs.as_ref().map(|needs| needs.master_id))?;
         write.execute(params![
             tenant,
             row.stage.code(),
@@ -82,9 +104,26 @@ pub(super) fn parked(session: &Session<'_>, tenant: i64, rows: &[NewParked]) -> 
             row.reason,
             nanoseconds(row.at),
             row.event,
+            needs_system,
+            needs_master,
+            row.task,
         ])?;
     }
     Ok(())
+}
+
+/// Forgets parked messages, and closes the tasks that ask about them.
+pub(super) fn forget_parked(session: &Session<'_>, tenant: i64, numbers: &[u64]) -> Result<(), Failure> {
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let mut close = session.prepare(
+        "DELETE FROM tasks WHERE tenant = ?2 AND subject = (SELECT task FROM parked WHERE number = ?1 AND tenant = ?2)",
+    )?;
+    for number in numbers {
+        close.execute([number.cast_signed(), tenant])?;
+    }
+    forget(session, tenant, "DELETE FROM parked WHERE number = ?1 AND tenant = ?2", numbers)
 }
 
 /// Forgets numbered rows of a tenant; those that are gone already are passed over.
@@ -99,8 +138,6 @@ pub(super) fn forget(session: &Session<'_>, tenant: i64, sql: &str, numbers: &[u
     Ok(())
 }
 
-/// The statement for [`forget`].
-pub(super) const FORGET_PARKED: &str = "DELETE FROM parked WHERE number = ?1 AND tenant = ?2";
 /// The statement for [`forget`].
 pub(super) const FORGET_WAITING: &str = "DELETE FROM waiting WHERE number = ?1 AND tenant = ?2";
 
@@ -160,5 +197,5 @@ pub(super) fn outcomes(
 }
 
 fn optional_master(tenant: i64, id: Option<MasterId>) -> Result<Option<i64>, Failure> {
-    id.map(|id| MasterKey::to_write(tenant, id).map(|key| key.0)).transpose()
+    Ok(id.map(|id| MasterKey::to_write(tenant, id)).transpose()?.map(|key| key.0))
 }

@@ -114,6 +114,7 @@ pub fn crosswalk(system: &str, key: &str, master_id: u64) -> CrosswalkRow {
         residue: None,
         version: 0,
         removed: false,
+        earlier: Vec::new(),
     }
 }
 
@@ -174,6 +175,8 @@ pub fn parked(stage: ParkedStage, system: &str, key: &str) -> NewParked {
         position: None,
         code: "refused".to_owned(),
         reason: Some("the document is refused".to_owned()),
+        needs: None,
+        task: None,
         event: b"event".to_vec(),
         at: at(5),
     }

@@ -125,8 +125,8 @@ pub async fn masters_are_listed_by_id(context: &mut Context) -> Held {
     let store = context.store();
     let mut writes = Resolved::default();
     for id in [3, 1, 4, 2] {
-        let entity = if id == 4 { Entity::Invoice } else { Entity::Customer };
-        writes.masters.push(MasterRow { entity, ..master(id, id, &format!("c{id} société dupont")) });
+        let (entity, root) = if id == 4 { (Entity::Invoice, MasterId(2)) } else { (Entity::Customer, MasterId(id)) };
+        writes.masters.push(MasterRow { entity, root, ..master(id, id, &format!("c{id} société dupont")) });
     }
     writes.crosswalk = vec![
         crosswalk("erp", "K2", 2),
@@ -145,6 +145,12 @@ pub async fn masters_are_listed_by_id(context: &mut Context) -> Held {
     assert_eq!(listed(Filter { after: Some(1), count_max: 2, ..only(TENANT) }).await?, [2, 3]);
     assert_eq!(listed(Filter { entity: Some(Entity::Invoice), ..only(TENANT) }).await?, [4]);
     assert_eq!(listed(Filter { system: Some("erp".to_owned()), ..only(TENANT) }).await?, [2], "who knows it still");
+    let of = |id: u64| Filter { customer: Some(MasterId(id)), ..only(TENANT) };
+    assert_eq!(listed(of(2)).await?, [4], "documents of a customer, without itself");
+    assert_eq!(listed(of(3)).await?, Vec::<u64>::new());
+    assert_eq!(listed(Filter { entity: Some(Entity::Payment), ..of(2) }).await?, Vec::<u64>::new());
+    assert_eq!(listed(Filter { after: Some(4), ..of(2) }).await?, Vec::<u64>::new());
+    assert_eq!(listed(Filter { tenant: None, ..of(2) }).await?, [4]);
     let text = |text: &str| Filter { text: Some(text.to_owned()), ..only(TENANT) };
     assert_eq!(listed(text("SOCIÉTÉ c3")).await?, [3], "all words, in any order");
     assert_eq!(listed(text("upon")).await?, [1, 2, 3, 4]);

@@ -13,8 +13,8 @@ use super::build::{
     waiting,
 };
 use crate::{
-    Collected, CrosswalkRow, Export, LocalKey, MasterRow, MatchKeysWrite, OutboxRow, OutboxWrite, ParkedStage,
-    RecordOutcome, Reserved, Resolved, SourceRow, Store, StoreError,
+    BacklogRow, Collected, CrosswalkRow, Export, LocalKey, MasterRow, MatchKeysWrite, OutboxRow, OutboxWrite,
+    ParkedStage, RecordOutcome, Reserved, Resolved, SourceRow, Store, StoreError,
 };
 
 type Held = Result<(), StoreError>;
@@ -262,6 +262,40 @@ pub async fn outcomes_may_come_before_the_step(context: &mut Context) -> Held {
 
 fn ids(rows: &[OutboxRow]) -> Vec<(u64, u64)> {
     rows.iter().map(|row| (row.master.master_id.0, row.master.version)).collect()
+}
+
+pub async fn a_backlog_is_in_order_and_coalesced(context: &mut Context) -> Held {
+    let store = context.store();
+    for (id, version) in [(3, 1), (1, 2), (2, 3)] {
+        let writes = Resolved {
+            masters: vec![master(id, version, "x")],
+            outbox: vec![change(id, version)],
+            ..Resolved::default()
+        };
+        resolve(&*store, TENANT, writes).await?;
+    }
+    let rows = store.outbox(10).await?;
+    let places = |rows: &[BacklogRow]| rows.iter().map(|row| row.change.master.master_id.0).collect::<Vec<_>>();
+    store.add_to_backlog("crm", &rows[..2]).await?;
+    store.add_to_backlog("erp", &rows[2..]).await?;
+    store.add_to_backlog("crm", &rows).await?;
+    let read = store.backlog(TENANT, "crm", 10).await?;
+    assert_eq!(places(&read), [3, 1, 2]);
+    assert_eq!(read[0].change.systems.as_deref(), Some(&["crm".into()][..]));
+    assert_eq!(read[0].change.master, rows[0].master);
+    assert_eq!(places(&store.backlog(TENANT, "crm", 2).await?), [3, 1]);
+    assert_eq!(places(&store.backlog(TENANT, "erp", 2).await?), [2]);
+    assert_eq!(store.backlog("another", "crm", 2).await?, []);
+    // One that is noted again after it was read stays.
+    store.add_to_backlog("crm", &rows[1..2]).await?;
+    store.backlog_done(&read).await?;
+    assert_eq!(
+        (places(&store.backlog(TENANT, "crm", 10).await?), store.backlog_count(TENANT, "crm").await?),
+        (vec![1], 1)
+    );
+    store.backlog_done(&store.backlog(TENANT, "crm", 10).await?).await?;
+    assert_eq!((store.backlog_count(TENANT, "crm").await?, store.backlog_count(TENANT, "erp").await?), (0, 1));
+    Ok(())
 }
 
 pub async fn the_outbox_is_in_order_and_coalesced(context: &mut Context) -> Held {

@@ -122,6 +122,8 @@ fn parked(drop: DropNumber) -> NewParked {
         position: Some(Position { drop, ordinal: 0 }),
         code: "c".to_owned(),
         reason: None,
+        needs: None,
+        task: None,
         event: Vec::new(),
         at: Timestamp::UNIX_EPOCH,
     }

@@ -1,7 +1,9 @@
 //! What a transaction of resolve reads before it decides.
 
+use std::sync::Arc;
+
 use master::MasterId;
-use store::StoreError;
+use store::{Attempt, StoreError};
 
 use super::{Known, Shown, Working, links, match_keys, unique};
 use crate::reading;
@@ -90,10 +92,7 @@ impl Working<'_> {
             system.is_some_and(|system| system.subscriptions.contains_key(&one.local.entity))
         };
         let systems = unique(prepared.iter().filter(fed).map(|one| one.local.system.clone()));
-        for system in systems {
-            let attempts = self.context.store.open_attempts(&self.tenant, &system).await?;
-            self.under_way.insert(system, attempts.into_iter().flat_map(|attempt| attempt.members).collect());
-        }
+        self.read_calls(systems).await?;
         // A record that nobody knows yet may turn out to be one of these.
         let new = prepared.iter().filter(|one| self.crosswalk(&one.local).is_none());
         let masters = new.flat_map(|one| self.under_way(&one.local).map(|member| member.master_id));
@@ -101,24 +100,29 @@ impl Working<'_> {
         self.read_masters(masters).await
     }
 
+    /// Reads the open calls to some systems.
+    pub(super) async fn read_calls(&mut self, systems: Vec<Arc<str>>) -> Result<(), StoreError> {
+        for system in systems {
+            let attempts = self.context.store.open_attempts(&self.tenant, &system).await?;
+            let members = attempts
+                .into_iter()
+                .flat_map(|Attempt { at, members, .. }| members.into_iter().map(move |one| (at, one)));
+            self.under_way.insert(system, members.collect());
+        }
+        Ok(())
+    }
+
     /// Takes as many numbers as these observations can need.
     async fn take_numbers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
         let unknown = prepared.iter().filter(|one| self.crosswalk.get(&one.local).is_none_or(Option::is_none)).count();
-        let masters = (unknown as u64).saturating_sub(self.numbers.masters_left);
-        let versions = (prepared.len() as u64).saturating_sub(self.numbers.versions_left);
+        let masters = (unknown as u64).saturating_sub(self.numbers.masters.left());
+        let versions = (prepared.len() as u64).saturating_sub(self.numbers.versions.left());
         if masters == 0 && versions == 0 {
             return Ok(());
         }
         let reserved = self.resolution.reserve(masters, versions).await?;
-        // Numbers of two reservations of one transaction follow each other.
-        if self.numbers.masters_left == 0 {
-            self.numbers.master_id = reserved.master_id.0;
-        }
-        if self.numbers.versions_left == 0 {
-            self.numbers.version = reserved.version;
-        }
-        self.numbers.masters_left += masters;
-        self.numbers.versions_left += versions;
+        self.numbers.masters.add(reserved.master_id.0, masters);
+        self.numbers.versions.add(reserved.version, versions);
         Ok(())
     }
 }

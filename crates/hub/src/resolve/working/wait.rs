@@ -28,12 +28,29 @@ fn source_key(row: &WaitingRow) -> SourceKey {
     (row.local.clone(), row.stream.clone())
 }
 
+/// Whether what waits is an older state of the record than an observation: it was found earlier, or, when the same drop
+/// was read again after a crash, it was read earlier and shows something else.
+fn is_older(row: &WaitingRow, one: &links::Prepared) -> bool {
+    let Observation { position, at, .. } = one.observation;
+    if row.position < position || row.position.drop != position.drop {
+        return row.position < position;
+    }
+    let Ok(waiting) = observation::decode(CONTENT_TYPE, &row.event) else { return false };
+    waiting.first().filter(|waiting| waiting.at < at).is_some_and(|waiting| {
+        let document = waiting.document.as_ref().and_then(|document| serde_json::from_str(document.get()).ok());
+        document.is_some_and(|document| one.shows_another(&document))
+    })
+}
+
 impl Working<'_> {
     /// Reads what waits of the records that are observed, and what waits for those that are new.
     pub(super) async fn read_waiting(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        // Only what names another document can wait.
-        let may_wait =
-            |one: &&links::Prepared| !one.references.is_empty() || one.observation.operation != Operation::Upsert;
+        // Only what names another document can wait, and a new record of a system that is written to.
+        let may_wait = |one: &&links::Prepared| {
+            !one.references.is_empty()
+                || one.observation.operation != Operation::Upsert
+                || (self.under_way.contains_key(&one.local.system) && self.crosswalk(&one.local).is_none())
+        };
         let keys = prepared.iter().filter(may_wait).map(|one| one.local.clone());
         let keys = unique(keys.filter(|key| !self.waiting.known.contains(key)));
         for row in self.resolution.waiting_of(&keys).await? {
@@ -61,14 +78,13 @@ impl Working<'_> {
             return true;
         }
         let rows = self.waiting.rows.get(&one.source_key());
-        rows.is_some_and(|rows| rows.iter().any(|row| row.position >= one.observation.position))
+        rows.is_some_and(|rows| rows.iter().any(|row| !is_older(row, one)))
     }
 
     /// Ends the waiting of older states of a record: they would be passed over when their time came.
     pub fn withdraw(&mut self, one: &links::Prepared) {
-        let position = one.observation.position;
         let Some(rows) = self.waiting.rows.get_mut(&one.source_key()) else { return };
-        let older: Vec<WaitingRow> = rows.extract_if(.., |row| row.position < position).collect();
+        let older: Vec<WaitingRow> = rows.extract_if(.., |row| is_older(row, one)).collect();
         for row in older {
             self.forget(&row);
             self.count(row.position, RecordOutcome::Waiting, -1);
@@ -104,13 +120,29 @@ impl Working<'_> {
         self.writes.waiting.push(row);
     }
 
-    /// Takes up again what waits for those of these records that the crosswalk knows; returns it.
-    pub async fn release_known(&mut self, keys: &[LocalKey]) -> Result<Vec<Observation>, StoreError> {
+    /// Takes up again what waits for those of these records that the crosswalk knows, and those of the unsettled ones that
+    /// no open call may have made any more; returns it. An unsettled record waits for itself.
+    pub async fn release_known(
+        &mut self,
+        keys: &[LocalKey],
+        unsettled: &[LocalKey],
+    ) -> Result<Vec<Observation>, StoreError> {
         let rows = self.resolution.crosswalk(keys).await?;
         let known: Vec<LocalKey> = keys.iter().zip(rows).filter_map(|(key, row)| row.map(|_| key.clone())).collect();
         self.read_needing(&known).await?;
         for key in &known {
             self.release(key);
+        }
+        self.read_needing(unsettled).await?;
+        self.read_calls(unique(unsettled.iter().map(|local| local.system.clone()))).await?;
+        for local in unsettled {
+            let Some(mut rows) = self.waiting.needing.remove(local) else { continue };
+            let settled: Vec<WaitingRow> =
+                rows.extract_if(.., |row| row.local == *local && !self.is_being_made(local, row.since)).collect();
+            self.waiting.needing.insert(local.clone(), rows);
+            for row in settled {
+                self.take_up(row);
+            }
         }
         Ok(std::mem::take(&mut self.waiting.released))
     }

@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use canonical::record::{Body, Place, Record};
-use connector::{Checkpoint, Item, OpenContext, Reject, Source, StreamContext};
+use canonical::record::{Body, Json, Place, Record};
+use connector::{Checkpoint, Fault, Item, OpenContext, Reject, Source};
 use mapping::{Format, Mapping};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -127,13 +127,12 @@ impl FileReader {
         let configured = registry()
             .configure(kind, table)
             .map_err(|error| Failure::usage("cli.dialect", format!("the options do not fit: {error}")))?;
-        let needs = mapping.stream_needs();
         let context = OpenContext {
             system: "convert".to_owned(),
             directory: folder.path().to_owned(),
-            streams: [(STREAM.to_owned(), stream_context(needs))].into(),
+            streams: [(STREAM.to_owned(), hub::stream_context(mapping))].into(),
         };
-        let mut ports = configured.open(&context).await?;
+        let mut ports = configured.open(&context).await.map_err(|fault| misfit(fault, manner))?;
         let source = ports.sources.remove(STREAM).ok_or_else(|| Failure::bug("a file's stream was not opened"))?;
         Ok(FileReader::Connector { source, after: None, _folder: folder })
     }
@@ -154,13 +153,14 @@ impl FileReader {
     }
 }
 
-/// What a mapping knows about its streams, as connectors take it.
-fn stream_context(needs: &mapping::StreamNeeds) -> StreamContext {
-    StreamContext {
-        group_by: needs.group_by.clone(),
-        record_paths: needs.record_paths.clone(),
-        namespaces: needs.namespaces.clone(),
-        context: needs.context.clone(),
+/// What the user told of the files does not fit; what a stream is told is not the doing of this command.
+fn misfit(fault: Fault, manner: &Manner) -> Failure {
+    match (fault, manner) {
+        (Fault::Halt { reason }, Manner::Told(_)) => {
+            let reason = reason.strip_prefix(&format!("streams.{STREAM}: ")).unwrap_or(&reason).to_owned();
+            Failure::usage("cli.dialect", format!("the options do not fit: {reason}"))
+        }
+        (fault, _) => fault.into(),
     }
 }
 
@@ -231,10 +231,10 @@ fn json_records(path: &Path) -> Result<Vec<Item>, Failure> {
     }
     let name: Arc<str> = path.display().to_string().into();
     let mut items = Vec::new();
-    for value in serde_json::Deserializer::from_reader(reader).into_iter::<Value>() {
+    for value in serde_json::Deserializer::from_reader(reader).into_iter::<Json>() {
         let place = |ordinal: usize| Place { file: Some(name.clone()), line: None, ordinal: ordinal as u64 };
         match value {
-            Ok(Value::Array(values)) => {
+            Ok(Json::Array(values)) => {
                 for value in values {
                     let place = place(items.len());
                     items.push(Item::Record(Record { place, body: Body::Json(value), raw: Vec::new() }));

@@ -6,17 +6,16 @@ use canonical::entity::Operation;
 use jiff::Timestamp;
 use master::MasterId;
 
-use super::failure::Failure;
 use crate::{DropEnd, Export, JournalKind, ParkedStage, StoreError, TargetState};
 
 /// A time as nanoseconds since 1970; beyond the years 1677 to 2262 the nearest that fits.
-pub(super) fn nanoseconds(time: Timestamp) -> i64 {
+pub(crate) fn nanoseconds(time: Timestamp) -> i64 {
     let exact = time.as_nanosecond();
     i64::try_from(exact).unwrap_or(if exact < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// The time of a column.
-pub(super) fn time(nanoseconds: i64) -> Timestamp {
+pub(crate) fn time(nanoseconds: i64) -> Timestamp {
     // Every i64 lies within what a Timestamp can hold.
     Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -26,7 +25,7 @@ const ID_MAX: u64 = (1 << ID_BITS) - 1;
 
 /// A tenant and a master id in one integer, so that one tree finds a master by one comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct MasterKey(pub i64);
+pub(crate) struct MasterKey(pub i64);
 
 impl MasterKey {
     /// `None` when no master of this store can have the id.
@@ -36,9 +35,9 @@ impl MasterKey {
     }
 
     /// For writing, where an id that does not fit is a bug of the caller.
-    pub fn to_write(tenant: i64, id: MasterId) -> Result<MasterKey, Failure> {
+    pub fn to_write(tenant: i64, id: MasterId) -> Result<MasterKey, StoreError> {
         MasterKey::pack(tenant, id)
-            .ok_or_else(|| StoreError::Internal(format!("the master id {id} is beyond m{ID_MAX}")).into())
+            .ok_or_else(|| StoreError::Internal(format!("the master id {id} is beyond m{ID_MAX}")))
     }
 
     pub fn id(self) -> MasterId {
@@ -56,17 +55,16 @@ impl MasterKey {
 }
 
 /// A member of a closed list, stored as a small number.
-pub(super) trait Coded: Sized + Copy {
+pub(crate) trait Coded: Sized + Copy {
     fn code(self) -> i64;
     fn decode(code: i64) -> Option<Self>;
 
-    fn from_column(code: i64) -> Result<Self, Failure> {
+    fn from_column(code: i64) -> Result<Self, StoreError> {
         Self::decode(code).ok_or_else(|| {
             StoreError::Internal(format!(
                 "{} has no code {code}; was a newer version here?",
                 std::any::type_name::<Self>()
             ))
-            .into()
         })
     }
 }
