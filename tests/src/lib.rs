@@ -1,5 +1,6 @@
 //! What the whole-hub tests share.
 
+pub mod checker;
 pub mod directory;
 pub mod house;
 pub mod process;
