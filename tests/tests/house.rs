@@ -29,6 +29,7 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("lapin", &["bus"]),
     // The embedded bus is a log in SQLite; all other SQL is in the store.
     ("rusqlite", &["bus", "store"]),
+    ("tokio-postgres", &["store"]),
     // The demo plays a CRM with an HTTP server of its own.
     ("axum", &["console", "passerelle"]),
     ("reqwest", &["rest-api"]),

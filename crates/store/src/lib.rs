@@ -1,10 +1,11 @@
-//! Everything that lasts, behind one contract: SQLite on one machine; PostgreSQL takes the same place later.
+//! Everything that lasts, behind one contract: SQLite on one machine, PostgreSQL for several.
 //!
 //! The contract is cut by the stages of the pipeline, and each call that changes something is one transaction:
 //! [`CollectStore`], [`ResolveStore`], [`DeliverStore`], [`OperateStore`]; [`Store`] is all of them.
 //! No caller sees SQL, and every row belongs to a tenant.
 
 mod contract;
+pub mod postgres;
 pub mod sqlite;
 pub mod testkit;
 mod value;

@@ -1,0 +1,145 @@
+//! One transaction on a connection of the pool.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::SimpleQueryMessage;
+
+use super::core::Core;
+use super::failure::Failure;
+use super::pool::{Link, Pooled};
+use crate::StoreError;
+
+/// How often a call does its work again when others came first.
+pub(super) const TRIES_MAX: u32 = 8;
+
+/// A transaction; dropping it changes nothing.
+pub(super) struct Transaction {
+    core: Arc<Core>,
+    link: Pooled,
+    /// The number that the server knows it by; none for one that only reads.
+    number: Option<String>,
+    is_open: bool,
+}
+
+impl Transaction {
+    /// Begins one that writes. Each of its statements sees what was committed before the statement began.
+    pub async fn begin(core: &Arc<Core>) -> Result<Transaction, Failure> {
+        let link = core.link().await?;
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()::text";
+        let told = link.client().simple_query(begin).await;
+        // From here on, dropping it takes it back.
+        let mut transaction = Transaction { core: Arc::clone(core), link, number: None, is_open: true };
+        transaction.number = told?.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        Ok(transaction)
+    }
+
+    /// Begins one that reads, and sees one state of the store.
+    pub async fn begin_read(core: &Arc<Core>) -> Result<Transaction, Failure> {
+        let link = core.link().await?;
+        let begun = link.client().batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+        let transaction = Transaction { core: Arc::clone(core), link, number: None, is_open: true };
+        begun?;
+        Ok(transaction)
+    }
+
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Makes it durable.
+    pub async fn commit(mut self) -> Result<(), Failure> {
+        let committed = self.link.client().batch_execute("COMMIT").await.map_err(Failure::from);
+        self.is_open = false;
+        match committed {
+            Err(failure) if failure.is_connection_lost() => match self.number.take() {
+                Some(number) => self.settle(&number, failure).await,
+                None => Err(failure),
+            },
+            committed => committed,
+        }
+    }
+
+    /// Asks what became of a commit whose answer was lost.
+    async fn settle(&self, number: &str, lost: Failure) -> Result<(), Failure> {
+        let core = &self.core;
+        let told = lost.at(&core.place);
+        tracing::warn!(error = %told, "the connection was lost during a commit; asking what became of it");
+        let give_up = Instant::now() + Duration::from_millis(core.options.settle_ms_max);
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match status(core, number).await {
+                Ok(Status::Committed) => return Ok(()),
+                Ok(Status::Aborted) => return Err(told.into()),
+                Ok(Status::Open) | Err(_) => {}
+            }
+            if Instant::now() >= give_up {
+                return Err(StoreError::Unreachable(format!(
+                    "{}: the connection was lost during a commit, and the server could not be asked what became of it",
+                    core.place
+                ))
+                .into());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}
+
+enum Status {
+    Committed,
+    Aborted,
+    Open,
+}
+
+async fn status(core: &Arc<Core>, number: &str) -> Result<Status, Failure> {
+    // The pool may be full of calls that wait for the same server.
+    let link = core.aside().await?;
+    let row = link.query_one("SELECT pg_xact_status($1::text::xid8)", &[&number]).await?;
+    Ok(match row.get::<_, Option<&str>>(0) {
+        Some("committed") => Status::Committed,
+        Some("in progress") => Status::Open,
+        // Aborted, or so long ago that it can only be a server that was set back.
+        _ => Status::Aborted,
+    })
+}
+
+impl Deref for Transaction {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.link.send("ROLLBACK");
+        }
+    }
+}
+
+/// Does work in a transaction and commits it, again if others came first: `transaction!(core, |tx| work(&tx))`.
+macro_rules! transaction {
+    ($core:expr, |$transaction:ident| $work:expr) => {{
+        let mut tries = 0;
+        loop {
+            let attempt = async {
+                let $transaction = $crate::postgres::transaction::Transaction::begin($core).await?;
+                let value = $work.await?;
+                $transaction.commit().await?;
+                Ok::<_, $crate::postgres::failure::Failure>(value)
+            };
+            match attempt.await {
+                Err(failure) if failure.is_conflict() && tries < $crate::postgres::transaction::TRIES_MAX => tries += 1,
+                outcome => break outcome.map_err(|failure| failure.at(&$core.place)),
+            }
+        }
+    }};
+}
+pub(super) use transaction;
