@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bus::embedded::{EmbeddedBus, EmbeddedOptions};
 use canonical::entity::Entity;
 use connector::Registry;
-use hub::{Filter, Hub, Limits, Missing, Mode, Schedule, Settings, Stream, Subscription, System};
+use hub::{Filter, Hub, Limits, Missing, Mode, Role, Schedule, Settings, Stream, Subscription, System};
 use mapping::{Mapping, Table, Tables};
 use serde_json::{Value, json};
 use store::sqlite::{SqliteOptions, SqliteStore};
@@ -128,7 +128,7 @@ impl House {
     pub async fn settle_within(&self, patience: Duration) -> Arc<SqliteStore> {
         let store = self.store();
         let bus = EmbeddedBus::open(self.path().join("bus"), EmbeddedOptions::default()).expect("a bus");
-        let hub = Hub::start(self.settings(), store.clone(), Arc::new(bus), Mode::OnDemand).await.expect("a hub");
+        let hub = Hub::start(self.settings(), store.clone(), Arc::new(bus), Mode::OnDemand, &Role::ALL).await.expect("a hub");
         for system in &self.systems {
             for name in hub.streams(system.name, None) {
                 hub.collect(&name, false, None).await.expect("a readable stream");

@@ -73,7 +73,7 @@ impl From<StoreError> for Problem {
         // The store's own words name the place and what to do; they hold no value of a document.
         tracing::warn!(%error, "the console could not read the store");
         let (status, remedy) = match &error {
-            StoreError::Unreachable(_) | StoreError::Conflict(_) => (
+            StoreError::Unreachable(_) | StoreError::Conflict(_) | StoreError::Fenced(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Nothing is lost. Load the page again in a moment; if it stays, look at the hub's log and at the disk.",
             ),

@@ -10,16 +10,18 @@ use tokio::task::JoinSet;
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::fault::HubError;
+use crate::lease::Doing;
 use crate::timetable::Timetable;
-use crate::{quiet, resolve};
+use crate::{quiet, resolve, supervise};
 
 /// How often the store is asked for new commands.
 const LOOK_DELAY: Duration = Duration::from_millis(300);
 
 /// Runs until the hub stops.
-pub(crate) async fn run(context: Arc<Context>, timetable: Timetable) {
+pub(crate) async fn run(context: Arc<Context>, timetable: Timetable, doing: Doing) {
     let mut backoff = Backoff::new(&context.settings.limits);
-    let mut begun = Begun { timetable, running: JoinSet::new(), numbers: BTreeSet::new(), ended: VecDeque::new() };
+    let mut begun =
+        Begun { timetable, doing, running: JoinSet::new(), numbers: BTreeSet::new(), ended: VecDeque::new() };
     while !context.stop.is_cancelled() {
         match carry_out_all(&context, &mut begun).await {
             Ok(()) => {
@@ -42,6 +44,8 @@ pub(crate) async fn run(context: Arc<Context>, timetable: Timetable) {
 /// Commands that take long, such as reading a stream for hours: other commands do not wait for the end of them.
 struct Begun {
     timetable: Timetable,
+    /// What this worker does, and so which commands are for it.
+    doing: Doing,
     running: JoinSet<Answered>,
     /// The numbers of commands that were begun and not answered.
     numbers: BTreeSet<u64>,
@@ -70,7 +74,7 @@ async fn carry_out_all(context: &Arc<Context>, begun: &mut Begun) -> Result<(), 
         begun.ended.pop_front();
     }
     for (number, command) in context.store.pending().await? {
-        if begun.numbers.contains(&number) {
+        if begun.numbers.contains(&number) || !is_for_this_worker(context, &begun.doing, &command) {
             continue;
         }
         tracing::info!(number, ?command, "a command");
@@ -91,6 +95,18 @@ async fn carry_out_all(context: &Arc<Context>, begun: &mut Begun) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Streams are read by whoever has them; all else is for the worker that takes care of commands.
+fn is_for_this_worker(context: &Context, doing: &Doing, command: &Command) -> bool {
+    match command {
+        Command::Collect { system, .. }
+            if context.settings.systems.get(&**system).is_some_and(|it| !it.streams.is_empty()) =>
+        {
+            doing.contains(&format!("{}/{system}", supervise::COLLECT))
+        }
+        _ => doing.contains(supervise::OPERATE),
+    }
 }
 
 async fn answer(context: &Context, (number, answer): &Answered) -> Result<(), HubError> {

@@ -4,25 +4,33 @@ use std::sync::Arc;
 
 use bus::Bus;
 use jiff::Timestamp;
-use store::{Store, StoreError};
+use store::{Lease, Store, StoreError};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::settings::Settings;
 
+#[derive(Clone)]
 pub(crate) struct Context {
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
+    /// For work that is done under a lease: a store that refuses to write once the lease is another's.
     pub store: Arc<dyn Store>,
     pub bus: Arc<dyn Bus>,
+    /// Ends the work.
     pub stop: CancellationToken,
     /// Counts up whenever an operator changed something that running tasks look at.
-    pub control: watch::Sender<u64>,
+    pub control: Arc<watch::Sender<u64>>,
     /// Held while the state of a target is read and written, so that nobody's pause is overwritten.
-    pub target_states: Mutex<()>,
+    pub target_states: Arc<Mutex<()>>,
 }
 
 impl Context {
+    /// The context of one piece of work.
+    pub fn under(&self, lease: &Lease, stop: CancellationToken) -> Self {
+        Context { store: self.store.fenced(lease), stop, ..self.clone() }
+    }
+
     /// The one place where the hub reads the clock.
     pub fn now(&self) -> Timestamp {
         Timestamp::now()
@@ -49,6 +57,8 @@ impl Context {
                 Ok(value) => return Some(value),
                 // Others came first, which is how several hubs take turns.
                 Err(error @ StoreError::Conflict(_)) => tracing::debug!(%error, "{what} is done again"),
+                // The work is about to be taken away from this task.
+                Err(error @ StoreError::Fenced(_)) => tracing::warn!(%error, "{what} is not done"),
                 Err(error) => tracing::error!(%error, "{what} waits for the store"),
             }
             if !self.pause(&mut backoff).await {

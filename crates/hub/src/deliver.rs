@@ -64,6 +64,9 @@ impl<E: Into<HubError>> From<E> for Interrupted {
     }
 }
 
+/// How often a paused system is looked at for the end of its pause.
+const LOOK_DELAY: Duration = Duration::from_secs(2);
+
 /// Changes that were gathered, with what acknowledges them.
 #[derive(Default)]
 struct Gathered {
@@ -191,6 +194,8 @@ impl Courier {
             tokio::select! {
                 () = self.context.stop.cancelled() => return Err(Interrupted::Stopping),
                 _ = control.changed() => {}
+                // The operator may have told another worker.
+                () = tokio::time::sleep(LOOK_DELAY) => {}
             }
         }
     }

@@ -12,6 +12,7 @@ use master::Trust;
 use store::Export;
 
 use crate::filter::Filter;
+use crate::lease;
 use crate::schedule::Schedule;
 
 /// The limits of a hub. Every one is configurable and has a default that suits one machine.
@@ -35,6 +36,8 @@ pub struct Limits {
     pub retry_delay_max: Duration,
     /// A document that waits longer than this for its customer raises an alarm.
     pub waiting_alarm: Duration,
+    /// How long a piece of work stays with a worker that was not heard of: then another takes it over.
+    pub lease_time: Duration,
 }
 
 impl Default for Limits {
@@ -49,6 +52,7 @@ impl Default for Limits {
             retry_delay_min: Duration::from_millis(200),
             retry_delay_max: Duration::from_secs(60),
             waiting_alarm: Duration::from_secs(3_600),
+            lease_time: lease::LEASE_TIME,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Starting and stopping the tasks of a hub.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus::{Bus, Queue};
 use jiff::Timestamp;
-use store::Store;
-use tokio::sync::{Mutex, watch};
+use store::{Store, Worker};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -13,8 +14,9 @@ use crate::collect::Tell;
 use crate::context::Context;
 use crate::deliver::Courier;
 use crate::fault::HubError;
-use crate::settings::Settings;
-use crate::timetable::{Runner, StreamName, Timetable};
+use crate::lease::{self, Begin, Doing, Workshop};
+use crate::settings::{Settings, Stream, System};
+use crate::timetable::{Demands, Runner, StreamName, Timetable};
 use crate::{alarm, command, quiet, relay, resolve};
 
 /// Whether streams are read by their schedules.
@@ -26,55 +28,89 @@ pub enum Mode {
     OnDemand,
 }
 
-/// A running hub. Dropping it stops everything at once, which loses nothing; [`Hub::stop`] ends what is under way first.
+/// What a worker does of all the work of a hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads the streams of systems.
+    Collect,
+    /// Resolves observations, publishes changes, and takes care of commands and alarms.
+    Resolve,
+    /// Delivers to systems.
+    Deliver,
+}
+
+impl Role {
+    /// All of it.
+    pub const ALL: [Role; 3] = [Role::Collect, Role::Resolve, Role::Deliver];
+
+    /// The kinds of work that belong to it.
+    fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Role::Collect => &[COLLECT],
+            Role::Resolve => &[OBSERVED, RELAY, OPERATE],
+            Role::Deliver => &[DELIVERY],
+        }
+    }
+}
+
+/// The streams of one system.
+pub(crate) const COLLECT: &str = "collect";
+/// One partition of the observed bus.
+const OBSERVED: &str = "observed";
+/// What publishes changes.
+const RELAY: &str = "relay";
+/// Commands that concern no system's streams, and alarms.
+pub(crate) const OPERATE: &str = "operate";
+/// What one system is fed.
+const DELIVERY: &str = "delivery";
+
+/// A running hub, or one worker of several that share its work. Dropping it stops everything at once, which loses nothing;
+/// [`Hub::stop`] ends what is under way first.
 pub struct Hub {
     context: Arc<Context>,
     timetable: Timetable,
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Result<(), String>>,
 }
 
 impl Hub {
-    /// Declares the queues and starts every task.
+    /// Declares the queues and starts the work of these roles. What no other worker does is under way when it returns.
     ///
     /// # Errors
-    /// When the bus cannot be reached or has other queues than are needed.
+    /// When the bus cannot be reached or has other queues than are needed, or the store cannot share out the work.
     pub async fn start(
         mut settings: Settings,
         store: Arc<dyn Store>,
         bus: Arc<dyn Bus>,
         mode: Mode,
+        roles: &[Role],
     ) -> Result<Self, HubError> {
         bus.declare(&queues(&settings)).await?;
         // A batch that the bus refuses would be refused for ever.
         let limits = &mut settings.limits;
         limits.message_bytes_max = limits.message_bytes_max.min(bus.message_bytes_max());
-        let (control, _) = watch::channel(0);
-        let (stop, target_states) = (CancellationToken::new(), Mutex::default());
-        let context = Arc::new(Context { settings, store, bus, stop, control, target_states });
-        let mut timetable = Timetable::default();
-        let mut streams = Vec::new();
-        for system in context.settings.systems.values() {
-            for (name, stream) in &system.streams {
-                let name: StreamName = (system.name.clone(), name.clone());
-                let demands = timetable.add(name.clone());
-                streams.push((system.clone(), name, stream.clone(), demands));
-            }
-        }
+        let context = Arc::new(Context {
+            settings: Arc::new(settings),
+            store,
+            bus,
+            stop: CancellationToken::new(),
+            control: Arc::new(watch::channel(0).0),
+            target_states: Arc::default(),
+        });
+        let (timetable, works) = works(&context, mode);
+        let doing = Doing::default();
+        let kinds: Vec<Arc<str>> = roles.iter().flat_map(|role| role.kinds()).map(|kind| Arc::from(*kind)).collect();
+        let works =
+            works.into_iter().filter(|(work, _)| kinds.iter().any(|kind| **kind == *lease::kind(work))).collect();
+        let worker = Worker { name: worker_name().into(), kinds };
+        let mut workshop = Workshop::new(context.clone(), worker, works, doing.clone());
+        workshop.round().await?;
         let mut tasks = JoinSet::new();
-        let scheduled = mode == Mode::Scheduled;
-        for (system, name, stream, demands) in streams {
-            let (context, timetable) = (context.clone(), timetable.clone());
-            tasks.spawn(Runner { context, system, name, stream, timetable, demands, scheduled }.run());
-        }
-        for partition in 0..context.settings.limits.partitions.max(1) {
-            tasks.spawn(resolve::run(context.clone(), partition));
-        }
-        tasks.spawn(relay::run(context.clone()));
-        for system in context.settings.systems.values().filter(|system| !system.subscriptions.is_empty()) {
-            tasks.spawn(Courier::new(context.clone(), system.clone()).run());
-        }
-        tasks.spawn(command::run(context.clone(), timetable.clone()));
-        tasks.spawn(alarm::run(context.clone()));
+        tasks.spawn(workshop.run());
+        let commands = command::run(context.clone(), timetable.clone(), doing);
+        tasks.spawn(async move {
+            commands.await;
+            Ok(())
+        });
         Ok(Hub { context, timetable, tasks })
     }
 
@@ -113,8 +149,11 @@ impl Hub {
         loop {
             match self.tasks.join_next().await {
                 None => return Ok(()),
-                Some(Ok(())) if self.context.stop.is_cancelled() => {}
-                Some(Ok(())) => return Err(HubError::Unknown("a task of the hub ended; this is a bug".to_owned())),
+                Some(Ok(Ok(()))) if self.context.stop.is_cancelled() => {}
+                Some(Ok(Ok(()))) => {
+                    return Err(HubError::Unknown("a task of the hub ended; this is a bug".to_owned()));
+                }
+                Some(Ok(Err(reason))) => return Err(HubError::Unknown(reason)),
                 Some(Err(error)) => {
                     return Err(HubError::Unknown(format!("a task of the hub failed: {error}; this is a bug")));
                 }
@@ -143,6 +182,62 @@ impl NextRuns {
     pub fn is_collecting(&self, system: &str, stream: &str) -> bool {
         self.0.is_collecting(&(system.into(), stream.into()))
     }
+}
+
+/// Every piece of work of a hub, and the timetable of its streams.
+fn works(context: &Arc<Context>, mode: Mode) -> (Timetable, BTreeMap<Arc<str>, Begin>) {
+    let mut timetable = Timetable::default();
+    let mut streams: Vec<(Arc<System>, Vec<(StreamName, Arc<Stream>, Demands)>)> = Vec::new();
+    let systems = &context.settings.systems;
+    for system in systems.values().filter(|system| !system.streams.is_empty()) {
+        let of_system = system.streams.iter().map(|(name, stream)| {
+            let name: StreamName = (system.name.clone(), name.clone());
+            let demands = timetable.add(name.clone());
+            (name, stream.clone(), demands)
+        });
+        streams.push((system.clone(), of_system.collect()));
+    }
+    let mut works: BTreeMap<Arc<str>, Begin> = BTreeMap::new();
+    let scheduled = mode == Mode::Scheduled;
+    for (system, streams) in streams {
+        let (work, timetable) = (format!("{COLLECT}/{}", system.name).into(), timetable.clone());
+        let begin: Begin = Box::new(move |context, tasks| {
+            for (name, stream, demands) in &streams {
+                let (context, system, timetable) = (context.clone(), system.clone(), timetable.clone());
+                let (name, stream, demands) = (name.clone(), stream.clone(), demands.clone());
+                tasks.spawn(Runner { context, system, name, stream, timetable, demands, scheduled }.run());
+            }
+        });
+        works.insert(work, begin);
+    }
+    for partition in 0..context.settings.limits.partitions.max(1) {
+        let begin: Begin = Box::new(move |context, tasks| {
+            tasks.spawn(resolve::run(context, partition));
+        });
+        works.insert(format!("{OBSERVED}/{partition}").into(), begin);
+    }
+    let begin: Begin = Box::new(|context, tasks| {
+        tasks.spawn(relay::run(context));
+    });
+    works.insert(RELAY.into(), begin);
+    let begin: Begin = Box::new(|context, tasks| {
+        tasks.spawn(alarm::run(context));
+    });
+    works.insert(OPERATE.into(), begin);
+    for system in systems.values().filter(|system| !system.subscriptions.is_empty()) {
+        let (work, system) = (format!("{DELIVERY}/{}", system.name).into(), system.clone());
+        let begin: Begin = Box::new(move |context, tasks| {
+            tasks.spawn(Courier::new(context, system.clone()).run());
+        });
+        works.insert(work, begin);
+    }
+    (timetable, works)
+}
+
+/// A name that no other process has, also not this one when it starts again.
+fn worker_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}-{:08x}", host.trim(), std::process::id(), fastrand::u32(..))
 }
 
 /// The queues that a configuration needs.

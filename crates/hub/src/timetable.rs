@@ -28,6 +28,9 @@ pub(crate) struct Demand {
     pub done: oneshot::Sender<Result<(), HubError>>,
 }
 
+/// What a runner is asked for. It outlives the runner, which ends when another worker takes the stream over.
+pub(crate) type Demands = Arc<tokio::sync::Mutex<mpsc::Receiver<Demand>>>;
+
 /// When each stream is read next, and the way to its runner.
 #[derive(Clone, Default)]
 pub(crate) struct Timetable {
@@ -37,11 +40,11 @@ pub(crate) struct Timetable {
 }
 
 impl Timetable {
-    /// Adds a stream; the receiver is for its runner.
-    pub fn add(&mut self, name: StreamName) -> mpsc::Receiver<Demand> {
+    /// Adds a stream; what it returns is for its runners.
+    pub fn add(&mut self, name: StreamName) -> Demands {
         let (sender, receiver) = mpsc::channel(4);
         self.runners.insert(name, sender);
-        receiver
+        Arc::new(tokio::sync::Mutex::new(receiver))
     }
 
     pub fn next(&self, name: &StreamName) -> Option<Timestamp> {
@@ -99,13 +102,15 @@ pub(crate) struct Runner {
     pub name: StreamName,
     pub stream: Arc<Stream>,
     pub timetable: Timetable,
-    pub demands: mpsc::Receiver<Demand>,
+    pub demands: Demands,
     /// Whether the schedule counts; without it the stream is read on demand only.
     pub scheduled: bool,
 }
 
 impl Runner {
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        let demands = self.demands.clone();
+        let mut demands = demands.lock().await;
         let started = self.context.now();
         let mut backoff = Backoff::new(&self.context.settings.limits);
         let mut collector: Option<Collector> = None;
@@ -116,11 +121,11 @@ impl Runner {
                 let pause = backoff.pause();
                 tokio::select! {
                     () = self.context.stop.cancelled() => return,
-                    demand = self.demands.recv() => demand,
+                    demand = demands.recv() => demand,
                     () = tokio::time::sleep(pause) => if self.scheduled { None } else { continue },
                 }
             } else {
-                match self.wait(started).await {
+                match self.wait(started, &mut demands).await {
                     Some(demand) => demand,
                     None => return,
                 }
@@ -137,7 +142,7 @@ impl Runner {
     }
 
     /// Waits until the stream is due or demanded; `None` when the hub stops.
-    async fn wait(&mut self, started: Timestamp) -> Option<Option<Demand>> {
+    async fn wait(&self, started: Timestamp, demands: &mut mpsc::Receiver<Demand>) -> Option<Option<Demand>> {
         loop {
             let context = self.context.clone();
             let key = crate::collect::stream_key(&self.system, &self.name.1);
@@ -152,7 +157,7 @@ impl Runner {
             };
             tokio::select! {
                 () = self.context.stop.cancelled() => return None,
-                demand = self.demands.recv() => return demand.map(Some),
+                demand = demands.recv() => return demand.map(Some),
                 () = tokio::time::sleep(sleep) => {}
             }
         }

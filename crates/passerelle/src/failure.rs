@@ -92,6 +92,7 @@ impl From<StoreError> for Failure {
         let (exit, code) = match &error {
             StoreError::Unreachable(_) => (Exit::Unreachable, "store.unreachable"),
             StoreError::Conflict(_) => (Exit::Unreachable, "store.conflict"),
+            StoreError::Fenced(_) => (Exit::Unreachable, "store.fenced"),
             StoreError::Newer { .. } => (Exit::Usage, "store.newer"),
             StoreError::InUse { .. } => (Exit::Usage, "store.in-use"),
             StoreError::Storage { .. } => (Exit::Unreachable, "store.storage"),

@@ -80,7 +80,7 @@ impl Opened {
     /// When the bus has other queues than are needed.
     pub async fn start(self, mode: Mode) -> Result<Session, Failure> {
         let Opened { configuration, store, bus } = self;
-        let hub = Hub::start(configuration.settings(), store.clone(), bus.clone(), mode).await?;
+        let hub = Hub::start(configuration.settings(), store.clone(), bus.clone(), mode, &hub::Role::ALL).await?;
         Ok(Session { configuration, store, bus, hub })
     }
 }

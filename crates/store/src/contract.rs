@@ -2,14 +2,22 @@
 
 pub mod collect;
 pub mod deliver;
+pub mod lease;
 pub mod operate;
 pub mod resolve;
 
 /// Everything that lasts. One value is shared by all tasks of a process.
-pub trait Store: collect::CollectStore + resolve::ResolveStore + deliver::DeliverStore + operate::OperateStore {}
+pub trait Store:
+    collect::CollectStore + resolve::ResolveStore + deliver::DeliverStore + operate::OperateStore + lease::LeaseStore
+{
+}
 
 impl<S> Store for S where
-    S: collect::CollectStore + resolve::ResolveStore + deliver::DeliverStore + operate::OperateStore
+    S: collect::CollectStore
+        + resolve::ResolveStore
+        + deliver::DeliverStore
+        + operate::OperateStore
+        + lease::LeaseStore
 {
 }
 
@@ -25,6 +33,9 @@ pub enum StoreError {
     /// Another transaction came first; the same work can be done again at once.
     #[error("the store was changed by others meanwhile, the work is done again: {0}")]
     Conflict(String),
+    /// Another worker has this piece of work by now; whoever asked must let go of it.
+    #[error("another worker has taken over {0}; nothing was changed")]
+    Fenced(String),
     /// The store was written by a newer version.
     #[error(
         "{place} is at schema {found}, this passerelle knows {known}; run the newer version, or restore a copy from before the upgrade"

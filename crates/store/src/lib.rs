@@ -12,6 +12,7 @@ mod value;
 
 pub use contract::collect::*;
 pub use contract::deliver::*;
+pub use contract::lease::*;
 pub use contract::operate::*;
 pub use contract::resolve::*;
 pub use contract::{Store, StoreError};

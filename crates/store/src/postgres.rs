@@ -46,6 +46,7 @@ mod drops;
 mod failure;
 mod find;
 mod forget;
+mod lease;
 mod line;
 mod listen;
 mod listing;
@@ -72,7 +73,7 @@ use std::sync::Arc;
 
 use self::core::Core;
 use self::listen::Listener;
-use crate::StoreError;
+use crate::{Lease, StoreError};
 
 /// How the store uses the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl Default for PostgresOptions {
             wait_ms_max: 30_000,
             statement_ms_max: 60_000,
             lock_ms_max: 30_000,
-            idle_ms_max: 300_000,
+            idle_ms_max: 20_000,
             settle_ms_max: 300_000,
             poll_ms: 1_000,
             application_name: "passerelle".to_owned(),
@@ -123,8 +124,10 @@ impl Default for PostgresOptions {
 /// The store on PostgreSQL; see the module.
 pub struct PostgresStore {
     core: Arc<Core>,
-    /// Ends with the store.
-    _listener: Option<Listener>,
+    /// The lease under which this handle writes; see [`LeaseStore::fenced`](crate::LeaseStore::fenced).
+    fence: Option<Lease>,
+    /// Ends with the last handle of the store.
+    _listener: Option<Arc<Listener>>,
 }
 
 impl PostgresStore {
@@ -145,7 +148,7 @@ impl PostgresStore {
         migrate::migrate(&core).await.map_err(|failure| failure.at(&core.place))?;
         let listener = Listener::start(&core, true);
         listener.begun().await;
-        Ok(Arc::new(PostgresStore { core, _listener: Some(listener) }))
+        Ok(Arc::new(PostgresStore { core, fence: None, _listener: Some(Arc::new(listener)) }))
     }
 
     /// Opens the store for a command, with or without a hub running: it changes no schema.
@@ -156,7 +159,7 @@ impl PostgresStore {
     pub async fn open_beside(url: &str, options: PostgresOptions) -> Result<Arc<PostgresStore>, StoreError> {
         let core = Core::new(url, options)?;
         migrate::require_current(&core).await.map_err(|failure| failure.at(&core.place))?;
-        Ok(Arc::new(PostgresStore { core, _listener: None }))
+        Ok(Arc::new(PostgresStore { core, fence: None, _listener: None }))
     }
 
     /// Whether a hub has this store open, on whatever machine.

@@ -12,6 +12,7 @@ mod drops;
 mod failure;
 mod find;
 mod forget;
+mod lease;
 mod line;
 mod listing;
 mod lock;
@@ -33,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use self::connection::Core;
 use self::failure::Failure;
 use self::lock::DirectoryLock;
-use crate::{StoreError, value};
+use crate::{Lease, StoreError, value};
 
 /// When a commit counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +77,8 @@ impl Default for SqliteOptions {
 /// The embedded store; see the module.
 pub struct SqliteStore {
     core: Arc<Core>,
+    /// The lease under which this handle writes; see [`LeaseStore::fenced`](crate::LeaseStore::fenced).
+    fence: Option<Lease>,
 }
 
 impl SqliteStore {
@@ -96,7 +99,10 @@ impl SqliteStore {
         }
         let lock = DirectoryLock::take(path)?;
         let connection = open_current(path, &options).map_err(|failure| failure.at(path))?;
-        Ok(Arc::new(SqliteStore { core: Arc::new(Core::new(path.to_owned(), connection, options, Some(lock))) }))
+        Ok(Arc::new(SqliteStore {
+            core: Arc::new(Core::new(path.to_owned(), connection, options, Some(lock))),
+            fence: None,
+        }))
     }
 
     /// Opens the store for a command, with or without a hub running: it takes no lock and changes no schema.
@@ -116,7 +122,7 @@ impl SqliteStore {
         }
         let options = SqliteOptions { cache_bytes: 8 << 20, ..SqliteOptions::default() };
         let connection = open_existing(path, &options).map_err(|failure| failure.at(path))?;
-        Ok(Arc::new(SqliteStore { core: Arc::new(Core::new(path.to_owned(), connection, options, None)) }))
+        Ok(Arc::new(SqliteStore { core: Arc::new(Core::new(path.to_owned(), connection, options, None)), fence: None }))
     }
 
     /// Whether a hub has the store at this path open.

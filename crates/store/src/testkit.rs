@@ -9,6 +9,7 @@ mod deliver;
 mod discard;
 mod earlier;
 mod find;
+mod lease;
 mod operate;
 mod parking;
 mod resolve;
@@ -117,6 +118,9 @@ pub fn cases() -> Vec<Case> {
             what_stood_behind_something_that_was_given_up_goes, a_task_ends_with_what_it_asks_about;
         earlier: what_was_delivered_before_is_kept_until_the_system_shows_its_record,
             of_a_system_that_is_never_read_only_the_last_delivery_is_kept;
+        lease: work_is_done_by_one, of_many_that_ask_at_once_one_gets_it, work_that_was_given_back_or_ran_out_is_free,
+            a_lease_that_ran_out_is_prolonged_if_nobody_took_it, workers_know_of_each_other,
+            who_lost_a_lease_changes_nothing;
         find: a_master_is_found_by_what_people_know, drops_are_found_by_number_and_name,
             rejects_and_waiting_are_found_by_key, messages_are_found_by_id, hits_are_bounded;
         tenants: nobody_sees_the_rows_of_another;

@@ -274,7 +274,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         };
-        let hub = Hub::start(self.settings(), store.clone(), bus.clone(), mode).await.expect("a hub");
+        let hub = Hub::start(self.settings(), store.clone(), bus.clone(), mode, &hub::Role::ALL).await.expect("a hub");
         Running { world: self, hub, store, bus }
     }
 }

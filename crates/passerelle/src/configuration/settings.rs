@@ -183,6 +183,8 @@ pub struct LimitSettings {
     pub retry_delay_max: TimeSpan,
     /// A document that waits longer than this for its customer raises an alarm.
     pub waiting_alarm: TimeSpan,
+    /// How long a piece of work stays with a worker that was not heard of; then another worker takes it over.
+    pub lease_time: TimeSpan,
 }
 
 impl Default for LimitSettings {
@@ -198,6 +200,7 @@ impl Default for LimitSettings {
             retry_delay_min: TimeSpan(limits.retry_delay_min),
             retry_delay_max: TimeSpan(limits.retry_delay_max),
             waiting_alarm: TimeSpan(limits.waiting_alarm),
+            lease_time: TimeSpan(limits.lease_time),
         }
     }
 }
@@ -215,6 +218,7 @@ impl LimitSettings {
             retry_delay_min: self.retry_delay_min.0,
             retry_delay_max: self.retry_delay_max.0,
             waiting_alarm: self.waiting_alarm.0,
+            lease_time: self.lease_time.0,
         }
     }
 }

@@ -32,7 +32,7 @@ impl CollectStore for PostgresStore {
     }
 
     async fn open_drop(&self, drop: NewDrop) -> Result<OpenedDrop, StoreError> {
-        transaction!(&self.core, |tx| open(&tx, &drop))
+        transaction!(self, |tx| open(&tx, &drop))
     }
 
     async fn known_records(&self, stream: &StreamKey, keys: &[&str]) -> Result<Vec<Option<KnownRecord>>, StoreError> {
@@ -40,7 +40,7 @@ impl CollectStore for PostgresStore {
     }
 
     async fn commit_collected(&self, step: Collected) -> Result<Vec<u32>, StoreError> {
-        transaction!(&self.core, |tx| commit(&tx, &step))
+        transaction!(self, |tx| commit(&tx, &step))
     }
 
     async fn absent_records(
@@ -59,11 +59,11 @@ impl CollectStore for PostgresStore {
     }
 
     async fn note_run(&self, stream: &StreamKey, at: Timestamp, fault: Option<&str>) -> Result<(), StoreError> {
-        transaction!(&self.core, |tx| note_run(&tx, stream, at, fault))
+        transaction!(self, |tx| note_run(&tx, stream, at, fault))
     }
 
     async fn save_mapping_version(&self, version: &str, name: &str, covers: &[String]) -> Result<(), StoreError> {
-        transaction!(&self.core, |tx| save_mapping_version(&tx, version, name, covers))?;
+        transaction!(self, |tx| save_mapping_version(&tx, version, name, covers))?;
         self.core.covers.insert(version.into(), Arc::from(covers));
         Ok(())
     }

@@ -36,7 +36,7 @@ impl DeliverStore for PostgresStore {
     }
 
     async fn begin_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        transaction!(&self.core, |tx| begin_attempt(&tx, attempt))
+        transaction!(self, |tx| begin_attempt(&tx, attempt))
     }
 
     async fn open_attempts(&self, tenant: &str, system: &str) -> Result<Vec<Attempt>, StoreError> {
@@ -50,7 +50,7 @@ impl DeliverStore for PostgresStore {
         batch: Option<&str>,
         end: Delivered,
     ) -> Result<(), StoreError> {
-        if transaction!(&self.core, |tx| finish_attempt(&tx, tenant, system, batch, &end))? {
+        if transaction!(self, |tx| finish_attempt(&tx, tenant, system, batch, &end))? {
             self.core.outbox_has_more();
         }
         Ok(())
@@ -64,7 +64,7 @@ impl DeliverStore for PostgresStore {
         reason: Option<&str>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        transaction!(&self.core, |tx| set_target_state(&tx, tenant, system, state, reason, at))
+        transaction!(self, |tx| set_target_state(&tx, tenant, system, state, reason, at))
     }
 
     async fn target_state(&self, tenant: &str, system: &str) -> Result<TargetState, StoreError> {

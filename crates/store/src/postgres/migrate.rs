@@ -9,7 +9,10 @@ use super::transaction::Transaction;
 use crate::StoreError;
 
 /// Each file runs once, all that are missing in one transaction; `schema_version` counts those that have run.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_the_house.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_the_house.sql"),
+    include_str!("../../migrations/postgres/0002_leases.sql"),
+];
 
 /// The schema version that this binary knows.
 fn known() -> u32 {

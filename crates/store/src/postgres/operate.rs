@@ -54,7 +54,7 @@ impl OperateStore for PostgresStore {
     }
 
     async fn unpark(&self, numbers: &[u64], requeue: bool, at: Timestamp) -> Result<(), StoreError> {
-        if transaction!(&self.core, |tx| unpark(&tx, numbers, requeue, at))? {
+        if transaction!(self, |tx| unpark(&tx, numbers, requeue, at))? {
             self.core.outbox_has_more();
         }
         Ok(())
@@ -89,7 +89,7 @@ impl OperateStore for PostgresStore {
     }
 
     async fn submit(&self, command: &Command, at: Timestamp) -> Result<u64, StoreError> {
-        transaction!(&self.core, |tx| submit(&tx, command, at))
+        transaction!(self, |tx| submit(&tx, command, at))
     }
 
     async fn pending(&self) -> Result<Vec<(u64, Command)>, StoreError> {
@@ -97,7 +97,7 @@ impl OperateStore for PostgresStore {
     }
 
     async fn answer(&self, number: u64, answer: Result<&str, &str>) -> Result<(), StoreError> {
-        transaction!(&self.core, |tx| answer_with(&tx, number, answer))
+        transaction!(self, |tx| answer_with(&tx, number, answer))
     }
 
     async fn answer_of(&self, number: u64) -> Result<Option<Result<String, String>>, StoreError> {

@@ -18,7 +18,8 @@ use super::write::Rows;
 use super::{line, masters, outbox, write};
 use crate::value::{Coded, MasterKey};
 use crate::{
-    CrosswalkRow, LocalKey, MasterRow, ParkedStage, Reserved, Resolution, Resolved, SourceRow, StoreError, WaitingRow,
+    CrosswalkRow, Lease, LocalKey, MasterRow, ParkedStage, Reserved, Resolution, Resolved, SourceRow, StoreError,
+    WaitingRow,
 };
 
 /// A key leads to at most this many masters.
@@ -42,10 +43,10 @@ pub(super) struct PostgresResolution {
 }
 
 impl PostgresResolution {
-    pub async fn begin(core: &Arc<Core>, tenant: &str) -> Result<PostgresResolution, Failure> {
+    pub async fn begin(core: &Arc<Core>, fence: Option<&Lease>, tenant: &str) -> Result<PostgresResolution, Failure> {
         let turn = core.resolution_turn().await?;
         let tenant = core.intern_one(tenant).await?;
-        let transaction = Transaction::begin(core).await?;
+        let transaction = Transaction::begin_fenced(core, fence).await?;
         let (core, locks) = (Arc::clone(core), Locks::default());
         let (absent, reserved) = (HashSet::new(), Vec::new());
         Ok(PostgresResolution { core, transaction, tenant, locks, version_min: None, absent, reserved, _turn: turn })

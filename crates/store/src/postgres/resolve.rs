@@ -15,7 +15,7 @@ use crate::{BacklogRow, OutboxRow, Resolution, ResolveStore, StoreError};
 #[async_trait]
 impl ResolveStore for PostgresStore {
     async fn begin_resolve(&self, tenant: &str) -> Result<Box<dyn Resolution>, StoreError> {
-        let resolution = PostgresResolution::begin(&self.core, tenant).await;
+        let resolution = PostgresResolution::begin(&self.core, self.fence.as_ref(), tenant).await;
         Ok(Box::new(resolution.map_err(|failure| failure.at(&self.core.place))?))
     }
 
@@ -40,11 +40,11 @@ impl ResolveStore for PostgresStore {
         if rows.is_empty() {
             return Ok(());
         }
-        transaction!(&self.core, |tx| outbox::done(&self.core, &tx, rows))
+        transaction!(self, |tx| outbox::done(&self.core, &tx, rows))
     }
 
     async fn add_to_backlog(&self, system: &str, rows: &[OutboxRow]) -> Result<(), StoreError> {
-        transaction!(&self.core, |tx| backlog::add(&self.core, &tx, system, rows))
+        transaction!(self, |tx| backlog::add(&self.core, &tx, system, rows))
     }
 
     async fn backlog(&self, tenant: &str, system: &str, count_max: usize) -> Result<Vec<BacklogRow>, StoreError> {
@@ -60,7 +60,7 @@ impl ResolveStore for PostgresStore {
     }
 
     async fn backlog_done(&self, rows: &[BacklogRow]) -> Result<(), StoreError> {
-        transaction!(&self.core, |tx| backlog::done(&tx, rows))
+        transaction!(self, |tx| backlog::done(&tx, rows))
     }
 
     async fn outbox_changed(&self) {

@@ -8,8 +8,9 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::core::Core;
 use super::failure::Failure;
+use super::lease;
 use super::pool::{Link, Pooled};
-use crate::StoreError;
+use crate::{Lease, StoreError};
 
 /// How often a call does its work again when others came first.
 pub(super) const TRIES_MAX: u32 = 8;
@@ -35,6 +36,15 @@ impl Transaction {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
             _ => None,
         });
+        Ok(transaction)
+    }
+
+    /// Begins one that writes in the hands of a lease's holder.
+    pub async fn begin_fenced(core: &Arc<Core>, fence: Option<&Lease>) -> Result<Transaction, Failure> {
+        let transaction = Self::begin(core).await?;
+        if let Some(lease) = fence {
+            lease::check(&transaction, lease).await?;
+        }
         Ok(transaction)
     }
 
@@ -124,20 +134,22 @@ impl Drop for Transaction {
     }
 }
 
-/// Does work in a transaction and commits it, again if others came first: `transaction!(core, |tx| work(&tx))`.
+/// Does work in a transaction and commits it, again if others came first: `transaction!(store, |tx| work(&tx))`.
 macro_rules! transaction {
-    ($core:expr, |$transaction:ident| $work:expr) => {{
+    ($store:expr, |$transaction:ident| $work:expr) => {{
+        let store: &$crate::postgres::PostgresStore = $store;
         let mut tries = 0;
         loop {
             let attempt = async {
-                let $transaction = $crate::postgres::transaction::Transaction::begin($core).await?;
+                let $transaction =
+                    $crate::postgres::transaction::Transaction::begin_fenced(&store.core, store.fence.as_ref()).await?;
                 let value = $work.await?;
                 $transaction.commit().await?;
                 Ok::<_, $crate::postgres::failure::Failure>(value)
             };
             match attempt.await {
                 Err(failure) if failure.is_conflict() && tries < $crate::postgres::transaction::TRIES_MAX => tries += 1,
-                outcome => break outcome.map_err(|failure| failure.at(&$core.place)),
+                outcome => break outcome.map_err(|failure| failure.at(&store.core.place)),
             }
         }
     }};

@@ -25,7 +25,7 @@ impl CollectStore for SqliteStore {
     }
 
     async fn open_drop(&self, drop: NewDrop) -> Result<OpenedDrop, StoreError> {
-        self.core.write(move |session| open(session, &drop)).await
+        self.core.write(self.fence.as_ref(), move |session| open(session, &drop)).await
     }
 
     async fn known_records(&self, stream: &StreamKey, keys: &[&str]) -> Result<Vec<Option<KnownRecord>>, StoreError> {
@@ -35,7 +35,7 @@ impl CollectStore for SqliteStore {
     }
 
     async fn commit_collected(&self, step: Collected) -> Result<Vec<u32>, StoreError> {
-        self.core.write(move |session| commit(session, &step)).await
+        self.core.write(self.fence.as_ref(), move |session| commit(session, &step)).await
     }
 
     async fn absent_records(
@@ -57,13 +57,15 @@ impl CollectStore for SqliteStore {
     async fn note_run(&self, stream: &StreamKey, at: Timestamp, fault: Option<&str>) -> Result<(), StoreError> {
         let stream = stream.clone();
         let fault = fault.map(str::to_owned);
-        self.core.write(move |session| note_run(session, &stream, at, fault.as_deref())).await
+        self.core.write(self.fence.as_ref(), move |session| note_run(session, &stream, at, fault.as_deref())).await
     }
 
     async fn save_mapping_version(&self, version: &str, name: &str, covers: &[String]) -> Result<(), StoreError> {
         let (version, name, covers) = (version.to_owned(), name.to_owned(), covers.to_vec());
         let saved = (version.clone(), covers.clone());
-        self.core.write(move |session| save_mapping_version(session, &version, &name, &covers)).await?;
+        self.core
+            .write(self.fence.as_ref(), move |session| save_mapping_version(session, &version, &name, &covers))
+            .await?;
         self.core.covers.insert(saved.0.into(), Arc::from(saved.1));
         Ok(())
     }

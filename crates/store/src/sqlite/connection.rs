@@ -9,10 +9,11 @@ use tokio::sync::{Mutex as FairMutex, Notify, OwnedMutexGuard, Semaphore};
 
 use super::dictionary::{Session, Words};
 use super::failure::Failure;
+use super::lease::Leases;
 use super::lock::DirectoryLock;
 use super::resolve::{Covers, OutboxNumbers, Sequences};
 use super::{Durability, SqliteOptions};
-use crate::StoreError;
+use crate::{Lease, StoreError};
 
 /// How many statements a connection keeps prepared; more than the code has.
 const STATEMENTS_MAX: usize = 160;
@@ -22,6 +23,7 @@ pub(super) struct Core {
     pub place: PathBuf,
     pub words: Words,
     pub covers: Covers,
+    pub leases: Leases,
     /// Told after each commit that added to the outbox.
     pub outbox: Notify,
     /// First come, first served: neither collect nor deliver starves behind resolve.
@@ -51,6 +53,7 @@ impl Core {
             place,
             words: Words::default(),
             covers: Covers::default(),
+            leases: Leases::default(),
             outbox: Notify::new(),
             writer: Arc::new(FairMutex::new(writer)),
             readers: Mutex::default(),
@@ -85,22 +88,22 @@ impl Core {
         .await
     }
 
-    /// Runs `work` in one write transaction, after all writers that came before.
-    pub async fn write<T, F>(self: &Arc<Self>, work: F) -> Result<T, StoreError>
+    /// Runs `work` in one write transaction, after all writers that came before; `fence` is the lease under which it is done.
+    pub async fn write<T, F>(self: &Arc<Self>, fence: Option<&Lease>, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Session<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        self.write_changes(|session, _| work(session)).await
+        self.write_changes(fence, |session, _| work(session)).await
     }
 
     /// As [`write`](Self::write), for work that adds to the outbox.
-    pub async fn write_changes<T, F>(self: &Arc<Self>, work: F) -> Result<T, StoreError>
+    pub async fn write_changes<T, F>(self: &Arc<Self>, fence: Option<&Lease>, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Session<'_>, &mut OutboxNumbers) -> Result<T, Failure> + Send + 'static,
     {
-        let mut writer = self.writer().await;
+        let mut writer = self.fenced_writer(fence).await?;
         let core = Arc::clone(self);
         blocking(move || {
             let Writer { connection, outbox_numbers, .. } = &mut *writer;
@@ -108,6 +111,15 @@ impl Core {
                 .map_err(|failure| failure.at(&core.place))
         })
         .await
+    }
+
+    /// Exclusive use of the connection that writes, for the holder of a lease.
+    pub async fn fenced_writer(&self, fence: Option<&Lease>) -> Result<WriterGuard, StoreError> {
+        let writer = self.writer().await;
+        match fence {
+            Some(lease) => self.leases.check(lease).map(|()| writer),
+            None => Ok(writer),
+        }
     }
 
     /// Tells relays that the outbox has something again.

@@ -33,7 +33,7 @@ impl DeliverStore for SqliteStore {
 
     async fn begin_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let attempt = attempt.clone();
-        self.core.write(move |session| begin_attempt(session, &attempt)).await
+        self.core.write(self.fence.as_ref(), move |session| begin_attempt(session, &attempt)).await
     }
 
     async fn open_attempts(&self, tenant: &str, system: &str) -> Result<Vec<Attempt>, StoreError> {
@@ -52,7 +52,7 @@ impl DeliverStore for SqliteStore {
         let finish = move |session: &Session<'_>, outbox: &mut OutboxNumbers| {
             finish_attempt(session, outbox, &tenant, &system, batch.as_deref(), &end)
         };
-        if self.core.write_changes(finish).await? {
+        if self.core.write_changes(self.fence.as_ref(), finish).await? {
             self.core.outbox_has_more();
         }
         Ok(())
@@ -67,7 +67,11 @@ impl DeliverStore for SqliteStore {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (tenant, system, reason) = (tenant.to_owned(), system.to_owned(), reason.map(str::to_owned));
-        self.core.write(move |session| set_target_state(session, &tenant, &system, state, reason.as_deref(), at)).await
+        self.core
+            .write(self.fence.as_ref(), move |session| {
+                set_target_state(session, &tenant, &system, state, reason.as_deref(), at)
+            })
+            .await
     }
 
     async fn target_state(&self, tenant: &str, system: &str) -> Result<TargetState, StoreError> {

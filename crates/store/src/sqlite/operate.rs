@@ -43,7 +43,11 @@ impl OperateStore for SqliteStore {
 
     async fn unpark(&self, numbers: &[u64], requeue: bool, at: Timestamp) -> Result<(), StoreError> {
         let numbers = numbers.to_vec();
-        if self.core.write_changes(move |session, outbox| unpark(session, outbox, &numbers, requeue, at)).await? {
+        if self
+            .core
+            .write_changes(self.fence.as_ref(), move |session, outbox| unpark(session, outbox, &numbers, requeue, at))
+            .await?
+        {
             self.core.outbox_has_more();
         }
         Ok(())
@@ -81,7 +85,7 @@ impl OperateStore for SqliteStore {
 
     async fn submit(&self, command: &Command, at: Timestamp) -> Result<u64, StoreError> {
         let command = command.clone();
-        self.core.write(move |session| submit(session, &command, at)).await
+        self.core.write(self.fence.as_ref(), move |session| submit(session, &command, at)).await
     }
 
     async fn pending(&self) -> Result<Vec<(u64, Command)>, StoreError> {
@@ -93,7 +97,7 @@ impl OperateStore for SqliteStore {
             Ok(text) => (true, text.to_owned()),
             Err(text) => (false, text.to_owned()),
         };
-        self.core.write(move |session| answer_with(session, number, done, &text)).await
+        self.core.write(self.fence.as_ref(), move |session| answer_with(session, number, done, &text)).await
     }
 
     async fn answer_of(&self, number: u64) -> Result<Option<Result<String, String>>, StoreError> {

@@ -20,7 +20,7 @@ use crate::{BacklogRow, OutboxRow, OutboxWrite, Reserved, Resolution, ResolveSto
 #[async_trait]
 impl ResolveStore for SqliteStore {
     async fn begin_resolve(&self, tenant: &str) -> Result<Box<dyn Resolution>, StoreError> {
-        let writer = self.core.writer().await;
+        let writer = self.core.fenced_writer(self.fence.as_ref()).await?;
         Ok(Box::new(SqliteResolution::new(Arc::clone(&self.core), tenant, writer)))
     }
 
@@ -46,13 +46,13 @@ impl ResolveStore for SqliteStore {
         if done.is_empty() {
             return Ok(());
         }
-        self.core.write(move |session| outbox_done(session, &done)).await
+        self.core.write(self.fence.as_ref(), move |session| outbox_done(session, &done)).await
     }
 
     async fn add_to_backlog(&self, system: &str, rows: &[OutboxRow]) -> Result<(), StoreError> {
         let system = system.to_owned();
         let masters: Vec<_> = rows.iter().map(|row| (Arc::clone(&row.tenant), row.master.master_id)).collect();
-        self.core.write(move |session| backlog::add(session, &system, &masters)).await
+        self.core.write(self.fence.as_ref(), move |session| backlog::add(session, &system, &masters)).await
     }
 
     async fn backlog(&self, tenant: &str, system: &str, count_max: usize) -> Result<Vec<BacklogRow>, StoreError> {
@@ -67,7 +67,7 @@ impl ResolveStore for SqliteStore {
 
     async fn backlog_done(&self, rows: &[BacklogRow]) -> Result<(), StoreError> {
         let places: Vec<_> = rows.iter().map(|row| row.place).collect();
-        self.core.write(move |session| backlog::done(session, &places)).await
+        self.core.write(self.fence.as_ref(), move |session| backlog::done(session, &places)).await
     }
 
     async fn outbox_changed(&self) {
