@@ -128,7 +128,8 @@ impl House {
     pub async fn settle_within(&self, patience: Duration) -> Arc<SqliteStore> {
         let store = self.store();
         let bus = EmbeddedBus::open(self.path().join("bus"), EmbeddedOptions::default()).expect("a bus");
-        let hub = Hub::start(self.settings(), store.clone(), Arc::new(bus), Mode::OnDemand, &Role::ALL).await.expect("a hub");
+        let hub =
+            Hub::start(self.settings(), store.clone(), Arc::new(bus), Mode::OnDemand, &Role::ALL).await.expect("a hub");
         for system in &self.systems {
             for name in hub.streams(system.name, None) {
                 hub.collect(&name, false, None).await.expect("a readable stream");

@@ -15,8 +15,8 @@ use crate::context::Context;
 use crate::deliver::Courier;
 use crate::fault::HubError;
 use crate::lease::{self, Begin, Doing, Workshop};
-use crate::settings::{Settings, Stream, System};
-use crate::timetable::{Demands, Runner, StreamName, Timetable};
+use crate::settings::Settings;
+use crate::timetable::{Runner, StreamName, Timetable};
 use crate::{alarm, command, quiet, relay, resolve};
 
 /// Whether streams are read by their schedules.
@@ -187,7 +187,7 @@ impl NextRuns {
 /// Every piece of work of a hub, and the timetable of its streams.
 fn works(context: &Arc<Context>, mode: Mode) -> (Timetable, BTreeMap<Arc<str>, Begin>) {
     let mut timetable = Timetable::default();
-    let mut streams: Vec<(Arc<System>, Vec<(StreamName, Arc<Stream>, Demands)>)> = Vec::new();
+    let mut streams = Vec::new();
     let systems = &context.settings.systems;
     for system in systems.values().filter(|system| !system.streams.is_empty()) {
         let of_system = system.streams.iter().map(|(name, stream)| {
@@ -195,7 +195,7 @@ fn works(context: &Arc<Context>, mode: Mode) -> (Timetable, BTreeMap<Arc<str>, B
             let demands = timetable.add(name.clone());
             (name, stream.clone(), demands)
         });
-        streams.push((system.clone(), of_system.collect()));
+        streams.push((system.clone(), of_system.collect::<Vec<_>>()));
     }
     let mut works: BTreeMap<Arc<str>, Begin> = BTreeMap::new();
     let scheduled = mode == Mode::Scheduled;
