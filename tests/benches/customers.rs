@@ -170,7 +170,7 @@ fn main() {
     let store = runtime.block_on(house.settle_within(Duration::from_secs(3_600)));
     let imported = begun.elapsed();
     let memory = memory_peak();
-    let outcomes = runtime.block_on(accounting(&store, "erp"));
+    let outcomes = runtime.block_on(accounting(&*store, "erp"));
     assert_eq!(outcomes.get(RecordOutcome::Created), count as i64);
     assert_eq!(house.fed("ledger").len() as u64, count);
     assert_eq!(house.fed("crm").len() as u64, count);
@@ -192,7 +192,7 @@ fn main() {
     let begun = Instant::now();
     let store = runtime.block_on(house.settle_within(Duration::from_secs(3_600)));
     let repeated = begun.elapsed();
-    let outcomes = runtime.block_on(accounting(&store, "erp"));
+    let outcomes = runtime.block_on(accounting(&*store, "erp"));
     assert_eq!(outcomes.get(RecordOutcome::Unchanged), count as i64);
     println!(
         "{}",

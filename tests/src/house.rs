@@ -12,7 +12,7 @@ use hub::{Filter, Hub, Limits, Missing, Mode, Role, Schedule, Settings, Stream, 
 use mapping::{Mapping, Table, Tables};
 use serde_json::{Value, json};
 use store::sqlite::{SqliteOptions, SqliteStore};
-use store::{Export, OperateStore, Outcomes};
+use store::{Export, Outcomes, Store};
 
 struct NoTables;
 
@@ -101,7 +101,8 @@ impl House {
         files.iter().flat_map(|path| read(path).lines().skip(1).map(str::to_owned).collect::<Vec<_>>()).collect()
     }
 
-    fn settings(&self) -> Settings {
+    /// What a hub of this house is told.
+    pub fn settings(&self) -> Settings {
         let systems = self.systems.iter().map(|system| (Arc::from(system.name), Arc::new(configure(system))));
         let trust =
             master::Trust { order: self.trust.iter().map(|name| (*name).to_owned()).collect(), ..Default::default() };
@@ -154,7 +155,7 @@ pub async fn wait_until_quiet(hub: &Hub, patience: Duration) {
 }
 
 /// The accounting of everything that a system ever showed.
-pub async fn accounting(store: &SqliteStore, system: &str) -> Outcomes {
+pub async fn accounting(store: &dyn Store, system: &str) -> Outcomes {
     let filter = store::Filter { system: Some(system.to_owned()), ..store::Filter::default() };
     let mut sum = Outcomes::default();
     for stream in store.streams(&filter).await.expect("streams") {
@@ -165,7 +166,7 @@ pub async fn accounting(store: &SqliteStore, system: &str) -> Outcomes {
 }
 
 /// The masters of an entity, by id, as (version, document).
-pub async fn masters(store: &SqliteStore, entity: Entity) -> Vec<(u64, Value)> {
+pub async fn masters(store: &dyn Store, entity: Entity) -> Vec<(u64, Value)> {
     let filter = store::Filter { entity: Some(entity), count_max: 1_000_000, ..store::Filter::default() };
     let masters = store.masters(&filter).await.expect("masters");
     masters

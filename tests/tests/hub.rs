@@ -91,7 +91,7 @@ async fn a_drop_reaches_every_subscriber_that_does_not_hold_it() {
     let house = company();
     house.drop_file("erp", "customers1.csv", CUSTOMERS);
     let store = house.settle().await;
-    let outcomes = accounting(&store, "erp").await;
+    let outcomes = accounting(&*store, "erp").await;
     assert_eq!((outcomes.read, outcomes.get(RecordOutcome::Created), outcomes.in_flight), (2, 2, 0));
     assert_eq!(keyless(&house.fed("ledger")), ["Dupont,552100554,a@dupont.fr,Paris", "Durand,,b@durand.fr,Lyon"]);
     assert_eq!(keyless(&house.fed("crm")), ["Dupont,552100554,,a@dupont.fr", "Durand,,,b@durand.fr"]);
@@ -106,19 +106,19 @@ async fn a_repeated_drop_changes_nothing_and_one_changed_field_makes_one_version
     let fed = house.fed("ledger").len();
     house.drop_file("erp", "customers2.csv", CUSTOMERS);
     let store = house.settle().await;
-    assert_eq!(accounting(&store, "erp").await.get(RecordOutcome::Duplicate), 2);
-    let before = masters(&store, Entity::Customer).await;
+    assert_eq!(accounting(&*store, "erp").await.get(RecordOutcome::Duplicate), 2);
+    let before = masters(&*store, Entity::Customer).await;
     drop(store);
     house.drop_file("erp", "customers3.csv", &CUSTOMERS.replace("Lyon", "Nantes"));
     let store = house.settle().await;
-    let after = masters(&store, Entity::Customer).await;
+    let after = masters(&*store, Entity::Customer).await;
     assert_eq!(named(&before, "Dupont"), named(&after, "Dupont"));
     assert!(named(&after, "Durand").0 > named(&before, "Durand").0);
     assert_eq!(house.fed("ledger").len(), fed + 1);
     assert_eq!(keyless(&house.fed("ledger")[fed..]), ["Durand,,b@durand.fr,Nantes"]);
     // The CRM's mapping does not carry the city.
     assert_eq!(house.fed("crm").len(), 2);
-    assert_eq!(accounting(&store, "erp").await.get(RecordOutcome::Unchanged), 1);
+    assert_eq!(accounting(&*store, "erp").await.get(RecordOutcome::Unchanged), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,7 +132,7 @@ async fn two_systems_share_a_master_by_its_siren_and_the_loser_is_corrected_once
         "id,company,siren,phone,mail\n77,DUPONT SARL,552 100 554,+33140205317,x@y.fr\n",
     );
     let store = house.settle().await;
-    let customers = masters(&store, Entity::Customer).await;
+    let customers = masters(&*store, Entity::Customer).await;
     assert_eq!(customers.len(), 2, "{customers:?}");
     assert_eq!(named(&customers, "Dupont").1["phones"], json!([{"use": "office", "value": "+33140205317"}]));
     // The record that the CRM showed is corrected under its own key; the one that it was given earlier keeps in step.
@@ -158,12 +158,12 @@ async fn a_field_cleared_at_its_owner_is_cleared_everywhere_and_others_are_never
     house.drop_file("erp", "customers1.csv", CUSTOMERS);
     let store = house.settle().await;
     // The ERP does not map phones: it cannot erase them.
-    let customers = masters(&store, Entity::Customer).await;
+    let customers = masters(&*store, Entity::Customer).await;
     assert_eq!(named(&customers, "Dupont").1["phones"][0]["value"], "+33140205317");
     drop(store);
     house.drop_file("erp", "customers2.csv", &CUSTOMERS.replace("a@dupont.fr", ""));
     let store = house.settle().await;
-    let customers = masters(&store, Entity::Customer).await;
+    let customers = masters(&*store, Entity::Customer).await;
     assert_eq!(named(&customers, "Dupont").1.get("emails"), None, "{customers:?}");
     assert!(house.fed("ledger").last().unwrap().ends_with(",Dupont,552100554,,Paris"));
     assert_eq!(house.fed("crm").last().unwrap(), "77,Dupont,552100554,+33140205317,");
@@ -174,13 +174,13 @@ async fn an_invoice_waits_for_its_customer_and_is_delivered_after_it() {
     let house = company();
     house.drop_file("erp", "invoices1.csv", "number,date,client,total\nF1,2026-03-01,C1,120.00\n");
     let store = house.settle().await;
-    let outcomes = accounting(&store, "erp").await;
+    let outcomes = accounting(&*store, "erp").await;
     assert_eq!((outcomes.read, outcomes.get(RecordOutcome::Waiting)), (1, 1));
     assert_eq!(house.fed("ledger"), Vec::<String>::new());
     drop(store);
     house.drop_file("erp", "customers1.csv", CUSTOMERS);
     let store = house.settle().await;
-    let outcomes = accounting(&store, "erp").await;
+    let outcomes = accounting(&*store, "erp").await;
     assert_eq!((outcomes.get(RecordOutcome::Waiting), outcomes.get(RecordOutcome::Created)), (0, 3));
     let fed = house.fed("ledger");
     let dupont = fed.iter().find_map(|row| row.strip_suffix(",Dupont,552100554,a@dupont.fr,Paris")).unwrap();
@@ -196,11 +196,11 @@ async fn what_a_full_export_no_longer_shows_is_removed_if_it_says_so_and_stays_u
     drop(house.settle().await);
     house.drop_file("erp", "customers2.csv", "code,name,siren,email,city\nC1,Dupont,552100554,a@dupont.fr,Paris\n");
     let store = house.settle().await;
-    let outcomes = accounting(&store, "erp").await;
+    let outcomes = accounting(&*store, "erp").await;
     assert_eq!((outcomes.get(RecordOutcome::Removed), outcomes.get(RecordOutcome::Unchanged)), (1, 1));
     drop(store);
     // Everything at once is over the brake of 50 %.
     house.drop_file("erp", "customers3.csv", "code,name,siren,email,city\n");
     let store = house.settle().await;
-    assert_eq!(accounting(&store, "erp").await.get(RecordOutcome::Removed), 1);
+    assert_eq!(accounting(&*store, "erp").await.get(RecordOutcome::Removed), 1);
 }

@@ -212,7 +212,7 @@ fn killed_at_any_moment_the_hub_loses_nothing_and_repeats_nothing() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let totals = [&disturbed, &calm].map(|directory| {
         let store = SqliteStore::open_beside(&directory.path("data/store.db")).unwrap();
-        runtime.block_on(accounting(&store, "erp"))
+        runtime.block_on(accounting(&*store, "erp"))
     });
     assert_eq!(totals[0], totals[1]);
     assert_eq!(totals[0].in_flight, 0);

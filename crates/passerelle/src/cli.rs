@@ -4,7 +4,7 @@ mod operator;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use operator::*;
@@ -47,7 +47,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  passerelle check hub")]
     Check(Check),
     /// Run the hub until SIGTERM or Ctrl-C
-    #[command(after_help = "Examples:\n  passerelle run hub\n  passerelle run hub --once")]
+    #[command(
+        after_help = "Examples:\n  passerelle run hub\n  passerelle run hub --once\n  passerelle run hub --role resolve,deliver"
+    )]
     Run(Run),
     /// Import one file now, with a progress bar and the accounting, and wait until everything is delivered
     #[command(
@@ -157,6 +159,9 @@ pub struct Run {
     /// The user's directory
     #[arg(default_value = ".")]
     pub dir: PathBuf,
+    /// What this process does of the hub's work; several processes on one store and one bus share it
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "once", default_value = "all")]
+    pub role: Vec<Role>,
     /// Read every stream once, wait until everything is delivered, print the accounting, and end
     #[arg(long)]
     pub once: bool,
@@ -166,6 +171,35 @@ pub struct Run {
     /// With --once: give up when nothing has moved for this long
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub patience: TimeSpan,
+}
+
+/// What a process does of a hub's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Everything
+    All,
+    /// Reads the streams of systems
+    Collect,
+    /// Decides who is who, publishes changes, takes care of commands and alarms
+    Resolve,
+    /// Delivers to systems
+    Deliver,
+}
+
+impl Role {
+    /// What these words come to, as the hub takes it.
+    pub fn roles(words: &[Role]) -> Vec<hub::Role> {
+        let of = |word: &Role| match word {
+            Role::All => hub::Role::ALL.to_vec(),
+            Role::Collect => vec![hub::Role::Collect],
+            Role::Resolve => vec![hub::Role::Resolve],
+            Role::Deliver => vec![hub::Role::Deliver],
+        };
+        let mut roles: Vec<hub::Role> = words.iter().flat_map(of).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
+    }
 }
 
 /// How long a command waits.

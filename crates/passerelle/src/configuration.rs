@@ -22,7 +22,7 @@ pub use finding::{Finding, Severity, nearest};
 pub use load::{Configuration, load, load_hub_file};
 pub use packs::Packs;
 pub use reference::connector_reference;
-pub use settings::{LogFormat, LogLevel, LogSettings};
+pub use settings::{LogFormat, LogLevel, LogSettings, StoreSettings};
 pub use source::SourceText;
 
 use csv_drop::CsvDrop;

@@ -9,8 +9,7 @@ use bus::{Bus, Queue};
 use console::{Live, QueueDepth, StreamView, SubscriptionView, SystemView};
 use hub::NextRuns;
 use jiff::Timestamp;
-use store::OperateStore;
-use store::sqlite::SqliteStore;
+use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::configuration::Configuration;
@@ -59,13 +58,13 @@ impl Live for LiveState {
 /// Looks at queues and streams again and again until the hub stops.
 pub async fn keep_looking(
     state: Arc<LiveState>,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     bus: Arc<EmbeddedBus>,
     systems: Vec<Arc<str>>,
     stop: CancellationToken,
 ) {
     loop {
-        state.replace(look(&store, &bus, &systems).await);
+        state.replace(look(&*store, &bus, &systems).await);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_DELAY) => {}
@@ -73,7 +72,7 @@ pub async fn keep_looking(
     }
 }
 
-async fn look(store: &SqliteStore, bus: &EmbeddedBus, systems: &[Arc<str>]) -> Seen {
+async fn look(store: &dyn Store, bus: &EmbeddedBus, systems: &[Arc<str>]) -> Seen {
     let mut seen = Seen::default();
     for system in systems {
         // A bus that is closing has no depth to tell.

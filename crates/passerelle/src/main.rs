@@ -15,6 +15,7 @@ mod live;
 mod log;
 mod output;
 mod pick_up;
+mod place;
 mod progress;
 mod session;
 

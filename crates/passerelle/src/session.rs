@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::embedded::EmbeddedBus;
-use hub::{Hub, Mode, Pending};
+use hub::{Hub, Mode, Pending, Role};
 use jiff::Timestamp;
-use store::sqlite::SqliteStore;
-use store::{Command, Filter, OperateStore};
+use store::{Command, Filter, OperateStore, Store};
 
 use crate::configuration::{Configuration, Severity, load, load_hub_file};
 use crate::failure::Failure;
 use crate::output::{self, counted};
+use crate::place::StorePlace;
 
 /// How often a state is looked at again that nobody tells of.
 pub const LOOK_DELAY: Duration = Duration::from_millis(50);
@@ -35,13 +35,13 @@ pub fn configuration(directory: &Path) -> Result<Configuration, Failure> {
 ///
 /// # Errors
 /// When the directory is none, or there is no store yet.
-pub fn store_beside(directory: &Path) -> Result<Arc<SqliteStore>, Failure> {
+pub async fn store_beside(directory: &Path) -> Result<Arc<dyn Store>, Failure> {
     let (hub_file, findings) = load_hub_file(directory);
     let Some(hub_file) = hub_file else {
         findings.iter().for_each(|finding| output::note(finding.render()));
         return Err(Failure::told());
     };
-    Ok(SqliteStore::open_beside(&directory.join(&hub_file.store.path))?)
+    Ok(StorePlace::of(directory, &hub_file.store)?.open_beside().await?)
 }
 
 /// A hub in this process.
@@ -49,7 +49,7 @@ pub struct Session {
     /// What it was told.
     pub configuration: Configuration,
     /// Its store.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
     /// Its bus.
     pub bus: Arc<EmbeddedBus>,
     /// The hub.
@@ -59,7 +59,7 @@ pub struct Session {
 /// A directory whose lock is taken, and in which nothing runs yet.
 pub struct Opened {
     configuration: Configuration,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     bus: Arc<EmbeddedBus>,
 }
 
@@ -68,19 +68,19 @@ impl Opened {
     ///
     /// # Errors
     /// When another hub has the directory, or store or bus cannot be opened.
-    pub fn open(configuration: Configuration) -> Result<Self, Failure> {
-        let store = SqliteStore::open(&configuration.store_path(), configuration.hub.store.options())?;
+    pub async fn open(configuration: Configuration) -> Result<Self, Failure> {
+        let store = configuration.store_place()?.open().await?;
         let bus = Arc::new(EmbeddedBus::open(configuration.bus_path(), configuration.hub.bus.options())?);
         Ok(Opened { configuration, store, bus })
     }
 
-    /// Starts the hub.
+    /// Starts the hub, or one worker of several.
     ///
     /// # Errors
     /// When the bus has other queues than are needed.
-    pub async fn start(self, mode: Mode) -> Result<Session, Failure> {
+    pub async fn start(self, mode: Mode, roles: &[Role]) -> Result<Session, Failure> {
         let Opened { configuration, store, bus } = self;
-        let hub = Hub::start(configuration.settings(), store.clone(), bus.clone(), mode, &hub::Role::ALL).await?;
+        let hub = Hub::start(configuration.settings(), store.clone(), bus.clone(), mode, roles).await?;
         Ok(Session { configuration, store, bus, hub })
     }
 }
@@ -91,7 +91,7 @@ impl Session {
     /// # Errors
     /// When another hub has the directory, or store or bus cannot be opened.
     pub async fn start(configuration: Configuration, mode: Mode) -> Result<Self, Failure> {
-        Opened::open(configuration)?.start(mode).await
+        Opened::open(configuration).await?.start(mode, &Role::ALL).await
     }
 
     /// Waits until nothing is on its way any more, except to systems that cannot be written to.
@@ -172,8 +172,9 @@ pub fn tell_unreachable(systems: &[String]) {
 /// Why it could not be carried out, or that nobody answered in time.
 pub async fn carry_out(directory: &Path, command: &Command, patience: Duration) -> Result<String, Failure> {
     let configuration = configuration(directory)?;
-    if SqliteStore::is_hub_running(&configuration.store_path()) {
-        let store = SqliteStore::open_beside(&configuration.store_path())?;
+    let place = configuration.store_place()?;
+    if place.is_hub_running().await? {
+        let store = place.open_beside().await?;
         return submit(&*store, command, patience).await;
     }
     let session = Session::start(configuration, Mode::OnDemand).await?;

@@ -342,7 +342,7 @@ impl Running<'_> {
 
     /// The accounting of a system; fails when it does not add up.
     pub async fn accounting(&self, system: &str) -> Outcomes {
-        accounting(&self.store, system).await
+        accounting(&*self.store, system).await
     }
 
     /// What is parked, oldest first.

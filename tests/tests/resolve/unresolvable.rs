@@ -90,7 +90,7 @@ fn check(damage: &str, repair: &str, reason: &str) {
     assert_eq!(parked(&directory), []);
     assert_eq!(fed(&directory, "Nice"), ["Client 1", "Client 2", "Client 3"]);
     let store = SqliteStore::open_beside(&directory.path("data/store.db")).unwrap();
-    let outcomes = tokio::runtime::Runtime::new().unwrap().block_on(accounting(&store, "erp"));
+    let outcomes = tokio::runtime::Runtime::new().unwrap().block_on(accounting(&*store, "erp"));
     let expected = [(RecordOutcome::Created, 3), (RecordOutcome::Updated, 3)];
     assert_eq!((outcomes.read, outcomes.in_flight, outcomes.ended), (6, 0, expected.into()));
 }

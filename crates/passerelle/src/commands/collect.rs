@@ -1,17 +1,16 @@
 //! `passerelle collect`: reads the streams of a system now.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hub::{Mode, Pending};
 use jiff::Timestamp;
-use store::sqlite::SqliteStore;
-use store::{Command, OperateStore};
+use store::{Command, Store};
 
 use crate::accounting::Accounting;
 use crate::cli::{Collect, WaitingLimits};
 use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
+use crate::place::StorePlace;
 use crate::progress::Bar;
 use crate::session::{self, LOOK_DELAY, Session};
 
@@ -110,16 +109,16 @@ impl Request {
     /// # Errors
     /// Why it cannot be read, or that it took too long, with what is still on its way.
     pub async fn carry_out(&self, configuration: Configuration) -> Result<Reading, Failure> {
-        let path = configuration.store_path();
-        if SqliteStore::is_hub_running(&path) { self.beside(&path).await } else { self.in_process(configuration).await }
+        let place = configuration.store_place()?;
+        if place.is_hub_running().await? { self.beside(&place).await } else { self.in_process(configuration).await }
     }
 
-    async fn beside(&self, path: &Path) -> Result<Reading, Failure> {
-        let store = SqliteStore::open_beside(path)?;
+    async fn beside(&self, place: &StorePlace) -> Result<Reading, Failure> {
+        let store = place.open_beside().await?;
         let before = Accounting::take(&*store).await?;
-        let pending = match self.in_time(self.read_beside(&store)).await {
+        let pending = match self.in_time(self.read_beside(&*store)).await {
             Some(pending) => pending?,
-            None => return Err(self.too_late(&settle(&store, Duration::ZERO).await?)),
+            None => return Err(self.too_late(&settle(&*store, Duration::ZERO).await?)),
         };
         if !pending.is_quiet() {
             return Err(session::not_quiet(&session::nothing_moves(self.limits.patience.0), &pending));
@@ -127,7 +126,7 @@ impl Request {
         Ok(self.reading(&before, &Accounting::take(&*store).await?, pending))
     }
 
-    async fn read_beside(&self, store: &SqliteStore) -> Result<Pending, Failure> {
+    async fn read_beside(&self, store: &dyn Store) -> Result<Pending, Failure> {
         let patience = self.limits.patience.0;
         let command = Command::Collect { system: self.system.clone(), stream: self.stream.clone(), again: self.again };
         answer(store, &command, patience).await?.map_err(|reason| Failure::usage("cli.refused", reason))?;
@@ -180,7 +179,7 @@ impl Request {
 
 /// Has the hub that runs beside wait until everything that is on its way now has come to its end, and tell what is on its
 /// way then. With a patience of zero it tells at once.
-async fn settle(store: &SqliteStore, patience: Duration) -> Result<Pending, Failure> {
+async fn settle(store: &dyn Store, patience: Duration) -> Result<Pending, Failure> {
     let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
     let told = answer(store, &Command::Settle { patience_ms }, patience + ANSWER_DELAY_MAX).await?;
     let told = told.map_err(|reason| Failure::unreachable("hub.not-quiet", reason))?;
@@ -189,7 +188,7 @@ async fn settle(store: &SqliteStore, patience: Duration) -> Result<Pending, Fail
 }
 
 /// Leaves a command in the store and waits for the answer of the hub that runs beside, as long as anything moves.
-async fn answer(store: &SqliteStore, command: &Command, patience: Duration) -> Result<Result<String, String>, Failure> {
+async fn answer(store: &dyn Store, command: &Command, patience: Duration) -> Result<Result<String, String>, Failure> {
     let number = store.submit(command, Timestamp::now()).await?;
     let mut last = None;
     let mut moved = Instant::now();

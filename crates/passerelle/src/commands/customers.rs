@@ -4,7 +4,7 @@ use canonical::entity::Entity;
 use console::{StoryDocument, StoryView};
 use master::MasterId;
 use serde_json::Value;
-use store::{Filter, Hit, MasterStory, OperateStore};
+use store::{Filter, Hit, MasterStory};
 
 use super::listings::filter;
 use super::trace::{DOCUMENTS_MAX, DropNames, drop_names, name, state, story_text};
@@ -27,7 +27,7 @@ pub async fn customers(action: &CustomersAction) -> Result<Exit, Failure> {
 async fn list(arguments: &CustomersList) -> Result<Exit, Failure> {
     let listing = &arguments.listing;
     let filter = Filter { entity: Some(Entity::Customer), text: arguments.text.clone(), ..filter(listing) };
-    let masters = store_beside(&listing.place.dir)?.masters(&filter).await?;
+    let masters = store_beside(&listing.place.dir).await?.masters(&filter).await?;
     if listing.json {
         output::json(&masters);
         return Ok(Exit::Done);
@@ -49,7 +49,7 @@ async fn list(arguments: &CustomersList) -> Result<Exit, Failure> {
 }
 
 async fn show(arguments: &CustomersShow) -> Result<Exit, Failure> {
-    let store = store_beside(&arguments.place.dir)?;
+    let store = store_beside(&arguments.place.dir).await?;
     let tenant = arguments.tenant.as_deref();
     let ids = match arguments.key.parse::<MasterId>() {
         Ok(id) => vec![id],

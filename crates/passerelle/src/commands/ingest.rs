@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use store::sqlite::SqliteStore;
-use store::{OperateStore, StoreError};
+use store::StoreError;
 
 use super::collect::{Request, ending, known_stream, quiet_log};
 use super::rejected;
@@ -12,6 +11,7 @@ use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::pick_up::PickUp;
+use crate::place::StorePlace;
 use crate::session::{self, everything};
 
 /// Imports one file.
@@ -23,8 +23,8 @@ pub async fn ingest(arguments: &Ingest) -> Result<Exit, Failure> {
     crate::log::install(&quiet_log());
     let stream = stream_of(&configuration, arguments)?;
     let pick_up = pick_up(&configuration, &arguments.system, &stream)?;
-    let store_path = configuration.store_path();
-    require_own_version(&store_path)?;
+    let place = configuration.store_place()?;
+    require_own_version(&place).await?;
     let placed = pick_up.place(&arguments.file)?;
     let request = Request {
         system: arguments.system.clone(),
@@ -40,7 +40,7 @@ pub async fn ingest(arguments: &Ingest) -> Result<Exit, Failure> {
     let run = result?;
     run.accounting.print(arguments.json);
     if !arguments.json {
-        tell_rejects(&store_path, &arguments.system, &placed.name).await?;
+        tell_rejects(&place, &arguments.system, &placed.name).await?;
     }
     session::tell_unreachable(&run.unreachable);
     Ok(ending(&run.accounting))
@@ -85,8 +85,8 @@ fn not_taken(file: &Path, pick_up: &PickUp) -> Failure {
 }
 
 /// The rejects of the file's drop, each in a line.
-async fn tell_rejects(store_path: &Path, system: &str, file: &str) -> Result<(), Failure> {
-    let store = SqliteStore::open_beside(store_path)?;
+async fn tell_rejects(place: &StorePlace, system: &str, file: &str) -> Result<(), Failure> {
+    let store = place.open_beside().await?;
     let filter = store::Filter { system: Some(system.to_owned()), ..everything() };
     let drops = store.drops(&filter).await?;
     let Some(drop) = drops.iter().find(|drop| drop.name == file) else { return Ok(()) };
@@ -100,8 +100,8 @@ async fn tell_rejects(store_path: &Path, system: &str, file: &str) -> Result<(),
 }
 
 /// Nothing is put into the folder for a hub that cannot be started.
-fn require_own_version(store_path: &Path) -> Result<(), Failure> {
-    match SqliteStore::open_beside(store_path) {
+async fn require_own_version(place: &StorePlace) -> Result<(), Failure> {
+    match place.open_beside().await {
         Err(error @ StoreError::Newer { .. }) => Err(error.into()),
         // A store that is not there yet is made, and an older one is upgraded, by the hub.
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! `passerelle tasks`, `rejects`, `waiting`: what needs somebody.
 
 use serde_json::json;
-use store::{Filter, OperateStore, RejectStatus};
+use store::{Filter, RejectStatus};
 
 use crate::cli::{Listing, Numbered, RejectsAction, TasksAction, WaitingAction};
 use crate::failure::{Exit, Failure};
@@ -24,7 +24,7 @@ pub fn filter(listing: &Listing) -> Filter {
 /// When there is no store.
 pub async fn tasks(action: &TasksAction) -> Result<Exit, Failure> {
     let TasksAction::List(listing) = action;
-    let tasks = store_beside(&listing.place.dir)?.tasks(&filter(listing)).await?;
+    let tasks = store_beside(&listing.place.dir).await?.tasks(&filter(listing)).await?;
     if listing.json {
         output::json(&tasks);
         return Ok(Exit::Done);
@@ -52,7 +52,7 @@ pub async fn tasks(action: &TasksAction) -> Result<Exit, Failure> {
 pub async fn rejects(action: &RejectsAction) -> Result<Exit, Failure> {
     match action {
         RejectsAction::List(listing) => {
-            let rejects = store_beside(&listing.place.dir)?.rejects(&filter(listing)).await?;
+            let rejects = store_beside(&listing.place.dir).await?.rejects(&filter(listing)).await?;
             if listing.json {
                 output::json(&rejects);
                 return Ok(Exit::Done);
@@ -78,7 +78,7 @@ pub async fn rejects(action: &RejectsAction) -> Result<Exit, Failure> {
 }
 
 async fn show_reject(numbered: &Numbered) -> Result<Exit, Failure> {
-    let store = store_beside(&numbered.place.dir)?;
+    let store = store_beside(&numbered.place.dir).await?;
     // The newest come first, so the one that is wanted is the first after the number above it.
     let filter = Filter { after: numbered.number.checked_add(1), count_max: 1, ..Filter::default() };
     let found = store.rejects(&filter).await?.into_iter().find(|reject| reject.number == numbered.number);
@@ -119,7 +119,7 @@ pub fn place(reject: &RejectStatus) -> String {
 /// When there is no store.
 pub async fn waiting(action: &WaitingAction) -> Result<Exit, Failure> {
     let WaitingAction::List(listing) = action;
-    let waiting = store_beside(&listing.place.dir)?.waiting(&filter(listing)).await?;
+    let waiting = store_beside(&listing.place.dir).await?.waiting(&filter(listing)).await?;
     if listing.json {
         output::json(&waiting);
         return Ok(Exit::Done);

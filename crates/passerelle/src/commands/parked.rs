@@ -1,7 +1,7 @@
 //! `passerelle parked`: what was set aside, and what becomes of it.
 
 use serde_json::json;
-use store::{Command, OperateStore, ParkedStage, ParkedStatus};
+use store::{Command, ParkedStage, ParkedStatus};
 
 use super::collect::quiet_log;
 use super::listings::filter;
@@ -24,7 +24,7 @@ pub async fn parked(action: &ParkedAction) -> Result<Exit, Failure> {
 }
 
 async fn list(listing: &Listing) -> Result<Exit, Failure> {
-    let parked = store_beside(&listing.place.dir)?.parked(&filter(listing)).await?;
+    let parked = store_beside(&listing.place.dir).await?.parked(&filter(listing)).await?;
     if listing.json {
         output::json(&parked);
         return Ok(Exit::Done);
@@ -55,7 +55,7 @@ fn table(parked: &[ParkedStatus]) -> Table {
 }
 
 async fn show(numbered: &Numbered) -> Result<Exit, Failure> {
-    let behind = store_beside(&numbered.place.dir)?.parked_behind(numbered.number).await?;
+    let behind = store_beside(&numbered.place.dir).await?.parked_behind(numbered.number).await?;
     let Some(first) = behind.first() else {
         return Err(Failure::usage("cli.unknown", format!("nothing is parked under number {}", numbered.number)));
     };

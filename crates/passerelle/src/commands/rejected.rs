@@ -1,7 +1,6 @@
 //! What a run has rejected, told on standard error: each reject in a line, up to a limit.
 
-use store::sqlite::SqliteStore;
-use store::{Filter, OperateStore, RejectStatus};
+use store::{Filter, RejectStatus, Store};
 
 use super::listings::place;
 use crate::failure::Failure;
@@ -15,7 +14,7 @@ const LINES_MAX: usize = 20;
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn newest(store: &SqliteStore) -> Result<u64, Failure> {
+pub async fn newest(store: &dyn Store) -> Result<u64, Failure> {
     let filter = Filter { count_max: 1, ..Filter::default() };
     Ok(store.rejects(&filter).await?.first().map_or(0, |reject| reject.number))
 }
@@ -24,7 +23,7 @@ pub async fn newest(store: &SqliteStore) -> Result<u64, Failure> {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn tell_since(store: &SqliteStore, number: u64) -> Result<(), Failure> {
+pub async fn tell_since(store: &dyn Store, number: u64) -> Result<(), Failure> {
     let rejects = store.rejects(&everything()).await?;
     let new: Vec<&RejectStatus> = rejects.iter().filter(|reject| reject.number > number).rev().collect();
     tell(&new, |reject| format!("{}/{}: ", reject.stream.system, reject.stream.stream));

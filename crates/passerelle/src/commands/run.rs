@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::rejected;
 use crate::accounting::Accounting;
-use crate::cli::Run;
+use crate::cli::{Role, Run};
 use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
 use crate::live::{self, LiveState};
@@ -26,21 +26,21 @@ use crate::session::{self, Opened, Session};
 pub async fn run(arguments: &Run) -> Result<Exit, Failure> {
     let configuration = session::configuration(&arguments.dir)?;
     crate::log::install(&configuration.hub.log);
-    if arguments.once { once(configuration, arguments).await } else { until_stopped(configuration).await }
+    if arguments.once { once(configuration, arguments).await } else { until_stopped(configuration, arguments).await }
 }
 
 /// Reads every stream once, waits until nothing is on its way, and prints the accounting.
 async fn once(configuration: Configuration, arguments: &Run) -> Result<Exit, Failure> {
     let session = Session::start(configuration, Mode::OnDemand).await?;
     let store = session.store.clone();
-    let (before, newest_reject) = (Accounting::take(&*store).await?, rejected::newest(&store).await?);
+    let (before, newest_reject) = (Accounting::take(&*store).await?, rejected::newest(&*store).await?);
     let result = read_all(&session, arguments).await;
     let after = Accounting::take(&*store).await;
     session.stop().await?;
     let (faults, unreachable) = result?;
     let run = after?.since(&before);
     run.print(arguments.json);
-    rejected::tell_since(&store, newest_reject).await?;
+    rejected::tell_since(&*store, newest_reject).await?;
     for fault in &faults {
         output::note(format!("passerelle: {fault}"));
     }
@@ -79,10 +79,10 @@ async fn read_all(session: &Session, arguments: &Run) -> Result<(Vec<Failure>, V
 }
 
 /// Runs hub and console until SIGTERM or SIGINT.
-async fn until_stopped(configuration: Configuration) -> Result<Exit, Failure> {
+async fn until_stopped(configuration: Configuration, arguments: &Run) -> Result<Exit, Failure> {
     let address = configuration.hub.console.listen;
     // The lock comes first: of two hubs on one directory the second must hear of the first, not of a port.
-    let opened = Opened::open(configuration)?;
+    let opened = Opened::open(configuration).await?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let message = format!("the console cannot listen on {address}: {error}; set listen in [console]");
         Failure::unreachable("console.listen", message)
@@ -93,7 +93,7 @@ async fn until_stopped(configuration: Configuration) -> Result<Exit, Failure> {
     let mut interrupt = handler(SignalKind::interrupt())?;
     let metrics =
         console::recorder().inspect_err(|error| tracing::warn!(%error, "the process's own metrics are not shown")).ok();
-    let mut session = opened.start(Mode::Scheduled).await?;
+    let mut session = opened.start(Mode::Scheduled, &Role::roles(&arguments.role)).await?;
     let (readiness, ready) = watch::channel(Readiness::Ready);
     let stop = CancellationToken::new();
     let state = Arc::new(LiveState::new(session.hub.next_runs()));

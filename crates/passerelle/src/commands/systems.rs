@@ -5,8 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
-use store::sqlite::SqliteStore;
-use store::{Command, OperateStore, StreamStatus, TargetStatus};
+use store::{Command, StreamStatus, TargetStatus};
 
 use super::collect::quiet_log;
 use crate::cli::{Listing, Schedules, SystemAct, Systems, SystemsAction};
@@ -65,9 +64,9 @@ struct SystemLine {
 /// Everything that is configured, with what the store knows of it.
 async fn lines(listing: &Listing) -> Result<Vec<SystemLine>, Failure> {
     let configuration = configuration(&listing.place.dir)?;
-    let path = configuration.store_path();
-    let (streams, targets) = if path.exists() {
-        let store = SqliteStore::open_beside(&path)?;
+    let place = configuration.store_place()?;
+    let (streams, targets) = if place.may_be_there() {
+        let store = place.open_beside().await?;
         (store.streams(&everything()).await?, store.targets(&everything()).await?)
     } else {
         (Vec::new(), Vec::new())

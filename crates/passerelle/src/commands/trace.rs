@@ -28,7 +28,7 @@ pub const DOCUMENTS_MAX: usize = 200;
 /// # Errors
 /// When there is no store, or nothing carries the key.
 pub async fn trace(arguments: &Trace) -> Result<Exit, Failure> {
-    let store = store_beside(&arguments.place.dir)?;
+    let store = store_beside(&arguments.place.dir).await?;
     let tenant = arguments.tenant.as_deref();
     let hits = store.find(tenant, &arguments.key).await?;
     let names = drop_names(&*store).await?;

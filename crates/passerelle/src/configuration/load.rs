@@ -9,6 +9,7 @@ use connector::{ConfigurationError, Registry};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use store::StoreError;
 
 use super::environment::Variables;
 use super::finding::{Code, Finding, Place, Severity};
@@ -17,6 +18,7 @@ use super::settings::{HubFile, SystemFile};
 use super::shape::misfits;
 use super::source::{Part, Segment, SourceText, TomlSource, ValuePath};
 use super::{assemble, lint, registry};
+use crate::place::StorePlace;
 
 /// The file that makes a folder a user's directory.
 pub const HUB_FILE: &str = "passerelle.toml";
@@ -38,9 +40,12 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// The store's file.
-    pub fn store_path(&self) -> PathBuf {
-        self.directory.join(&self.hub.store.path)
+    /// Where the store is.
+    ///
+    /// # Errors
+    /// When its address cannot be read, or its password is not there.
+    pub fn store_place(&self) -> Result<StorePlace, StoreError> {
+        StorePlace::of(&self.directory, &self.hub.store)
     }
 
     /// The folder of the embedded bus.

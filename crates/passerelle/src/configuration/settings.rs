@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use connector::SecretReference;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -43,11 +44,25 @@ pub enum Durability {
     Normal,
 }
 
-/// Where everything that lasts is kept: an embedded store, one file on a local disk.
+/// Where everything that lasts is kept: an embedded store, one file on a local disk; or PostgreSQL, when `url` is set.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
-    /// The file, relative to the user's directory. Its folder belongs to one hub.
+    /// The address of a PostgreSQL database, such as `postgres://passerelle@db.example:5432/passerelle?sslmode=require`,
+    /// for any number of hubs; the embedded store when left out.
+    pub url: Option<String>,
+    /// PostgreSQL: the password, where it is not in the address: `{ env = "…" }` or `{ file = "…" }`.
+    pub password: Option<SecretReference>,
+    /// PostgreSQL: the schema that holds the tables; made if it is missing.
+    pub schema: String,
+    /// PostgreSQL: at most this many connections of one hub.
+    #[schemars(range(min = 2, max = 1000))]
+    pub connections_max: usize,
+    /// PostgreSQL: how long one statement may run.
+    pub statement_max: TimeSpan,
+    /// PostgreSQL: the authorities to trust, a file in PEM; those of the operating system when left out.
+    pub ca_file: Option<PathBuf>,
+    /// The file of the embedded store, relative to the user's directory. Its folder belongs to one hub.
     pub path: PathBuf,
     /// When a commit counts as durable: `full`, when the disk has it, or `normal`, when the operating system has it.
     pub durability: Durability,
@@ -65,7 +80,14 @@ pub struct StoreSettings {
 impl Default for StoreSettings {
     fn default() -> Self {
         let options = store::sqlite::SqliteOptions::default();
+        let server = store::postgres::PostgresOptions::default();
         StoreSettings {
+            url: None,
+            password: None,
+            schema: server.schema,
+            connections_max: server.connections_max,
+            statement_max: TimeSpan(Duration::from_millis(server.statement_ms_max)),
+            ca_file: None,
             path: "data/store.db".into(),
             durability: Durability::Full,
             cache_bytes: options.cache_bytes,
@@ -88,6 +110,17 @@ impl StoreSettings {
             log_bytes: self.log_bytes,
             readers_max: self.readers_max,
             busy_wait_ms_max: u64::try_from(self.busy_wait_max.0.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The options of a store on PostgreSQL; files are relative to the directory.
+    pub fn server_options(&self, directory: &Path) -> store::postgres::PostgresOptions {
+        store::postgres::PostgresOptions {
+            schema: self.schema.clone(),
+            connections_max: self.connections_max,
+            statement_ms_max: u64::try_from(self.statement_max.0.as_millis()).unwrap_or(u64::MAX),
+            roots: self.ca_file.as_ref().map(|path| directory.join(path)),
+            ..store::postgres::PostgresOptions::default()
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
+use super::Engines;
 use super::stage::Stage;
 
 /// How long a process may take to say that it is ready, or to end when it is asked to.
@@ -150,18 +151,25 @@ impl Company {
 pub struct Cli {
     binary: PathBuf,
     directory: PathBuf,
+    engines: Engines,
 }
 
 impl Cli {
     fn new(stage: &Stage) -> anyhow::Result<Self> {
         let binary = std::env::current_exe().context("this program does not know where it is")?;
-        Ok(Cli { binary, directory: stage.directory.clone() })
+        Ok(Cli { binary, directory: stage.directory.clone(), engines: stage.engines.clone() })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.current_dir(&self.directory).stdin(Stdio::null()).kill_on_drop(true).envs(self.engines.variables());
+        command
     }
 
     /// Runs a command to its end; exit codes 0 (done) and 1 (done, something was rejected) are both an end.
     async fn output(&self, arguments: &[&str]) -> anyhow::Result<Output> {
-        let mut command = Command::new(&self.binary);
-        command.args(arguments).current_dir(&self.directory).stdin(Stdio::null()).kill_on_drop(true);
+        let mut command = self.command();
+        command.args(arguments);
         let output = command.output().await.with_context(|| format!("{} cannot be started", self.binary.display()))?;
         if !matches!(output.status.code(), Some(0 | 1)) {
             let words = arguments.join(" ");
@@ -199,9 +207,8 @@ impl Cli {
     /// # Errors
     /// When it cannot be started.
     pub fn run(&self) -> anyhow::Result<RunningHub> {
-        let mut command = Command::new(&self.binary);
-        command.arg("run").current_dir(&self.directory).stdin(Stdio::null()).kill_on_drop(true);
-        let child = command.spawn().with_context(|| format!("{} cannot be started", self.binary.display()))?;
+        let child = self.command().arg("run").spawn();
+        let child = child.with_context(|| format!("{} cannot be started", self.binary.display()))?;
         Ok(RunningHub(child))
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use include_dir::{Dir, include_dir};
 
+use super::Engines;
+
 /// What the demo consists of: configuration, files that systems drop, the CRM's first contacts, the expected end.
 static DEMO: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/demo");
 
@@ -19,6 +21,8 @@ pub struct Stage {
     pub directory: PathBuf,
     /// Whether the demo ran here before.
     pub is_repeat: bool,
+    /// Where its hub keeps what it keeps.
+    pub engines: Engines,
 }
 
 impl Stage {
@@ -26,7 +30,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the directory holds something else, or cannot be written.
-    pub fn set(directory: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn set(directory: Option<&Path>, engines: Engines) -> anyhow::Result<Self> {
         let directory = match directory {
             Some(directory) => directory.to_owned(),
             None => temporary()?,
@@ -43,7 +47,7 @@ impl Stage {
         std::fs::create_dir_all(&directory).with_context(|| format!("{} cannot be made", directory.display()))?;
         // Child processes get absolute paths, so that they do not depend on where they are started.
         let directory = directory.canonicalize()?;
-        let stage = Stage { directory, is_repeat };
+        let stage = Stage { directory, is_repeat, engines };
         stage.furnish()?;
         Ok(stage)
     }
@@ -194,12 +198,12 @@ mod tests {
     fn a_stage_is_set_once_and_then_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("new");
-        let stage = Stage::set(Some(&directory)).unwrap();
+        let stage = Stage::set(Some(&directory), Engines::default()).unwrap();
         assert!(!stage.is_repeat);
         assert_eq!(std::fs::metadata(stage.token_file()).unwrap().permissions().mode() & 0o777, 0o600);
         let token = std::fs::read(stage.token_file()).unwrap();
         std::fs::write(stage.path("systems/erp.toml"), "# mine").unwrap();
-        let again = Stage::set(Some(&directory)).unwrap();
+        let again = Stage::set(Some(&directory), Engines::default()).unwrap();
         assert!(again.is_repeat);
         assert_eq!(std::fs::read(again.token_file()).unwrap(), token);
         assert_eq!(std::fs::read_to_string(again.path("systems/erp.toml")).unwrap(), "# mine");
@@ -210,14 +214,14 @@ mod tests {
     fn a_directory_with_something_else_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("thesis.tex"), "x").unwrap();
-        let Err(error) = Stage::set(Some(folder.path())) else { panic!("it was taken") };
+        let Err(error) = Stage::set(Some(folder.path()), Engines::default()) else { panic!("it was taken") };
         assert!(error.to_string().contains("is not empty and no demo"), "{error}");
     }
 
     #[test]
     fn addresses_are_told_to_the_configuration() {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Stage::set(Some(&folder.path().join("demo"))).unwrap();
+        let stage = Stage::set(Some(&folder.path().join("demo")), Engines::default()).unwrap();
         let elsewhere: SocketAddr = "127.0.0.1:49152".parse().unwrap();
         assert_ne!(stage.crm_address().unwrap(), elsewhere);
         stage.point_at_crm(elsewhere).unwrap();
