@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use passerelle_tests::process::binary;
-use passerelle_tests::servers::PostgreSql;
+use passerelle_tests::servers::{PostgreSql, RabbitMq};
 
 /// The demo on these engines, played twice: its end and its accounting are held against the committed ones, and the second
 /// time nothing changes.
@@ -38,4 +38,10 @@ fn check(engines: &[(&str, &str)]) {
 fn the_demo_ends_the_same_on_postgresql() {
     let Some(server) = PostgreSql::start_new() else { return };
     check(&[("--store", &server.create_database("demo"))]);
+}
+
+#[test]
+fn the_demo_ends_the_same_on_postgresql_and_rabbitmq() {
+    let (Some(server), Some(broker)) = (PostgreSql::start_new(), RabbitMq::one()) else { return };
+    check(&[("--store", &server.create_database("demo")), ("--bus", &broker.url(0))]);
 }

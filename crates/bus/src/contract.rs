@@ -21,8 +21,9 @@ pub trait Bus: Send + Sync {
     ///
     /// # Errors
     /// [`BusError::Unroutable`] names the first queue that is not declared; a message over the size limit is
-    /// [`BusError::TooLarge`], and then none was published. [`BusError::Full`] names a delivery queue that takes no more,
-    /// so that its system can be passed over and the others go on.
+    /// [`BusError::TooLarge`], and then none was published. [`BusError::Full`] names a queue that takes no more: a system
+    /// whose delivery queue it is can be passed over, and the others go on. [`BusError::Blocked`] says that the bus takes
+    /// nothing from anybody for now.
     async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError>;
 
     /// Starts to consume a queue, with at most `prefetch` messages handed out and not acknowledged.
@@ -43,6 +44,20 @@ pub trait Bus: Send + Sync {
     /// Whether messages for the public can reach anybody at all; when not, nobody needs to make them.
     fn carries_public(&self) -> bool {
         true
+    }
+
+    /// Why the bus takes no messages from anybody now, such as a broker that is low on memory; `None` while it does.
+    /// Consuming goes on meanwhile.
+    fn blocked(&self) -> Option<String> {
+        None
+    }
+
+    /// Writes what is still in memory, and ends everything that waits. Nothing is lost without it.
+    ///
+    /// # Errors
+    /// [`BusError::Storage`] when the last acknowledgements could not be written; their messages come again.
+    async fn close(&self) -> Result<(), BusError> {
+        Ok(())
     }
 
     /// How many messages of a queue are not acknowledged yet, and the time at which the oldest was published,
@@ -69,13 +84,33 @@ pub enum Queue {
     Observed(u32),
     /// Changes on their way to one system.
     Delivery(Arc<str>),
+    /// What a broker gave up on because it was delivered too often: a guard against crash loops.
+    Dead,
 }
+
+impl Queue {
+    /// The queue that shows itself under this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        if name == DEAD {
+            return Some(Queue::Dead);
+        }
+        if let Some(partition) = name.strip_prefix(OBSERVED) {
+            return partition.parse().ok().map(Queue::Observed);
+        }
+        name.strip_prefix(DELIVERY).map(|system| Queue::Delivery(Arc::from(system)))
+    }
+}
+
+const OBSERVED: &str = "passerelle.observed.";
+const DELIVERY: &str = "passerelle.delivery.";
+const DEAD: &str = "passerelle.dead";
 
 impl fmt::Display for Queue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Queue::Observed(partition) => write!(formatter, "passerelle.observed.{partition}"),
-            Queue::Delivery(system) => write!(formatter, "passerelle.delivery.{system}"),
+            Queue::Observed(partition) => write!(formatter, "{OBSERVED}{partition}"),
+            Queue::Delivery(system) => write!(formatter, "{DELIVERY}{system}"),
+            Queue::Dead => formatter.write_str(DEAD),
         }
     }
 }
@@ -115,6 +150,8 @@ pub struct Delivered {
     pub body: Vec<u8>,
     /// Whether it may have been handed out before.
     pub redelivered: bool,
+    /// The queue that gave up on it; only for messages of [`Queue::Dead`].
+    pub died_in: Option<Queue>,
 }
 
 /// What acknowledges one received message, within the subscription that gave it.
@@ -127,6 +164,12 @@ pub enum BusError {
     /// The bus is not there now; the same call can succeed later.
     #[error("the bus is not reachable: {0}")]
     Unreachable(String),
+    /// The bus takes no messages from anybody now, and says why; the same call can succeed later.
+    #[error("the bus takes no messages now: {0}; everything waits where it is, and goes on by itself")]
+    Blocked(String),
+    /// The bus is there and does not let the hub in, or not do what it must.
+    #[error("the bus refuses the hub: {0}")]
+    Refused(String),
     /// A queue that was not declared.
     #[error("there is no queue {0}; it is declared when the hub starts with the system in its configuration")]
     Unroutable(String),
@@ -143,8 +186,8 @@ pub enum BusError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// A delivery queue that takes no more until its system has caught up.
-    #[error("the queue {0} takes no more; look for a system that is down or paused, or raise bus.queue_bytes_max")]
+    /// A queue that takes no more until whoever consumes it has caught up.
+    #[error("the queue {0} takes no more; {remedy}", remedy = remedy(.0))]
     Full(Queue),
     /// This subscription was taken over by a newer one, or the bus was closed.
     #[error("the subscription has ended: {0}")]
@@ -152,4 +195,13 @@ pub enum BusError {
     /// The embedded log cannot be read or written: a full disk, a damaged file, a newer version.
     #[error("the embedded bus {0}")]
     Storage(String),
+}
+
+/// What is to be done about a full queue.
+fn remedy(queue: &Queue) -> &'static str {
+    match queue {
+        Queue::Delivery(_) => "look for a system that is down or paused, or raise bus.queue_bytes_max",
+        Queue::Observed(_) => "reading waits until resolve has caught up; look at the store, or raise bus.bytes_max",
+        Queue::Dead => "its messages are parked while a hub runs; look at the store",
+    }
 }

@@ -232,6 +232,10 @@ impl Bus for EmbeddedBus {
         Ok(Box::new(EmbeddedSubscription { shared: Arc::clone(&self.shared), log, epoch }))
     }
 
+    async fn close(&self) -> Result<(), BusError> {
+        EmbeddedBus::close(self).await
+    }
+
     fn message_bytes_max(&self) -> usize {
         self.shared.options.message_bytes_max
     }

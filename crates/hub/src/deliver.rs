@@ -2,6 +2,7 @@
 
 mod call;
 mod calls;
+mod dead;
 mod end;
 mod masters;
 mod plan;
@@ -24,6 +25,8 @@ use crate::context::Context;
 use crate::fault::HubError;
 use crate::open;
 use crate::settings::System;
+
+pub(crate) use dead::park_dead;
 
 /// Feeds one system. One courier per system; inside it, one call at a time.
 pub(crate) struct Courier {

@@ -15,6 +15,7 @@ mod change;
 mod collect;
 mod command;
 mod context;
+mod dead;
 mod deliver;
 mod fault;
 mod filter;

@@ -1,5 +1,6 @@
 //! Resolve: decides whose document an observation is, what wins, and what subscribers must hear of. One transaction per batch.
 
+mod dead;
 mod decide;
 mod golden;
 mod links;
@@ -18,6 +19,8 @@ use crate::observation::{self, NotAnObservation, Observation};
 use crate::references::{self, ReferenceField};
 use crate::stage::Stage;
 use working::Working;
+
+pub(crate) use dead::park_dead;
 
 /// Resolves one partition until the hub stops.
 pub(crate) async fn run(context: Arc<Context>, partition: u32) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::Queue;
 use canonical::entity::Entity;
 use connector::{BatchId, Registry};
 use mapping::Mapping;
@@ -69,6 +70,15 @@ pub struct Settings {
     pub trust: BTreeMap<Arc<str>, Trust>,
     /// The connectors that can be opened.
     pub registry: Registry,
+}
+
+impl Settings {
+    /// The queues that the hub needs: one for each partition of observations, and one for each system that is fed.
+    pub fn queues(&self) -> Vec<Queue> {
+        let observed = (0..self.limits.partitions.max(1)).map(Queue::Observed);
+        let subscribers = self.systems.values().filter(|system| !system.subscriptions.is_empty());
+        observed.chain(subscribers.map(|system| Queue::Delivery(system.name.clone()))).collect()
+    }
 }
 
 /// One application of a client or a provider.

@@ -17,7 +17,7 @@ use crate::fault::HubError;
 use crate::lease::{self, Begin, Doing, Workshop};
 use crate::settings::Settings;
 use crate::timetable::{Runner, StreamName, Timetable};
-use crate::{alarm, command, quiet, relay, resolve};
+use crate::{alarm, command, dead, quiet, relay, resolve};
 
 /// Whether streams are read by their schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +221,8 @@ fn works(context: &Arc<Context>, mode: Mode) -> (Timetable, BTreeMap<Arc<str>, B
     });
     works.insert(RELAY.into(), begin);
     let begin: Begin = Box::new(|context, tasks| {
-        tasks.spawn(alarm::run(context));
+        tasks.spawn(alarm::run(context.clone()));
+        tasks.spawn(dead::run(context));
     });
     works.insert(OPERATE.into(), begin);
     for system in systems.values().filter(|system| !system.subscriptions.is_empty()) {

@@ -97,6 +97,9 @@ at most 1000 of them are held. JSON files are read whole, and have at most 256 M
     /// List the connectors, or print the reference of one
     #[command(after_help = "Examples:\n  passerelle connectors\n  passerelle connectors csv-drop")]
     Connectors(Connectors),
+    /// Look at the broker, or print the document for foreign consumers
+    #[command(after_help = "Examples:\n  passerelle bus check --dir hub\n  passerelle bus asyncapi")]
+    Bus(BusArguments),
     /// List, show or check mappings
     #[command(
         after_help = "Examples:\n  passerelle mapping list\n  passerelle mapping check mappings/erp/customer.toml"

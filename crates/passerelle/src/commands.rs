@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod bus;
 mod check;
 mod collect;
 mod connectors;
@@ -42,6 +43,7 @@ pub async fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Systems(arguments) => systems::systems(&arguments).await,
         Command::Schedules(arguments) => systems::schedules(&arguments).await,
         Command::Connectors(arguments) => connectors::connectors(&arguments),
+        Command::Bus(arguments) => bus::bus(&arguments.action).await,
         Command::Mapping(arguments) => mappings::mapping(&arguments.action),
         Command::Completions(arguments) => Ok(connectors::completions(arguments.shell)),
     }

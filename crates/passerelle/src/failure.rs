@@ -106,6 +106,8 @@ impl From<BusError> for Failure {
     fn from(error: BusError) -> Self {
         let (exit, code) = match &error {
             BusError::Unreachable(_) => (Exit::Unreachable, "bus.unreachable"),
+            BusError::Blocked(_) => (Exit::Unreachable, "bus.blocked"),
+            BusError::Refused(_) => (Exit::Usage, "bus.refused"),
             BusError::Unroutable(_) => (Exit::Bug, "bus.unroutable"),
             BusError::Topology(_) => (Exit::Usage, "bus.topology"),
             BusError::TooLarge { .. } => (Exit::Usage, "bus.too-large"),

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bus::embedded::EmbeddedBus;
 use bus::{Bus, Queue};
 use console::{Live, QueueDepth, StreamView, SubscriptionView, SystemView};
 use hub::NextRuns;
@@ -59,12 +58,12 @@ impl Live for LiveState {
 pub async fn keep_looking(
     state: Arc<LiveState>,
     store: Arc<dyn Store>,
-    bus: Arc<EmbeddedBus>,
+    bus: Arc<dyn Bus>,
     systems: Vec<Arc<str>>,
     stop: CancellationToken,
 ) {
     loop {
-        state.replace(look(&*store, &bus, &systems).await);
+        state.replace(look(&*store, &*bus, &systems).await);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_DELAY) => {}
@@ -72,7 +71,7 @@ pub async fn keep_looking(
     }
 }
 
-async fn look(store: &dyn Store, bus: &EmbeddedBus, systems: &[Arc<str>]) -> Seen {
+async fn look(store: &dyn Store, bus: &dyn Bus, systems: &[Arc<str>]) -> Seen {
     let mut seen = Seen::default();
     for system in systems {
         // A bus that is closing has no depth to tell.

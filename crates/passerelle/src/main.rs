@@ -4,6 +4,7 @@
 //! a store, a bus and a hub. Only this crate prints, and only through `output`.
 
 mod accounting;
+mod asyncapi;
 mod cli;
 mod commands;
 mod configuration;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bus::Bus;
 use bus::embedded::EmbeddedBus;
 use hub::{Hub, Mode, Pending, Role};
 use jiff::Timestamp;
@@ -51,7 +52,7 @@ pub struct Session {
     /// Its store.
     pub store: Arc<dyn Store>,
     /// Its bus.
-    pub bus: Arc<EmbeddedBus>,
+    pub bus: Arc<dyn Bus>,
     /// The hub.
     pub hub: Hub,
 }
@@ -60,7 +61,7 @@ pub struct Session {
 pub struct Opened {
     configuration: Configuration,
     store: Arc<dyn Store>,
-    bus: Arc<EmbeddedBus>,
+    bus: Arc<dyn Bus>,
 }
 
 impl Opened {
@@ -70,7 +71,10 @@ impl Opened {
     /// When another hub has the directory, or store or bus cannot be opened.
     pub async fn open(configuration: Configuration) -> Result<Self, Failure> {
         let store = configuration.store_place()?.open().await?;
-        let bus = Arc::new(EmbeddedBus::open(configuration.bus_path(), configuration.hub.bus.options())?);
+        let bus: Arc<dyn Bus> = match configuration.broker()? {
+            Some(broker) => Arc::new(broker),
+            None => Arc::new(EmbeddedBus::open(configuration.bus_path(), configuration.hub.bus.options())?),
+        };
         Ok(Opened { configuration, store, bus })
     }
 

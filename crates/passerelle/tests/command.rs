@@ -4,6 +4,8 @@
 
 #[path = "command/beside.rs"]
 mod beside;
+#[path = "command/broker.rs"]
+mod broker;
 #[path = "command/convert.rs"]
 mod convert;
 #[path = "command/directory.rs"]

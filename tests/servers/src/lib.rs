@@ -12,6 +12,7 @@
 //! The calls of the servers block: in asynchronous code they belong into `spawn_blocking`.
 //! What a server does not do within its time is a panic with the end of the server's log.
 
+mod certificates;
 mod place;
 mod ports;
 mod postgresql;
@@ -19,6 +20,7 @@ mod process;
 mod proxy;
 mod rabbitmq;
 
+pub use certificates::{Certificates, Identity};
 pub use ports::free_port;
 pub use postgresql::{PostgreSql, Stop};
 pub use proxy::{Counts, Proxy};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::certificates::Certificates;
 use crate::place::Place;
 use crate::ports::free_port;
 use crate::process::{PATIENCE, Process, accepts, poll};
@@ -64,6 +65,8 @@ pub struct RabbitMq {
     /// Erlang's port mapper, which the nodes and `rabbitmqctl` find each other by.
     mapper: Process,
     mapper_port: u16,
+    /// The port for encrypted connections, and the certificates of both sides.
+    encrypted: Option<(u16, Certificates)>,
     place: Place,
 }
 
@@ -73,7 +76,15 @@ impl RabbitMq {
     /// # Panics
     /// When it does not start.
     pub fn one() -> Option<Self> {
-        Self::of(1)
+        Self::of(1, None)
+    }
+
+    /// The same with a second port for encrypted connections, on which a client must show its certificate too.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn encrypted() -> Option<Self> {
+        Self::of(1, Some((free_port(), Certificates::new())))
     }
 
     /// Starts three nodes and waits until they are one cluster; `None`, said in one loud line, without RabbitMQ.
@@ -81,10 +92,10 @@ impl RabbitMq {
     /// # Panics
     /// When it does not start.
     pub fn three() -> Option<Self> {
-        Self::of(3)
+        Self::of(3, None)
     }
 
-    fn of(count: usize) -> Option<Self> {
+    fn of(count: usize, encrypted: Option<(u16, Certificates)>) -> Option<Self> {
         let program = Path::new(PROGRAMS).join("rabbitmq-server");
         if !program.exists() {
             tell_missing(&program.display().to_string(), "rabbitmq-server");
@@ -102,7 +113,7 @@ impl RabbitMq {
         mapper.args(["-port", &mapper_port.to_string(), "-address", "127.0.0.1"]);
         let mut mapper = Process::start("epmd", mapper, place.path("epmd.log"), "KILL");
         mapper.wait_until("does not accept connections", || accepts(mapper_port));
-        let mut broker = RabbitMq { nodes: Vec::new(), mapper, mapper_port, place };
+        let mut broker = RabbitMq { nodes: Vec::new(), mapper, mapper_port, encrypted, place };
         broker.nodes = (0..count).map(Node::new).collect();
         for node in 0..count {
             broker.furnish(node);
@@ -124,6 +135,16 @@ impl RabbitMq {
         }
         let mut settings =
             format!("listeners.tcp.1 = 127.0.0.1:{port}\nlog.console = false\ndisk_free_limit.absolute = 50MB\n");
+        if let Some((port, certificates)) = &self.encrypted {
+            let Certificates { authority, server, .. } = certificates;
+            settings.push_str(&format!("listeners.ssl.1 = 127.0.0.1:{port}\n"));
+            settings.push_str("ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n");
+            for (option, content) in [("cacert", authority), ("cert", &server.certificate), ("key", &server.key)] {
+                let file = format!("{folder}/{option}.pem");
+                self.place.file(&file, content);
+                settings.push_str(&format!("ssl_options.{option}file = {}\n", self.place.text(&file)));
+            }
+        }
         if self.nodes.len() > 1 {
             settings.push_str("cluster_partition_handling = pause_minority\n");
             settings.push_str("cluster_formation.peer_discovery_backend = classic_config\n");
@@ -171,6 +192,15 @@ impl RabbitMq {
     /// The URL of a node.
     pub fn url(&self, node: usize) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port(node))
+    }
+
+    /// The port for encrypted connections, and the certificates that go with it.
+    ///
+    /// # Panics
+    /// When the broker was not started by [`encrypted`](RabbitMq::encrypted).
+    pub fn certificates(&self) -> (u16, &Certificates) {
+        let (port, certificates) = self.encrypted.as_ref().expect("a broker with encrypted connections");
+        (*port, certificates)
     }
 
     /// The process ids of what runs: the port mapper's, and one for each node that is up.

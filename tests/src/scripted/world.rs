@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bus::embedded::{EmbeddedBus, EmbeddedOptions};
+use bus::rabbitmq::{RabbitMqBus, RabbitMqOptions};
 use bus::{Bus, BusError, Message, Queue, Route};
 use canonical::entity::Entity;
 use connector::Registry;
@@ -22,7 +23,7 @@ use crate::house::{accounting, compile, wait_until_quiet};
 
 /// A bus that publishes, and now and then does not say so.
 pub struct LossyBus {
-    inner: EmbeddedBus,
+    inner: Box<dyn Bus>,
     /// How many publishes to the observed queues are confirmed before one is not; then all are again.
     confirms_left: Mutex<Option<u32>>,
 }
@@ -79,6 +80,10 @@ impl Bus for LossyBus {
 
     fn carries_public(&self) -> bool {
         self.inner.carries_public()
+    }
+
+    fn blocked(&self) -> Option<String> {
+        self.inner.blocked()
     }
 
     async fn depth(&self, queue: &Queue) -> Result<(u64, Option<i64>), BusError> {
@@ -179,6 +184,8 @@ pub struct World {
     pub limits: Limits,
     /// The limits of its bus.
     pub bus: EmbeddedOptions,
+    /// The address of a broker, and the limits of the bus on it; the embedded bus where there is none.
+    pub broker: Option<(String, RabbitMqOptions)>,
 }
 
 impl World {
@@ -195,7 +202,7 @@ impl World {
         };
         let scripts = parts.iter().map(script).collect();
         let directory = tempfile::tempdir().expect("a temporary directory");
-        World { directory, parts, scripts, limits, bus: EmbeddedOptions::default() }
+        World { directory, parts, scripts, limits, bus: EmbeddedOptions::default(), broker: None }
     }
 
     /// Does something with the script of a system.
@@ -258,6 +265,11 @@ impl World {
 
     /// Starts a hub. Waits until the one before has let go of the directory.
     pub async fn start_in(&self, mode: Mode) -> Running<'_> {
+        self.start_as(mode, &hub::Role::ALL).await
+    }
+
+    /// Starts a hub that does a part of the work.
+    pub async fn start_as(&self, mode: Mode, roles: &[hub::Role]) -> Running<'_> {
         let begun = Instant::now();
         let path = self.directory.path();
         let store = loop {
@@ -267,14 +279,19 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         };
-        let bus = loop {
-            match EmbeddedBus::open(path.join("bus"), self.bus.clone()) {
-                Ok(inner) => break Arc::new(LossyBus { inner, confirms_left: Mutex::default() }),
+        let inner: Box<dyn Bus> = loop {
+            let opened = match &self.broker {
+                Some((url, options)) => RabbitMqBus::new(url, options.clone()).map(|bus| Box::new(bus) as Box<dyn Bus>),
+                None => EmbeddedBus::open(path.join("bus"), self.bus.clone()).map(|bus| Box::new(bus) as Box<dyn Bus>),
+            };
+            match opened {
+                Ok(inner) => break inner,
                 Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         };
-        let hub = Hub::start(self.settings(), store.clone(), bus.clone(), mode, &hub::Role::ALL).await.expect("a hub");
+        let bus = Arc::new(LossyBus { inner, confirms_left: Mutex::default() });
+        let hub = Hub::start(self.settings(), store.clone(), bus.clone(), mode, roles).await.expect("a hub");
         Running { world: self, hub, store, bus }
     }
 }

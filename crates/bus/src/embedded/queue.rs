@@ -185,6 +185,7 @@ impl QueueState {
                 content_type: stored.content_type.into_owned(),
                 body: stored.body,
                 redelivered: stored.position < seen_end,
+                died_in: None,
             });
         }
         Ok(messages)

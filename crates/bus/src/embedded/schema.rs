@@ -6,7 +6,6 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -208,7 +207,7 @@ fn load(directory: &Path, connection: &Connection) -> Result<Vec<(Queue, Ledger)
     let mut queues = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {
         let (number, name): (usize, String) = (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?);
-        let queue = queue_of_name(&name).filter(|_| number == queues.len()).ok_or_else(|| {
+        let queue = Queue::of_name(&name).filter(|_| number == queues.len()).ok_or_else(|| {
             BusError::Storage(format!(
                 "in {} finds a queue {name} that it cannot place; the file was changed by another program",
                 directory.display()
@@ -222,14 +221,6 @@ fn load(directory: &Path, connection: &Connection) -> Result<Vec<(Queue, Ledger)
         queues.push((queue, ledger));
     }
     Ok(queues)
-}
-
-/// The queue that shows itself under this name.
-fn queue_of_name(name: &str) -> Option<Queue> {
-    if let Some(partition) = name.strip_prefix("passerelle.observed.") {
-        return partition.parse().ok().map(Queue::Observed);
-    }
-    name.strip_prefix("passerelle.delivery.").map(|system| Queue::Delivery(Arc::from(system)))
 }
 
 #[cfg(test)]
@@ -247,10 +238,10 @@ mod tests {
 
     #[test]
     fn queues_are_found_by_their_names() {
-        for queue in [Queue::Observed(0), Queue::Observed(u32::MAX), Queue::Delivery("a.b c".into())] {
-            assert_eq!(queue_of_name(&queue.to_string()), Some(queue));
+        for queue in [Queue::Dead, Queue::Observed(0), Queue::Observed(u32::MAX), Queue::Delivery("a.b c".into())] {
+            assert_eq!(Queue::of_name(&queue.to_string()), Some(queue));
         }
-        assert_eq!(queue_of_name("passerelle.observed.x"), None);
-        assert_eq!(queue_of_name("other"), None);
+        assert_eq!(Queue::of_name("passerelle.observed.x"), None);
+        assert_eq!(Queue::of_name("other"), None);
     }
 }

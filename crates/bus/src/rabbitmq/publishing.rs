@@ -1,115 +1,267 @@
-//! One publish: messages go out in order, and every one is confirmed before it counts.
+//! One publish: messages go out in order, a window at a time, and every one is confirmed before it counts.
+//!
+//! **A refused message** (a nack) has three reasons that look alike: its queue is full, its queue has no leader for the
+//! moment, or, on RabbitMQ 3.10, the first message of this *channel* met a queue without a leader, after which every
+//! later one is refused as well, also when there is a leader again. So a channel is never used after a refusal.
+//! What was refused, with everything of this window behind it for the same queue, goes out again on a new channel.
+//! A queue that was seen to be led, and then refuses the first messages of a new channel, is full. One that is not
+//! led is waited for.
 
 use std::time::Duration;
 
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
-use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
+use lapin::{BasicProperties, Channel, Confirmation};
+use tokio::time::Instant;
 
-use super::fault::{self, within};
-use super::session::{PUBLIC, Session};
+use super::fault;
+use super::session::Session;
+use super::topology::PUBLIC_EXCHANGE;
 use crate::{BusError, Message, Queue, Route};
 
 /// The delivery mode of a message that survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
-/// Publishes messages on a channel that nobody else uses meanwhile.
-pub(super) async fn publish(session: &Session, messages: Vec<Message>) -> Result<(), BusError> {
-    for queue in queues(&messages) {
-        session.ensure_known(queue).await?;
+/// How long a queue without a leader is left alone before it is tried again.
+const TRY_DELAY: Duration = Duration::from_millis(100);
+
+/// For how long messages are kept for foreign consumers whose queues refuse all of them. After that they are dropped, as
+/// they would be if nobody listened, until one is taken again: a foreign consumer must not stop the hub.
+const PUBLIC_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Publishes messages; `consuming` is the connection on which queues are looked at.
+pub(super) async fn publish(publishing: &Session, consuming: &Session, messages: &[Message]) -> Result<(), BusError> {
+    for queue in queues(messages) {
+        consuming.ensure_known(queue).await?;
     }
-    let (channel, turn) = session.take_turn().await?;
-    let outcome = publish_on(session, &channel, messages).await;
-    match &outcome {
-        Ok(()) => session.give_back(channel),
-        // A channel with messages of unknown fate is dropped, and with it whatever still comes.
-        Err(BusError::Unreachable(_)) => session.give_up(),
-        Err(_) => {}
+    publishing.unblocked().await?;
+    let turn = publishing.take_turn().await?;
+    let mut lane = Lane { session: publishing, channel: Some(publishing.confirming_channel().await?) };
+    let mut rest = messages;
+    while !rest.is_empty() {
+        let (window, later) = rest.split_at(window_length(rest, publishing));
+        lane.deliver(consuming, window).await?;
+        rest = later;
     }
+    lane.end();
     drop(turn);
-    outcome
+    Ok(())
 }
 
 /// The queues that messages go to, each once for messages in a row.
 fn queues(messages: &[Message]) -> Vec<&Queue> {
-    let mut queues: Vec<&Queue> = messages
-        .iter()
-        .filter_map(|message| match &message.route {
-            Route::Queue(queue) => Some(queue),
-            Route::Public(_) => None,
-        })
-        .collect();
+    let mut queues: Vec<&Queue> = messages.iter().filter_map(|message| queue_of(&message.route)).collect();
     queues.dedup();
     queues
 }
 
-/// A message on its way, with the queue that it goes to.
-type Unconfirmed = (Option<Queue>, PublisherConfirm);
-
-/// Sends messages a window at a time, and waits for the confirms of each window.
-async fn publish_on(session: &Session, channel: &Channel, messages: Vec<Message>) -> Result<(), BusError> {
-    let options = &session.options;
-    let mut unconfirmed: Vec<Unconfirmed> = Vec::new();
-    let mut bytes = 0;
-    for message in messages {
-        if unconfirmed.len() >= options.unconfirmed_count_max.max(1) || bytes >= options.unconfirmed_bytes_max {
-            settle(session, std::mem::take(&mut unconfirmed)).await?;
-            bytes = 0;
-        }
-        bytes += message.body.len();
-        let queue = match &message.route {
-            Route::Queue(queue) => Some(queue.clone()),
-            Route::Public(_) => None,
-        };
-        unconfirmed.push((queue, send(session, channel, message).await?));
+fn queue_of(route: &Route) -> Option<&Queue> {
+    match route {
+        Route::Queue(queue) => Some(queue),
+        Route::Public(_) => None,
     }
-    settle(session, unconfirmed).await
 }
 
-async fn send(session: &Session, channel: &Channel, message: Message) -> Result<PublisherConfirm, BusError> {
+/// How many messages may be on their way at a time; one always may.
+fn window_length(messages: &[Message], session: &Session) -> usize {
+    let (count_max, bytes_max) = (session.options.unconfirmed_count_max, session.options.unconfirmed_bytes_max);
+    let mut bytes = 0;
+    let fits = messages.iter().take(count_max).take_while(|message| {
+        let has_room = bytes < bytes_max;
+        bytes += message.body.len();
+        has_room
+    });
+    fits.count().max(1)
+}
+
+/// The channel of one publish. It is dropped, and with it whatever still comes, after anything but success.
+struct Lane<'s> {
+    session: &'s Session,
+    channel: Option<Channel>,
+}
+
+impl Lane<'_> {
+    /// Leaves the channel to the next publish.
+    fn end(self) {
+        if let Some(channel) = self.channel {
+            self.session.give_back(channel);
+        }
+    }
+
+    /// Sends the messages of a window until all of them are taken.
+    async fn deliver(&mut self, consuming: &Session, window: &[Message]) -> Result<(), BusError> {
+        let mut open = self.exchange(window.iter().collect()).await?;
+        let mut refusals = Refusals { led: Vec::new(), begun: Instant::now() };
+        while !open.is_empty() {
+            refusals.judge(self.session, consuming, &mut open).await?;
+            open = self.exchange(open).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends messages and waits for the broker's answer to every one; returns those that are to be sent again.
+    async fn exchange<'m>(&mut self, messages: Vec<&'m Message>) -> Result<Vec<&'m Message>, BusError> {
+        if messages.is_empty() {
+            return Ok(messages);
+        }
+        let channel = match self.channel.take() {
+            Some(channel) => channel,
+            None => self.session.fresh_channel().await?,
+        };
+        let answered = async {
+            let mut confirms = Vec::with_capacity(messages.len());
+            for message in &messages {
+                confirms.push(send(&channel, message).await?);
+            }
+            let mut answers = Vec::with_capacity(confirms.len());
+            for confirm in confirms {
+                answers.push(confirm.await.map_err(|error| fault::broker("have messages confirmed", &error))?);
+            }
+            Ok(answers)
+        };
+        let time_max = Duration::from_millis(self.session.options.confirm_time_ms_max);
+        let answers = match self.session.patiently(time_max, "have messages confirmed", answered).await {
+            Err(error @ BusError::Unreachable(_)) => {
+                self.session.give_up();
+                return Err(error);
+            }
+            answers => answers?,
+        };
+        let is_public = messages.iter().any(|message| queue_of(&message.route).is_none());
+        let again = refused(messages, answers)?;
+        if is_public && again.iter().all(|message| queue_of(&message.route).is_some()) {
+            self.session.note_public(false);
+        }
+        if again.is_empty() {
+            self.channel = Some(channel);
+        }
+        Ok(again)
+    }
+}
+
+async fn send(channel: &Channel, message: &Message) -> Result<lapin::PublisherConfirm, BusError> {
     let (exchange, key, mandatory) = match &message.route {
         Route::Queue(queue) => ("", queue.to_string(), true),
-        Route::Public(key) => (PUBLIC, key.to_string(), false),
+        Route::Public(key) => (PUBLIC_EXCHANGE, key.to_string(), false),
     };
     let key = fault::short("a routing key", key)?;
     let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type(ShortString::from(message.content_type))
-        .with_message_id(fault::short("the id of a message", message.id)?);
+        .with_message_id(fault::short("the id of a message", message.id.clone())?);
     let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
-    let send = channel.basic_publish(exchange.into(), key, options, &message.body, properties);
-    within(session.call_time_max(), "publish", send).await
+    let sent = channel.basic_publish(exchange.into(), key, options, &message.body, properties).await;
+    sent.map_err(|error| fault::broker("publish", &error))
 }
 
-/// Waits for the broker's answer to every message.
-async fn settle(session: &Session, unconfirmed: Vec<Unconfirmed>) -> Result<(), BusError> {
-    let time_max = Duration::from_millis(session.options.confirm_time_ms_max);
-    let all = async {
-        let mut answers = Vec::with_capacity(unconfirmed.len());
-        for (queue, confirm) in unconfirmed {
-            answers.push((queue, confirm.await?));
-        }
-        Ok(answers)
-    };
-    for (queue, answer) in within(time_max, "have messages confirmed", all).await? {
+/// The messages that were refused, each with all that follow it to the same place, so that their order stays.
+fn refused(messages: Vec<&Message>, answers: Vec<Confirmation>) -> Result<Vec<&Message>, BusError> {
+    let mut again: Vec<&Message> = Vec::new();
+    for (message, answer) in messages.into_iter().zip(answers) {
         match answer {
-            Confirmation::Ack(None) => {}
+            Confirmation::Ack(None) if !again.iter().any(|refused| refused.route == message.route) => {}
+            Confirmation::Ack(None) | Confirmation::Nack(None) => again.push(message),
             // Only a mandatory message comes back, and its routing key is the name of the queue that is missing.
             Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
                 return Err(BusError::Unroutable(returned.delivery.routing_key.to_string()));
-            }
-            // What a queue refuses by its `overflow = reject-publish` comes back like this.
-            Confirmation::Nack(None) => {
-                let reason = "RabbitMQ refused a message: its queue is full or has no leader; look at the broker";
-                return Err(match queue {
-                    Some(queue @ Queue::Delivery(_)) => BusError::Full(queue),
-                    _ => BusError::Unreachable(reason.to_owned()),
-                });
             }
             Confirmation::NotRequested => {
                 return Err(BusError::Unreachable("RabbitMQ does not confirm messages".to_owned()));
             }
         }
     }
-    Ok(())
+    Ok(again)
+}
+
+/// What was refused in one window so far.
+struct Refusals {
+    /// Queues that were seen to be led after they had refused a message.
+    led: Vec<Queue>,
+    begun: Instant,
+}
+
+impl Refusals {
+    /// Decides about every place that refused messages: whether to try it again, now or a little later, to drop what is
+    /// for it, or to give up.
+    async fn judge(
+        &mut self,
+        publishing: &Session,
+        consuming: &Session,
+        open: &mut Vec<&Message>,
+    ) -> Result<(), BusError> {
+        let routes: Vec<&Route> = open.iter().map(|message| &message.route).collect();
+        let mut pauses = false;
+        for queue in queues_of(&routes) {
+            let is_led = consuming.look(queue).await?.is_led;
+            if is_led && self.led.contains(queue) {
+                return Err(BusError::Full(queue.clone()));
+            }
+            if is_led {
+                self.led.push(queue.clone());
+            } else if self.begun.elapsed() > publishing.call_time_max() {
+                return Err(BusError::Unreachable(format!(
+                    "RabbitMQ refuses messages for the queue {queue}, which has no leader; look at the nodes of the broker"
+                )));
+            } else {
+                pauses = true;
+            }
+        }
+        if routes.len() > queue_messages(&routes) {
+            if publishing.note_public(true) > PUBLIC_PATIENCE {
+                drop_public(open);
+            } else {
+                pauses = true;
+            }
+        }
+        if pauses {
+            tokio::time::sleep(TRY_DELAY).await;
+        }
+        Ok(())
+    }
+}
+
+fn queue_messages(routes: &[&Route]) -> usize {
+    routes.iter().filter(|route| queue_of(route).is_some()).count()
+}
+
+/// Each queue once.
+fn queues_of<'r>(routes: &[&'r Route]) -> Vec<&'r Queue> {
+    let mut queues: Vec<&Queue> = routes.iter().filter_map(|route| queue_of(route)).collect();
+    queues.sort_unstable();
+    queues.dedup();
+    queues
+}
+
+/// Gives up on messages that nobody needs to have.
+fn drop_public(open: &mut Vec<&Message>) {
+    let before = open.len();
+    open.retain(|message| queue_of(&message.route).is_some());
+    let dropped = before - open.len();
+    tracing::warn!(dropped, exchange = PUBLIC_EXCHANGE, "queues of foreign consumers refuse public messages");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(route: &Route, id: &str) -> Message {
+        Message { route: route.clone(), id: id.to_owned(), content_type: "text/plain", body: Vec::new() }
+    }
+
+    #[test]
+    fn what_follows_a_refused_message_to_the_same_place_is_sent_again_with_it() {
+        let (here, there) = (Route::Queue(Queue::Observed(0)), Route::Queue(Queue::Observed(1)));
+        let check = |answers: &[(&Route, bool)], expected: &[&str]| {
+            let messages: Vec<Message> =
+                answers.iter().enumerate().map(|(number, (route, _))| message(route, &number.to_string())).collect();
+            let told = |(_, taken): &(&Route, bool)| {
+                if *taken { Confirmation::Ack(None) } else { Confirmation::Nack(None) }
+            };
+            let again = refused(messages.iter().collect(), answers.iter().map(told).collect()).unwrap();
+            assert_eq!(again.iter().map(|message| message.id.as_str()).collect::<Vec<_>>(), expected, "{answers:?}");
+        };
+        check(&[(&here, true), (&there, true)], &[]);
+        check(&[(&here, true), (&here, false), (&there, true), (&here, true)], &["1", "3"]);
+        check(&[(&here, false), (&there, false), (&there, true), (&here, false)], &["0", "1", "2", "3"]);
+    }
 }

@@ -1,25 +1,23 @@
-//! One connection to the broker: its topology, and the channels that publishes take turns on.
+//! One connection to the broker, and the channels that publishes take turns on.
 
 use std::collections::HashSet;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use lapin::options::{ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use futures::StreamExt;
+use lapin::options::{ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use lapin::{Channel, Connection, ConnectionProperties, Event};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::fault::{self, within};
 use super::options::RabbitMqOptions;
+use super::tls;
 use crate::{BusError, Queue};
-
-/// Where public messages go: a durable topic exchange that anybody may bind a queue to.
-pub(super) const PUBLIC: &str = "passerelle.public";
-
-/// The exchange and the queue of what was delivered too often.
-const DEAD: &str = "passerelle.dead";
 
 /// A connection and what is known on it.
 pub(super) struct Session {
@@ -31,24 +29,41 @@ pub(super) struct Session {
     /// Queues that were seen on this connection.
     known: Mutex<HashSet<Queue>>,
     is_broken: AtomicBool,
+    /// Why the broker takes nothing from this connection now.
+    blocked: Arc<watch::Sender<Option<String>>>,
+    /// Since when the queues of foreign consumers have refused every public message.
+    public_refused_since: Mutex<Option<Instant>>,
+}
+
+/// How much a queue holds, as far as a broker tells those who publish.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Messages that are with no consumer.
+    pub(super) ready_count: u32,
+    /// Whether anything is there: a message, or a consumer that may hold some. A queue without a leader tells neither.
+    pub(super) is_led: bool,
 }
 
 impl Session {
-    /// Connects and makes sure of the exchanges.
-    pub(super) async fn open(uri: AMQPUri, options: &RabbitMqOptions) -> Result<Self, BusError> {
+    /// Connects. `role` tells the operator of the broker what the connection is for.
+    pub(super) async fn open(uri: AMQPUri, role: &str, options: &RabbitMqOptions) -> Result<Self, BusError> {
         let time_max = Duration::from_millis(options.call_time_ms_max);
-        let properties = ConnectionProperties::default().with_connection_name("passerelle".into());
-        let connection = within(time_max, "connect", Connection::connect_uri(uri, properties)).await?;
-        let session = Session {
+        let properties = ConnectionProperties::default().with_connection_name(format!("passerelle {role}").into());
+        let connecting = tokio::time::timeout(time_max, tls::connect(uri, properties, &options.tls));
+        let connected = connecting.await.map_err(|_| fault::silent(time_max, "connect"))?;
+        let connection = connected?.map_err(|error| fault::broker("connect", &error))?;
+        let blocked = Arc::new(watch::Sender::new(None));
+        tokio::spawn(listen(connection.events_listener(), Arc::clone(&blocked)));
+        Ok(Session {
             options: options.clone(),
             connection,
             idle: Mutex::default(),
             turns: Semaphore::new(options.publish_count_max.clamp(1, Semaphore::MAX_PERMITS)),
             known: Mutex::default(),
             is_broken: AtomicBool::new(false),
-        };
-        session.declare_exchanges().await?;
-        Ok(session)
+            blocked,
+            public_refused_since: Mutex::default(),
+        })
     }
 
     /// Whether calls on it can succeed.
@@ -62,8 +77,56 @@ impl Session {
         self.is_broken.store(true, Ordering::Release);
     }
 
+    /// Why the broker takes nothing from this connection now.
+    pub(super) fn blocked(&self) -> Option<String> {
+        self.blocked.borrow().clone()
+    }
+
     pub(super) fn call_time_max(&self) -> Duration {
         Duration::from_millis(self.options.call_time_ms_max)
+    }
+
+    /// Waits for the broker, but not for ever. While the broker takes nothing from anybody, it is not silent: that is
+    /// waited for by its own measure, and starts the other one anew.
+    ///
+    /// # Errors
+    /// [`BusError::Blocked`], or [`BusError::Unreachable`] when the broker is silent.
+    pub(super) async fn patiently<Answer>(
+        &self,
+        time_max: Duration,
+        doing: &str,
+        call: impl Future<Output = Result<Answer, BusError>>,
+    ) -> Result<Answer, BusError> {
+        let mut call = pin!(call);
+        let mut blocked = self.blocked.subscribe();
+        loop {
+            let reason = blocked.borrow_and_update().clone();
+            let blocked_time_max = Duration::from_millis(self.options.blocked_time_ms_max);
+            let limit = if reason.is_some() { blocked_time_max } else { time_max };
+            tokio::select! {
+                biased;
+                answer = &mut call => return answer,
+                // The sender is part of this very value, so it cannot be gone.
+                _ = blocked.changed() => {}
+                () = tokio::time::sleep(limit) => {
+                    return Err(reason.map_or_else(|| fault::silent(time_max, doing), BusError::Blocked));
+                }
+            }
+        }
+    }
+
+    /// Waits until the broker takes messages.
+    ///
+    /// # Errors
+    /// [`BusError::Blocked`] when it does not in time.
+    pub(super) async fn unblocked(&self) -> Result<(), BusError> {
+        let mut blocked = self.blocked.subscribe();
+        let freed = async {
+            // The sender is part of this very value, so it cannot be gone.
+            let _ = blocked.wait_for(Option::is_none).await;
+            Ok(())
+        };
+        self.patiently(self.call_time_max(), "publish", freed).await
     }
 
     /// A new channel.
@@ -71,17 +134,29 @@ impl Session {
         within(self.call_time_max(), "open a channel", self.connection.create_channel()).await
     }
 
-    /// A channel in confirm mode for one publish alone, and the turn that goes with it.
-    pub(super) async fn take_turn(&self) -> Result<(Channel, SemaphorePermit<'_>), BusError> {
-        let turn = self.turns.acquire().await.map_err(|error| BusError::Unreachable(error.to_string()))?;
+    /// Waits for one of the publishes that may run at a time.
+    pub(super) async fn take_turn(&self) -> Result<SemaphorePermit<'_>, BusError> {
+        self.turns.acquire().await.map_err(|error| BusError::Unreachable(error.to_string()))
+    }
+
+    /// A channel in confirm mode for one publish alone.
+    pub(super) async fn confirming_channel(&self) -> Result<Channel, BusError> {
         let idle = self.idle().pop();
-        if let Some(channel) = idle.filter(|channel| channel.status().connected()) {
-            return Ok((channel, turn));
+        match idle.filter(|channel| channel.status().connected()) {
+            Some(channel) => Ok(channel),
+            None => self.fresh_channel().await,
         }
-        let channel = self.channel().await?;
-        let confirm = channel.confirm_select(ConfirmSelectOptions::default());
-        within(self.call_time_max(), "ask for confirms", confirm).await?;
-        Ok((channel, turn))
+    }
+
+    /// A channel in confirm mode that no message was sent on yet.
+    pub(super) async fn fresh_channel(&self) -> Result<Channel, BusError> {
+        let opening = async {
+            let channel = self.connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            Ok(channel)
+        };
+        let opening = async { opening.await.map_err(|error| fault::broker("ask for confirms", &error)) };
+        self.patiently(self.call_time_max(), "ask for confirms", opening).await
     }
 
     /// Leaves a channel, on which nothing waits any more, to the next publish.
@@ -102,58 +177,25 @@ impl Session {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn declare_exchanges(&self) -> Result<(), BusError> {
-        let channel = self.channel().await?;
-        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        for (name, kind) in [(PUBLIC, ExchangeKind::Topic), (DEAD, ExchangeKind::Fanout)] {
-            let declare = channel.exchange_declare(name.into(), kind, durable, FieldTable::default());
-            within(self.call_time_max(), "declare an exchange", declare).await?;
-        }
-        let mut quorum = FieldTable::default();
-        quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-        let declare = channel.queue_declare(DEAD.into(), durable_queue(), quorum);
-        within(self.call_time_max(), "declare a queue", declare).await?;
-        let bind =
-            channel.queue_bind(DEAD.into(), DEAD.into(), "".into(), QueueBindOptions::default(), FieldTable::default());
-        within(self.call_time_max(), "bind a queue", bind).await
-    }
-
-    /// Makes sure that queues exist.
-    pub(super) async fn declare(&self, queues: &[Queue]) -> Result<(), BusError> {
-        let channel = self.channel().await?;
-        for queue in queues {
-            let name = fault::short("the name of a queue", queue.to_string())?;
-            let declare = channel.queue_declare(name, durable_queue(), self.arguments());
-            within(self.call_time_max(), &format!("declare the queue {queue}"), declare).await?;
-            self.known().insert(queue.clone());
-        }
-        Ok(())
-    }
-
-    /// What a queue is, beside durable.
-    fn arguments(&self) -> FieldTable {
-        let text = |text: &str| AMQPValue::LongString(text.into());
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), text("quorum"));
-        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
-        arguments.insert("x-overflow".into(), text("reject-publish"));
-        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(self.options.delivery_count_max.into()));
-        arguments.insert("x-dead-letter-exchange".into(), text(DEAD));
-        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
-        arguments
+    /// Notes that queues are there.
+    pub(super) fn note_known(&self, queues: &[Queue]) {
+        self.known().extend(queues.iter().cloned());
     }
 
     /// Makes sure that a queue is there before something is sent to it.
     pub(super) async fn ensure_known(&self, queue: &Queue) -> Result<(), BusError> {
         if !self.known().contains(queue) {
-            self.ready_count(queue).await?;
-            self.known().insert(queue.clone());
+            self.look(queue).await?;
+            self.note_known(std::slice::from_ref(queue));
         }
         Ok(())
     }
 
-    /// How many messages of a queue wait at the broker and are with no consumer.
-    pub(super) async fn ready_count(&self, queue: &Queue) -> Result<u32, BusError> {
+    /// Looks at a queue.
+    ///
+    /// # Errors
+    /// [`BusError::Unroutable`] when it is not there.
+    pub(super) async fn look(&self, queue: &Queue) -> Result<Look, BusError> {
         // Asking for what is not there closes the channel, so it is one for this question only.
         let channel = self.channel().await?;
         let name = fault::short("the name of a queue", queue.to_string())?;
@@ -164,13 +206,40 @@ impl Session {
                 other => other.map(Some),
             }
         };
-        match within(self.call_time_max(), "look at a queue", ask).await? {
-            Some(found) => Ok(found.message_count()),
+        match within(self.call_time_max(), &format!("look at the queue {queue}"), ask).await? {
+            Some(found) => {
+                let ready_count = found.message_count();
+                Ok(Look { ready_count, is_led: ready_count > 0 || found.consumer_count() > 0 })
+            }
             None => Err(BusError::Unroutable(queue.to_string())),
         }
     }
+
+    /// Notes how public messages fare; returns for how long every one of them has been refused.
+    pub(super) fn note_public(&self, is_refused: bool) -> Duration {
+        let mut since = self.public_refused_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_refused {
+            return since.get_or_insert_with(Instant::now).elapsed();
+        }
+        *since = None;
+        Duration::ZERO
+    }
 }
 
-fn durable_queue() -> QueueDeclareOptions {
-    QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() }
+/// Notes what the broker says about a connection as a whole, until the connection ends.
+async fn listen(events: impl futures::Stream<Item = Event> + Send, blocked: Arc<watch::Sender<Option<String>>>) {
+    let mut events = pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Event::ConnectionBlocked(reason) => {
+                tracing::warn!(reason, "RabbitMQ takes no messages now; what is published waits");
+                blocked.send_replace(Some(format!("RabbitMQ blocks those who publish: {reason}")));
+            }
+            Event::ConnectionUnblocked => {
+                tracing::info!("RabbitMQ takes messages again");
+                blocked.send_replace(None);
+            }
+            _ => {}
+        }
+    }
 }

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::Link;
 use super::fault::{self, within};
+use super::link::Link;
 use super::session::Session;
 use crate::{BusError, Delivered, Queue, Receipt, Subscription};
 
@@ -169,8 +169,19 @@ fn delivered(receipt: Receipt, delivery: Delivery) -> Delivered {
         receipt,
         id: text(delivery.properties.message_id()),
         content_type: text(delivery.properties.content_type()),
-        body: delivery.data,
         redelivered: delivery.redelivered,
+        died_in: died_in(&delivery),
+        body: delivery.data,
+    }
+}
+
+/// The queue that gave up on a message first; a broker notes it in a header.
+fn died_in(delivery: &Delivery) -> Option<Queue> {
+    let headers = delivery.properties.headers().as_ref()?;
+    match headers.inner().get("x-first-death-queue")? {
+        AMQPValue::LongString(name) => Queue::of_name(&String::from_utf8_lossy(name.as_bytes())),
+        AMQPValue::ShortString(name) => Queue::of_name(name.as_str()),
+        _ => None,
     }
 }
 
@@ -200,7 +211,7 @@ impl RabbitMqSubscription {
 
     /// Starts to consume on a new channel. Cancelling it leaves no consumer behind.
     pub(super) async fn open(&self) -> Result<(), BusError> {
-        let session = self.link.session().await?;
+        let session = self.link.consuming().await?;
         let channel = session.channel().await?;
         let time_max = session.call_time_max();
         let ahead_count = u16::try_from(self.prefetch).unwrap_or(u16::MAX).max(session.options.ahead_count_min);

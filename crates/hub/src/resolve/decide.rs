@@ -51,7 +51,7 @@ impl Working<'_> {
     /// After a crash, a source that is read again may show a newer state in the same drop, at whatever place: rows of a
     /// polled source move when others come and go. So inside one drop the time of reading goes before the place. The
     /// place alone still makes an observation newer, because a clock that was set back must not hide a row.
-    fn is_seen(&self, one: &Prepared) -> bool {
+    pub(super) fn is_seen(&self, one: &Prepared) -> bool {
         let Observation { position, at, operation, .. } = one.observation;
         let is_back = |shown: &Shown| shown.row.removed && operation == Operation::Upsert;
         let is_newer_state = |shown: &Shown| {

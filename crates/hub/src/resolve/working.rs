@@ -150,6 +150,15 @@ impl<'c> Working<'c> {
         Ok(std::mem::take(&mut self.waiting.released))
     }
 
+    /// Parks an observation, unless it was taken in all the same.
+    pub async fn set_aside(&mut self, one: &links::Prepared, code: &str, reason: &str) -> Result<(), StoreError> {
+        self.read(std::slice::from_ref(one)).await?;
+        if !self.is_seen(one) {
+            self.park(one, code, Some(reason.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Changes on their way to a system, of one kind of document.
     pub fn under_way<'a>(&'a self, local: &'a LocalKey) -> impl Iterator<Item = &'a Member> {
         self.calls_with(local).map(|(_, member)| member)

@@ -200,3 +200,38 @@ pub struct Schedules {
     #[command(flatten)]
     pub listing: Listing,
 }
+
+/// Arguments of `bus`.
+#[derive(Debug, Args)]
+pub struct BusArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: BusAction,
+}
+
+/// What to do with the bus.
+#[derive(Debug, Subcommand)]
+pub enum BusAction {
+    /// Compare the queues and exchanges of the broker with what the directory needs, and change nothing
+    #[command(after_help = "\
+Example:
+  passerelle bus check --dir hub
+
+It works over AMQP with the hub's own rights. The exit code is 1 when something differs, 2 when the broker does not
+let the hub in or not do all that it must, 3 when it is not there.")]
+    Check(BusCheck),
+    /// Print the AsyncAPI 3 document of everything that travels on the bus
+    #[command(after_help = "Example:\n  passerelle bus asyncapi > asyncapi.json")]
+    Asyncapi,
+}
+
+/// Arguments of `bus check`.
+#[derive(Debug, Args)]
+pub struct BusCheck {
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use connector::{ConfigurationError, Registry};
+use bus::BusError;
+use bus::rabbitmq::RabbitMqBus;
+use connector::{ConfigurationError, Registry, Secret};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -51,6 +53,19 @@ impl Configuration {
     /// The folder of the embedded bus.
     pub fn bus_path(&self) -> PathBuf {
         self.directory.join(&self.hub.bus.path)
+    }
+
+    /// The broker of the bus; `None` for the embedded bus.
+    ///
+    /// # Errors
+    /// [`BusError::Refused`] when the address cannot be read, or its password is not there.
+    pub fn broker(&self) -> Result<Option<RabbitMqBus>, BusError> {
+        let bus = &self.hub.bus;
+        let Some(url) = &bus.url else { return Ok(None) };
+        let options = bus.broker_options(&self.directory, self.hub.limits.partitions);
+        let resolved = bus.password.as_ref().map(|password| password.resolve(&self.directory)).transpose();
+        let password = resolved.map_err(|fault| BusError::Refused(format!("bus.password: {fault}")))?;
+        RabbitMqBus::with_password(url, password.as_ref().map(Secret::expose), options).map(Some)
     }
 
     /// What a hub is told.

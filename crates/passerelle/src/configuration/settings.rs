@@ -125,18 +125,30 @@ impl StoreSettings {
     }
 }
 
-/// Where everything that is in flight is kept: an embedded bus, one folder on a local disk.
+/// Where everything that is in flight is kept: an embedded bus, one folder on a local disk; or RabbitMQ, when `url` is set.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BusSettings {
-    /// The folder, relative to the user's directory. It belongs to one hub.
+    /// The address of a RabbitMQ broker, such as `amqps://passerelle@rabbitmq.example:5671/passerelle`; the embedded bus
+    /// when left out.
+    pub url: Option<String>,
+    /// RabbitMQ: the password, where it is not in the address: `{ env = "…" }` or `{ file = "…" }`.
+    pub password: Option<SecretReference>,
+    /// RabbitMQ over `amqps`: the authorities to trust, a file in PEM; those of the operating system when left out.
+    pub ca_file: Option<PathBuf>,
+    /// RabbitMQ over `amqps`: the hub's own certificate, a file in PEM; it goes with `key_file`.
+    pub certificate_file: Option<PathBuf>,
+    /// RabbitMQ over `amqps`: the private key of the hub's own certificate, a file in PEM.
+    pub key_file: Option<PathBuf>,
+    /// The folder of the embedded bus, relative to the user's directory. It belongs to one hub.
     pub path: PathBuf,
-    /// When a commit counts as durable: `full`, when the disk has it, or `normal`, when the operating system has it.
+    /// When a commit of the embedded bus counts as durable: `full`, when the disk has it, or `normal`, when the operating
+    /// system has it.
     pub durability: Durability,
     /// The largest message, in bytes.
     #[schemars(range(min = 65_536))]
     pub message_bytes_max: usize,
-    /// The most bytes that may wait for slower systems; beyond it, reading waits.
+    /// The most bytes that may wait in all; beyond it, reading waits. On RabbitMQ, of observations alone.
     #[schemars(range(min = 1_048_576))]
     pub bytes_max: u64,
     /// How many bytes may wait for one system on the bus; what comes on top waits in the store, and the other systems go on.
@@ -148,6 +160,11 @@ impl Default for BusSettings {
     fn default() -> Self {
         let options = bus::embedded::EmbeddedOptions::default();
         BusSettings {
+            url: None,
+            password: None,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
             path: "data/bus".into(),
             durability: Durability::Full,
             message_bytes_max: options.message_bytes_max,
@@ -169,6 +186,22 @@ impl BusSettings {
             bytes_max: self.bytes_max,
             queue_bytes_max: self.queue_bytes_max,
             ..bus::embedded::EmbeddedOptions::default()
+        }
+    }
+
+    /// The options of a bus on RabbitMQ with so many queues of observations; files are relative to the directory.
+    pub fn broker_options(&self, directory: &Path, partitions: u32) -> bus::rabbitmq::RabbitMqOptions {
+        let file = |path: &Option<PathBuf>| path.as_ref().map(|path| directory.join(path));
+        bus::rabbitmq::RabbitMqOptions {
+            message_bytes_max: self.message_bytes_max,
+            queue_bytes_max: self.queue_bytes_max,
+            observed_bytes_max: self.bytes_max / u64::from(partitions.max(1)),
+            tls: bus::rabbitmq::TlsFiles {
+                ca_file: file(&self.ca_file),
+                certificate_file: file(&self.certificate_file),
+                key_file: file(&self.key_file),
+            },
+            ..bus::rabbitmq::RabbitMqOptions::default()
         }
     }
 }
