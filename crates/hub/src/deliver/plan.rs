@@ -77,11 +77,20 @@ pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, syste
 }
 
 /// What the system holds under a key, over the fields that the mapping writes; `None` when nobody knows.
+///
+/// What the system shows speaks for itself, unless something else was delivered that it has not shown since: it was read
+/// before that call took effect, or somebody edited the record afterwards, and only another call makes sure.
 fn shadow(held: &Held, row: &CrosswalkRow, mapping: &Mapping) -> Option<Value> {
-    let text = match &row.holds {
-        Some(holds) => holds,
-        None => &shown(held, row)?.document,
-    };
+    if let Some(holds) = &row.holds {
+        return written(holds, mapping);
+    }
+    let shown = written(&shown(held, row)?.document, mapping)?;
+    let is_certain = row.earlier.last().is_none_or(|last| written(last, mapping).as_ref() == Some(&shown));
+    is_certain.then_some(shown)
+}
+
+/// What the mapping writes of a document that a system shows or was given.
+fn written(text: &str, mapping: &Mapping) -> Option<Value> {
     let mut document: Value = serde_json::from_str(text).ok()?;
     for field in references::fields(mapping.entity()) {
         let own =
@@ -188,3 +197,6 @@ pub(super) fn needed(document: &Value, mapping: &Mapping) -> Vec<(&'static str, 
 fn writes(mapping: &Mapping, field: &str) -> bool {
     mapping.writes().iter().any(|path| path.split('.').next() == Some(field))
 }
+
+#[cfg(test)]
+mod tests;
