@@ -5,6 +5,7 @@
 //! No caller sees SQL, and every row belongs to a tenant.
 
 mod contract;
+pub mod copy;
 pub mod postgres;
 pub mod sqlite;
 pub mod testkit;

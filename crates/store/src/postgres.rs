@@ -40,6 +40,7 @@
 mod backlog;
 mod collect;
 mod connect;
+mod copy;
 mod core;
 mod deliver;
 mod drops;
@@ -73,6 +74,8 @@ use std::sync::Arc;
 
 use self::core::Core;
 use self::listen::Listener;
+use self::place::Place;
+use crate::copy::{CopyError, Source, Target};
 use crate::{Lease, StoreError};
 
 /// How the store uses the server.
@@ -176,4 +179,19 @@ impl PostgresStore {
     pub fn place(&self) -> &str {
         &self.core.place
     }
+}
+
+/// A store that is copied from.
+pub(crate) async fn copy_source(url: &str, options: &PostgresOptions) -> Result<Box<dyn Source>, CopyError> {
+    copy::End::source(url, options).await
+}
+
+/// A store that is copied into.
+pub(crate) async fn copy_target(url: &str, options: &PostgresOptions) -> Result<Box<dyn Target>, CopyError> {
+    copy::End::target(url, options).await
+}
+
+/// An address without its password.
+pub(crate) fn shown(url: &str, options: &PostgresOptions) -> Result<String, StoreError> {
+    Ok(Place::parse(url, options)?.shown)
 }

@@ -6,6 +6,7 @@
 mod backlog;
 mod collect;
 mod connection;
+mod copy;
 mod deliver;
 mod dictionary;
 mod drops;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use self::connection::Core;
 use self::failure::Failure;
 use self::lock::DirectoryLock;
+use crate::copy::{CopyError, Source, Target};
 use crate::{Lease, StoreError, value};
 
 /// When a commit counts as durable.
@@ -91,12 +93,7 @@ impl SqliteStore {
     /// [`StoreError::InUse`] when another hub holds the directory, [`StoreError::Newer`] when a newer version wrote it,
     /// [`StoreError::Storage`] when it cannot be written, [`StoreError::Internal`] when the file is something else.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Arc<SqliteStore>, StoreError> {
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(|error| StoreError::Storage {
-                place: directory.display().to_string(),
-                reason: error.to_string(),
-            })?;
-        }
+        make_directory(path)?;
         let lock = DirectoryLock::take(path)?;
         let connection = open_current(path, &options).map_err(|failure| failure.at(path))?;
         Ok(Arc::new(SqliteStore {
@@ -129,6 +126,23 @@ impl SqliteStore {
     pub fn is_hub_running(path: &Path) -> bool {
         DirectoryLock::is_taken(path)
     }
+}
+
+/// A store that is copied from.
+pub(crate) async fn copy_source(path: &Path) -> Result<Box<dyn Source>, CopyError> {
+    copy::End::source(path).await
+}
+
+/// A store that is copied into.
+pub(crate) async fn copy_target(path: &Path) -> Result<Box<dyn Target>, CopyError> {
+    copy::End::target(path).await
+}
+
+/// Makes the directory that a store's file lies in.
+fn make_directory(path: &Path) -> Result<(), StoreError> {
+    let Some(directory) = path.parent() else { return Ok(()) };
+    std::fs::create_dir_all(directory)
+        .map_err(|error| StoreError::Storage { place: directory.display().to_string(), reason: error.to_string() })
 }
 
 fn open_current(path: &Path, options: &SqliteOptions) -> Result<rusqlite::Connection, Failure> {

@@ -9,6 +9,7 @@ mod deliver;
 mod discard;
 mod earlier;
 mod find;
+mod full;
 mod lease;
 mod operate;
 mod parking;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::full::{ODD, OTHER_TENANT, fill};
 use crate::{Store, StoreError};
 
 /// A backend under test.

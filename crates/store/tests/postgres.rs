@@ -9,6 +9,10 @@
 mod circumstances;
 #[path = "postgres/conformance.rs"]
 mod conformance;
+#[path = "postgres/copy.rs"]
+mod copy;
+#[path = "common/dump.rs"]
+mod dump;
 #[path = "postgres/lost.rs"]
 mod lost;
 #[path = "postgres/parallel.rs"]

@@ -6,8 +6,12 @@
 mod accounting;
 #[path = "sqlite/conformance.rs"]
 mod conformance;
+#[path = "sqlite/copy.rs"]
+mod copy;
 #[path = "sqlite/crash.rs"]
 mod crash;
+#[path = "common/dump.rs"]
+mod dump;
 #[path = "sqlite/opening.rs"]
 mod opening;
 #[path = "sqlite/storage.rs"]

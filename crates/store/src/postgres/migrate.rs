@@ -23,8 +23,7 @@ fn known() -> u32 {
 /// start at once, one does it.
 pub(super) async fn migrate(core: &Arc<Core>) -> Result<(), Failure> {
     let transaction = Transaction::begin(core).await?;
-    let turn = locks::number(&core.options.schema, 0, &["migrate"]);
-    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&turn]).await?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&turn(core)]).await?;
     let found = version(core, &transaction).await?;
     if found == Some(known()) {
         return Ok(());
@@ -46,6 +45,22 @@ pub(super) async fn migrate(core: &Arc<Core>) -> Result<(), Failure> {
         client.batch_execute(&format!("UPDATE schema_version SET version = {}", index + 1)).await?;
     }
     transaction.commit().await
+}
+
+/// The lock that whoever opens the store as a hub holds for a moment.
+pub(super) fn turn(core: &Core) -> i64 {
+    locks::number(&core.options.schema, 0, &["migrate"])
+}
+
+/// Makes a store where there is none; refuses one of another version.
+pub(super) async fn make(core: &Arc<Core>) -> Result<(), Failure> {
+    let asked = Transaction::begin_read(core).await?;
+    let found = version(core, &asked).await?;
+    drop(asked);
+    match found {
+        None => migrate(core).await,
+        Some(_) => require_current(core).await,
+    }
 }
 
 /// Refuses a store that is not exactly at the schema of this binary.
