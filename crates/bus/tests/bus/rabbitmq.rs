@@ -76,12 +76,16 @@ async fn a_lost_connection_is_made_again() {
     let again = in_the_end(async || subscription.receive(1).await).await;
     // Receipts of the lost connection mean nothing now; above all they do not acknowledge other messages.
     subscription.acknowledge(&receipts).await.unwrap();
-    let mut again: Vec<Delivered> = again.into_iter().chain(take(subscription.as_mut(), 2).await.unwrap()).collect();
-    assert!(again.iter().all(|message| message.redelivered));
-    let receipts: Vec<Receipt> = again.iter().map(|message| message.receipt).collect();
-    subscription.acknowledge(&receipts).await.unwrap();
-    again.extend(take(subscription.as_mut(), 1).await.unwrap());
+    let mut again: Vec<Delivered> = again;
+    while ids(&again).last().is_some_and(|id| *id != "4") {
+        let receipts: Vec<Receipt> = again.iter().map(|message| message.receipt).collect();
+        subscription.acknowledge(&receipts).await.unwrap();
+        again.extend(take(subscription.as_mut(), 1).await.unwrap());
+    }
+    // The one acknowledgement that was sent may have been lost with the connection: then its message comes again too.
+    again.retain(|message| message.id != "1");
     assert_eq!(ids(&again), ["0", "2", "3", "4"]);
+    assert!(again[..3].iter().all(|message| message.redelivered));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
