@@ -6,6 +6,7 @@
 
 mod contract;
 pub mod copy;
+mod line;
 pub mod postgres;
 pub mod sqlite;
 pub mod testkit;

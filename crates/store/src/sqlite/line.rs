@@ -15,6 +15,7 @@ use super::resolution::is_parked;
 use super::resolve::OutboxNumbers;
 use super::unpark::{Way, take_away};
 use super::value::{Coded, MasterKey};
+use crate::line::{Standing, Why, free_to_go};
 use crate::{CrosswalkRow, NewParked, ParkedStage};
 
 /// The system of a line, as a word, and its key.
@@ -118,30 +119,6 @@ fn has_reason(session: &Session<'_>, tenant: i64, (system, key): &Line) -> Resul
     Ok(select.exists(params![key, system, ParkedStage::Delivery.code(), tenant])?)
 }
 
-/// One parked delivery of a line.
-struct Standing {
-    number: u64,
-    master: Option<i64>,
-    why: Why,
-}
-
-/// Why something stands in a line.
-enum Why {
-    /// For a person to deal with.
-    Person,
-    /// It needs the key that a system has for a master.
-    Needs { system: i64, master: i64, is_known: bool },
-    /// Something stands before it.
-    Behind,
-}
-
-impl Standing {
-    /// Whether it needs a key that is not known.
-    fn is_in_need(&self) -> bool {
-        matches!(self.why, Why::Needs { is_known: false, .. })
-    }
-}
-
 fn read(session: &Session<'_>, tenant: i64, (system, key): &Line) -> Result<Vec<Standing>, Failure> {
     let mut select = session.prepare(
         "SELECT number, master, reason IS NOT NULL, needs_system, needs_master,
@@ -160,28 +137,4 @@ fn read(session: &Session<'_>, tenant: i64, (system, key): &Line) -> Result<Vec<
         line.push(Standing { number: row.get::<_, i64>(0)?.cast_unsigned(), master: row.get(1)?, why });
     }
     Ok(line)
-}
-
-/// What of a line can go, in order: nothing as long as it has something for a person. Else everything before the first
-/// in need; of the others what needs nothing more, and what somebody in need needs.
-fn free_to_go(line: &[Standing], of_system: i64) -> Vec<u64> {
-    if line.iter().any(|one| matches!(one.why, Why::Person)) {
-        return Vec::new();
-    }
-    let first_in_need = line.iter().position(Standing::is_in_need).unwrap_or(line.len());
-    let needed: BTreeSet<i64> = line.iter().filter_map(|one| in_need_of(one, of_system)).collect();
-    let goes = |(place, one): &(usize, &Standing)| match one.why {
-        Why::Needs { is_known, .. } => is_known,
-        Why::Person => false,
-        Why::Behind => *place < first_in_need || one.master.is_some_and(|master| needed.contains(&master)),
-    };
-    line.iter().enumerate().filter(goes).map(|(_, one)| one.number).collect()
-}
-
-/// The master of which one needs the key in this very system.
-fn in_need_of(one: &Standing, of_system: i64) -> Option<i64> {
-    match one.why {
-        Why::Needs { system, master, is_known: false } if system == of_system => Some(master),
-        _ => None,
-    }
 }
