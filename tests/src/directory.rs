@@ -154,6 +154,17 @@ impl Directory {
         directory
     }
 
+    /// A directory with these files, in a folder in which it stays when this value goes.
+    pub fn kept_in(parent: &Path, files: &[(&str, &str)]) -> Self {
+        let mut folder = tempfile::Builder::new().prefix("hub-").tempdir_in(parent).expect("a directory");
+        folder.disable_cleanup(true);
+        let directory = Directory { folder };
+        for (path, content) in files {
+            directory.write(path, content);
+        }
+        directory
+    }
+
     /// A directory with these systems, whose folders are there and empty, and with these mappings, as (name, content).
     pub fn of(systems: &[System<'_>], mappings: &[(&str, &str)]) -> Self {
         let directory = Directory::new(&[("passerelle.toml", "")]);

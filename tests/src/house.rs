@@ -1,4 +1,5 @@
-//! A whole hub on real parts in a temporary directory: two files for store and bus, folders for the systems.
+//! A whole hub on real parts in a temporary directory: a file for the bus, folders for the systems, and a store on the
+//! engine that the tests run on.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,9 @@ use connector::Registry;
 use hub::{Filter, Hub, Limits, Missing, Mode, Role, Schedule, Settings, Stream, Subscription, System};
 use mapping::{Mapping, Table, Tables};
 use serde_json::{Value, json};
-use store::sqlite::{SqliteOptions, SqliteStore};
 use store::{Export, Outcomes, Store};
+
+use crate::engine::Place;
 
 struct NoTables;
 
@@ -47,6 +49,7 @@ pub struct CsvFeed {
 /// A directory with systems, whose hub is started and stopped.
 pub struct House {
     directory: tempfile::TempDir,
+    place: Place,
     systems: Vec<CsvSystem>,
     trust: Vec<&'static str>,
 }
@@ -71,7 +74,8 @@ impl House {
                 std::fs::create_dir_all(directory.path().join(system.name).join(folder)).expect("a folder");
             }
         }
-        House { directory, systems, trust: trust.to_vec() }
+        let place = Place::new(directory.path());
+        House { directory, place, systems, trust: trust.to_vec() }
     }
 
     /// Where it is.
@@ -108,7 +112,11 @@ impl House {
             master::Trust { order: self.trust.iter().map(|name| (*name).to_owned()).collect(), ..Default::default() };
         Settings {
             directory: self.path().to_owned(),
-            limits: Limits { retry_delay_min: Duration::from_millis(20), ..Limits::default() },
+            limits: Limits {
+                retry_delay_min: Duration::from_millis(20),
+                lease_time: self.place.lease_time().unwrap_or(Limits::default().lease_time),
+                ..Limits::default()
+            },
             systems: systems.collect(),
             trust: BTreeMap::from([(Arc::from("acme"), trust)]),
             registry: Registry::default().with::<csv_drop::CsvDrop>(),
@@ -116,18 +124,18 @@ impl House {
     }
 
     /// Opens the store while no hub runs.
-    pub fn store(&self) -> Arc<SqliteStore> {
-        SqliteStore::open(&self.path().join("store.db"), SqliteOptions::default()).expect("a store")
+    pub async fn store(&self) -> Arc<dyn Store> {
+        self.place.open().await.expect("a store")
     }
 
     /// Runs the hub until everything that was dropped is read and delivered; returns the store.
-    pub async fn settle(&self) -> Arc<SqliteStore> {
+    pub async fn settle(&self) -> Arc<dyn Store> {
         self.settle_within(Duration::from_secs(60)).await
     }
 
     /// The same with more patience, for large loads.
-    pub async fn settle_within(&self, patience: Duration) -> Arc<SqliteStore> {
-        let store = self.store();
+    pub async fn settle_within(&self, patience: Duration) -> Arc<dyn Store> {
+        let store = self.store().await;
         let bus = EmbeddedBus::open(self.path().join("bus"), EmbeddedOptions::default()).expect("a bus");
         let hub =
             Hub::start(self.settings(), store.clone(), Arc::new(bus), Mode::OnDemand, &Role::ALL).await.expect("a hub");

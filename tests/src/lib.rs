@@ -2,7 +2,9 @@
 
 pub mod checker;
 pub mod directory;
+pub mod engine;
 pub mod house;
+pub mod mappings;
 pub mod process;
 pub mod scripted;
 pub mod server;

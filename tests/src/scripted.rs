@@ -36,6 +36,8 @@ pub enum Answer {
         /// Whether it took the change.
         applied: bool,
     },
+    /// Takes it when [`Script::releases`] says so, and answers then.
+    Late,
     /// Never answers, although it took the change or although it did not.
     Hang {
         /// Whether it took the change.
@@ -96,6 +98,12 @@ pub struct Script {
     pub holds_reads: bool,
     /// How many reads of each stream are under way, and the most there ever were at once.
     pub reading: BTreeMap<String, (u32, u32)>,
+    /// How many calls are under way, and the most there ever were at once.
+    pub calling: (u32, u32),
+    /// Whether the last answer was a late one.
+    is_late: bool,
+    /// Whether late answers come now.
+    pub releases: bool,
     /// How each change is answered.
     pub answer: AnswerOf,
     /// How a look-up is answered.
@@ -120,6 +128,9 @@ impl Default for Script {
             reads: BTreeMap::new(),
             holds_reads: false,
             reading: BTreeMap::new(),
+            calling: (0, 0),
+            is_late: false,
+            releases: false,
             answer: Box::new(|_| Answer::Apply),
             look_up: LookUp::Truth,
             effects: Vec::new(),
@@ -245,6 +256,7 @@ pub struct Scripted {
     assigns_keys: bool,
     count_max: usize,
     timeout_ms: u64,
+    age_ms: u64,
     stops: bool,
 }
 
@@ -272,6 +284,7 @@ impl Connector for Scripted {
                 count_max: self.count_max,
                 assigns_keys: self.assigns_keys,
                 timeout: Duration::from_millis(self.timeout_ms),
+                age_max: Duration::from_millis(self.age_ms),
                 stops: self.stops,
                 ..Batching::default()
             },
@@ -398,8 +411,26 @@ struct ScriptedTarget {
     stops: bool,
 }
 
+/// A call that is under way; it ends when this value goes, also when nobody waits for it any more.
+struct Calling<'a>(&'a ScriptedTarget);
+
+impl<'a> Calling<'a> {
+    fn begin(target: &'a ScriptedTarget) -> Self {
+        let (now, most) = &mut lock(&target.script).calling;
+        *now += 1;
+        *most = (*most).max(*now);
+        Calling(target)
+    }
+}
+
+impl Drop for Calling<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.script).calling.0 -= 1;
+    }
+}
+
 impl ScriptedTarget {
-    /// Answers one change; `None` when no answer ever comes.
+    /// Answers one change; `None` when no answer comes yet.
     fn answer(&self, change: &Rendered) -> Option<Result<Outcome, Fault>> {
         let mut script = lock(&self.script);
         script.sent.push((change.reference.master_id.clone(), change.reference.version));
@@ -407,8 +438,10 @@ impl ScriptedTarget {
         // Tests look at what the system holds as plain values.
         let record = json!(record);
         let answer = (script.answer)(change);
+        script.is_late = answer == Answer::Late;
         let mut take = |record: &Value| script.take(change, self.assigns_keys, record);
         match answer {
+            Answer::Late => None,
             Answer::Apply => Some(Ok(Outcome::Applied { local_key: Some(take(&record)), holds: None })),
             Answer::ApplyAs(held) => {
                 let key = take(&held);
@@ -434,9 +467,26 @@ impl ScriptedTarget {
     }
 }
 
+impl ScriptedTarget {
+    /// Waits until a late answer comes, and takes the change then. Any other that has not come never comes.
+    async fn late(&self, change: &Rendered) -> Result<Outcome, Fault> {
+        loop {
+            {
+                let mut script = lock(&self.script);
+                if let (true, true, Body::Json(record)) = (script.is_late, script.releases, &change.record.body) {
+                    let key = script.take(change, self.assigns_keys, &json!(record));
+                    return Ok(Outcome::Applied { local_key: Some(key), holds: None });
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
 #[async_trait]
 impl Target for ScriptedTarget {
     async fn apply(&mut self, _: &BatchId, changes: &[Rendered]) -> Vec<Result<Outcome, Fault>> {
+        let _calling = Calling::begin(self);
         let mut results = Vec::with_capacity(changes.len());
         let mut fault: Option<Fault> = None;
         for change in changes {
@@ -444,7 +494,7 @@ impl Target for ScriptedTarget {
                 Some(fault) => Err(fault.clone()),
                 None => match self.answer(change) {
                     Some(result) => result,
-                    None => std::future::pending().await,
+                    None => self.late(change).await,
                 },
             };
             fault = match &result {

@@ -9,7 +9,7 @@ use hub::{Mode, Role};
 use passerelle_tests::scripted::records::{CUSTOMER, customer};
 use passerelle_tests::scripted::world::{Feed, Part, Running, TENANT, World};
 use passerelle_tests::servers::RabbitMq;
-use store::{CollectStore, Command, ParkedStage, RecordOutcome, StreamKey};
+use store::{Command, ParkedStage, RecordOutcome, StreamKey};
 use tokio::task::block_in_place;
 
 /// An ERP and a CRM around a hub on a broker.

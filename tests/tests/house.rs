@@ -263,6 +263,47 @@ fn every_check_that_the_architecture_names_is_there() {
     }
 }
 
+/// Calls of the store that no case holds against a second tenant, because no tenant has a part in them.
+const WITHOUT_TENANT: &[(&str, &str)] = &[
+    ("save_mapping_version", "mappings belong to the installation"),
+    ("mapping_covers", "mappings belong to the installation"),
+    ("outbox_done", "it is given the rows, by their numbers"),
+    ("backlog_done", "it is given the rows, by their numbers"),
+    ("outbox_changed", "a wake-up call"),
+    ("unpark", "it is given the numbers of rows, which are those of the whole store"),
+    ("parked_behind", "it is given the number of a row, which is that of the whole store; its rows are of one tenant"),
+    ("note_run", "it writes, under the stream's own tenant"),
+    ("reserve", "held against a second tenant by the case of the sequences"),
+    ("submit", "commands are the hub's"),
+    ("pending", "commands are the hub's"),
+    ("answer", "commands are the hub's"),
+    ("answer_of", "commands are the hub's"),
+];
+
+/// The contracts whose calls are about rows of tenants.
+const OF_TENANTS: [&str; 4] = ["collect", "resolve", "deliver", "operate"];
+
+#[test]
+fn every_call_of_the_store_is_held_against_a_second_tenant() {
+    let store = workspace().join("crates/store/src");
+    let cases = fs::read_to_string(store.join("testkit/tenants.rs")).unwrap();
+    let mut calls = BTreeSet::new();
+    for contract in OF_TENANTS {
+        let text = fs::read_to_string(store.join(format!("contract/{contract}.rs"))).unwrap();
+        let names = text.split("async fn ").skip(1).map(|rest| rest.split('(').next().unwrap().to_owned());
+        calls.extend(names);
+    }
+    assert!(calls.len() > 40, "{calls:?}");
+    for (name, reason) in WITHOUT_TENANT {
+        assert!(calls.contains(*name), "{name} ({reason}) is no call of the store");
+        assert!(!cases.contains(&format!(".{name}(")), "{name} has a case, and needs no reason to have none");
+    }
+    let is_held =
+        |call: &String| cases.contains(&format!(".{call}(")) || WITHOUT_TENANT.iter().any(|(name, _)| name == call);
+    let forgotten: Vec<_> = calls.iter().filter(|call| !is_held(call)).collect();
+    assert!(forgotten.is_empty(), "testkit/tenants.rs does not ask as a second tenant: {forgotten:?}");
+}
+
 #[test]
 fn every_mapping_has_an_example() {
     let mappings = workspace().join("mappings");

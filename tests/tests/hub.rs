@@ -1,24 +1,13 @@
-//! The pipeline from drop to delivery, on the embedded bus and store.
+//! The pipeline from drop to delivery, on the embedded bus, and on the store that the tests run on.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use canonical::entity::Entity;
 use hub::Missing;
 use passerelle_tests::house::{CsvFeed, CsvSystem, House, accounting, masters};
+use passerelle_tests::mappings::{CUSTOMER_CSV as ERP, INVOICE_CSV as INVOICE};
 use serde_json::json;
 use store::{Export, RecordOutcome};
-
-const ERP: &str = r#"
-entity = "customer"
-format = "csv"
-key = "code"
-
-[fields]
-legal_name = "name"
-identifiers.siren = "siren"
-emails.main = "email"
-addresses.main.city = "city"
-"#;
 
 const CRM: &str = r#"
 entity = "customer"
@@ -30,21 +19,6 @@ legal_name = "company"
 identifiers.siren = "siren"
 phones.office = "phone"
 emails.main = "mail"
-"#;
-
-const INVOICE: &str = r#"
-entity = "invoice"
-format = "csv"
-key = "number"
-
-[fields]
-number = "number"
-issue_date = { at = "date", as = "date" }
-type_code = { value = "380" }
-completeness = { value = "summary" }
-currency = { value = "EUR" }
-customer = { at = "client" }
-totals.amount_with_vat = { at = "total", as = "decimal" }
 "#;
 
 fn feed(name: &'static str, mapping: &'static str, export: Export) -> CsvFeed {

@@ -11,34 +11,11 @@ use std::time::Duration;
 
 use passerelle_tests::directory::{Directory, Stream, Subscription, System};
 use passerelle_tests::house::accounting;
+use passerelle_tests::mappings::{
+    CUSTOMER_CSV as CUSTOMER, CUSTOMER_CSV_HEADER, INVOICE_CSV as INVOICE, INVOICE_CSV_HEADER,
+};
 use passerelle_tests::process::Running;
 use store::sqlite::SqliteStore;
-
-const CUSTOMER: &str = r#"
-entity = "customer"
-format = "csv"
-key = "code"
-
-[fields]
-legal_name = "name"
-emails.main = "email"
-addresses.main.city = "city"
-"#;
-
-const INVOICE: &str = r#"
-entity = "invoice"
-format = "csv"
-key = "number"
-
-[fields]
-number = "number"
-issue_date = { at = "date", as = "date" }
-type_code = { value = "380" }
-completeness = { value = "summary" }
-currency = { value = "EUR" }
-customer = { at = "client" }
-totals.amount_with_vat = { at = "total", as = "decimal" }
-"#;
 
 /// Where the hub is killed: after this stage and, to count, before that one.
 const MOMENTS: [(&str, &str, &str); 5] = [
@@ -88,12 +65,12 @@ impl Round {
     }
 
     fn drop_into(&self, directory: &Directory) {
-        let mut customers = "code,name,email,city\n".to_owned();
+        let mut customers = CUSTOMER_CSV_HEADER.to_owned();
         for customer in 0..self.customers {
-            writeln!(customers, "C{customer},Client {customer},c{customer}@exemple.fr,{}", self.city(customer))
+            writeln!(customers, "C{customer},Client {customer},,c{customer}@exemple.fr,{}", self.city(customer))
                 .unwrap();
         }
-        let mut invoices = "number,date,client,total\n".to_owned();
+        let mut invoices = INVOICE_CSV_HEADER.to_owned();
         for (number, customer) in self.invoices() {
             writeln!(invoices, "{number},2026-03-01,C{customer},{}.50", customer % 900).unwrap();
         }
@@ -124,7 +101,7 @@ fn fed(directory: &Directory) -> Fed {
         for row in reader.records().map(Result::unwrap) {
             if path.file_name().unwrap().to_string_lossy().starts_with("customer") {
                 names.insert(row[0].to_owned(), row[1].to_owned());
-                fed.customers.entry(row[1].to_owned()).or_default().push(row[3].to_owned());
+                fed.customers.entry(row[1].to_owned()).or_default().push(row[4].to_owned());
             } else {
                 let customer = names.get(&row[2]).cloned().unwrap_or_else(|| format!("unknown key {}", &row[2]));
                 fed.invoices.entry(row[0].to_owned()).or_default().push(customer);

@@ -10,6 +10,8 @@ mod echoes;
 mod interrupted;
 #[path = "resolve/parked.rs"]
 mod parked;
+#[path = "resolve/too_large.rs"]
+mod too_large;
 #[path = "resolve/unresolvable.rs"]
 mod unresolvable;
 #[path = "resolve/waiting.rs"]

@@ -8,7 +8,7 @@ use hub::{Mode, Schedule};
 use jiff::{SignedDuration, Timestamp};
 use passerelle_tests::scripted::records::{CUSTOMER, customer};
 use passerelle_tests::scripted::world::{Feed, Part, TENANT, World};
-use store::{CollectStore, Command, OperateStore, StreamKey, TargetState};
+use store::{Command, StreamKey, TargetState};
 
 fn world(schedule: Schedule) -> World {
     let erp = Part::new("erp").shows(Feed { schedule, ..Feed::new("customers", CUSTOMER) });

@@ -12,26 +12,21 @@ use bus::embedded::{EmbeddedBus, EmbeddedOptions};
 use canonical::entity::Entity;
 use hub::{Hub, Missing, Mode, Role};
 use passerelle_tests::house::{CsvFeed, CsvSystem, House, accounting, masters, wait_until_quiet};
+use passerelle_tests::mappings::{CUSTOMER_CSV, CUSTOMER_CSV_HEADER};
 use passerelle_tests::servers::PostgreSql;
 use store::postgres::{PostgresOptions, PostgresStore};
 use store::{Export, LeaseStore, RecordOutcome, Store};
 
-const MAPPING: &str = r#"
-entity = "customer"
-format = "csv"
-key = "code"
-
-[fields]
-legal_name = "name"
-identifiers.siren = "siren"
-addresses.main.city = "city"
-"#;
+#[path = "workers/commands.rs"]
+mod commands;
+#[path = "workers/shared.rs"]
+mod shared;
 
 /// Two systems that show the same customers, and two that are fed.
 fn house() -> House {
-    let feed = |name| CsvFeed { name, mapping: MAPPING, export: Export::Delta, missing: Missing::Keep };
+    let feed = |name| CsvFeed { name, mapping: CUSTOMER_CSV, export: Export::Delta, missing: Missing::Keep };
     let source = |name| CsvSystem { name, streams: vec![feed("customers")], subscriptions: vec![] };
-    let subscriber = |name| CsvSystem { name, streams: vec![], subscriptions: vec![(Entity::Customer, MAPPING)] };
+    let subscriber = |name| CsvSystem { name, streams: vec![], subscriptions: vec![(Entity::Customer, CUSTOMER_CSV)] };
     House::new(vec![source("erp"), source("shop"), subscriber("crm"), subscriber("ledger")], &["erp", "shop"])
 }
 
@@ -46,9 +41,9 @@ fn siren(number: u32) -> String {
 }
 
 fn export(prefix: &str, count: u32) -> String {
-    let mut text = "code,name,siren,city\n".to_owned();
+    let mut text = CUSTOMER_CSV_HEADER.to_owned();
     for number in 0..count {
-        writeln!(text, "{prefix}{number},Société {number},{},Lyon", siren(number)).unwrap();
+        writeln!(text, "{prefix}{number},Société {number},{},,Lyon", siren(number)).unwrap();
     }
     text
 }
@@ -130,7 +125,7 @@ async fn when_a_worker_is_gone_the_other_goes_on() {
     for (system, prefix) in [("erp", "E"), ("shop", "S")] {
         site.house.drop_file(system, "customers1.csv", &export(prefix, COUNT));
     }
-    // Whoever has the stream reads it; the other's demand waits until it has the stream, or for nothing.
+    // Whoever has the stream reads it; the other tells it so through the store.
     let reading: Vec<_> =
         ["erp", "shop"].map(|system| (Arc::<str>::from(system), Arc::<str>::from("customers"))).into_iter().collect();
     let both = async {

@@ -14,6 +14,16 @@ pub trait Bus: Send + Sync {
     /// [`BusError::Unreachable`] when the bus is not there; [`BusError::Topology`] when a queue exists in another form.
     async fn declare(&self, queues: &[Queue]) -> Result<(), BusError>;
 
+    /// Removes queues in which nothing is left, and ends their subscriptions. One that is not there is as good as removed.
+    /// Nothing may be published to them any more. Returns those that stay, because they hold messages or somebody else
+    /// consumes them; a bus that cannot remove queues keeps all.
+    ///
+    /// # Errors
+    /// [`BusError::Unreachable`] when the bus is not there; any part of the queues may have been removed.
+    async fn remove(&self, queues: &[Queue]) -> Result<Vec<Queue>, BusError> {
+        Ok(queues.to_vec())
+    }
+
     /// Publishes messages in order. `Ok` means that every message is durable, and that every mandatory one is in its queue.
     ///
     /// After an error any part of the messages may have been published: publish all of them again with their own ids;
@@ -52,6 +62,17 @@ pub trait Bus: Send + Sync {
         None
     }
 
+    /// How many consume a queue, in all processes together; `None` when this process is the only one that can.
+    ///
+    /// With several, [`depth`](Self::depth) does not tell what the others hold.
+    ///
+    /// # Errors
+    /// [`BusError::Unroutable`] when the queue is not declared.
+    async fn consumers(&self, queue: &Queue) -> Result<Option<u32>, BusError> {
+        let _ = queue;
+        Ok(None)
+    }
+
     /// Writes what is still in memory, and ends everything that waits. Nothing is lost without it.
     ///
     /// # Errors
@@ -86,6 +107,8 @@ pub enum Queue {
     Delivery(Arc<str>),
     /// What a broker gave up on because it was delivered too often: a guard against crash loops.
     Dead,
+    /// Holds no message: by its name it tells which bus this is. A bus that lost its queues has lost it as well.
+    Mark(Arc<str>),
 }
 
 impl Queue {
@@ -97,6 +120,9 @@ impl Queue {
         if let Some(partition) = name.strip_prefix(OBSERVED) {
             return partition.parse().ok().map(Queue::Observed);
         }
+        if let Some(mark) = name.strip_prefix(MARK) {
+            return Some(Queue::Mark(Arc::from(mark)));
+        }
         name.strip_prefix(DELIVERY).map(|system| Queue::Delivery(Arc::from(system)))
     }
 }
@@ -104,6 +130,7 @@ impl Queue {
 const OBSERVED: &str = "passerelle.observed.";
 const DELIVERY: &str = "passerelle.delivery.";
 const DEAD: &str = "passerelle.dead";
+const MARK: &str = "passerelle.bus.";
 
 impl fmt::Display for Queue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,6 +138,7 @@ impl fmt::Display for Queue {
             Queue::Observed(partition) => write!(formatter, "{OBSERVED}{partition}"),
             Queue::Delivery(system) => write!(formatter, "{DELIVERY}{system}"),
             Queue::Dead => formatter.write_str(DEAD),
+            Queue::Mark(mark) => write!(formatter, "{MARK}{mark}"),
         }
     }
 }
@@ -203,5 +231,6 @@ fn remedy(queue: &Queue) -> &'static str {
         Queue::Delivery(_) => "look for a system that is down or paused, or raise bus.queue_bytes_max",
         Queue::Observed(_) => "reading waits until resolve has caught up; look at the store, or raise bus.bytes_max",
         Queue::Dead => "its messages are parked while a hub runs; look at the store",
+        Queue::Mark(_) => "nothing is published to it; remove its messages",
     }
 }

@@ -210,6 +210,14 @@ impl Bus for EmbeddedBus {
         self.ask(|reply| Command::Declare(queues, reply)).await
     }
 
+    async fn remove(&self, queues: &[Queue]) -> Result<Vec<Queue>, BusError> {
+        let (reply, answer) = oneshot::channel();
+        if !self.shared.inbox.push(Command::Remove(queues.to_vec(), reply)) {
+            return Err(fault::closed());
+        }
+        answer.await.unwrap_or_else(|_| Err(fault::closed()))
+    }
+
     async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError> {
         let messages = self.route(messages)?;
         if messages.is_empty() {

@@ -94,6 +94,17 @@ impl Bus for RabbitMqBus {
         self.link.declare(queues).await
     }
 
+    /// This process lets go of what it has of these queues itself.
+    async fn remove(&self, queues: &[Queue]) -> Result<Vec<Queue>, BusError> {
+        for queue in queues {
+            let holder = self.holders.lock().unwrap_or_else(PoisonError::into_inner).remove(queue);
+            if let Some(feed) = holder.and_then(|holder| holder.end()) {
+                feed.close().await;
+            }
+        }
+        self.link.remove(queues).await
+    }
+
     async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError> {
         let limit = self.link.options.message_bytes_max;
         if let Some(large) = messages.iter().find(|message| message.body.len() > limit) {
@@ -129,6 +140,10 @@ impl Bus for RabbitMqBus {
         let subscription = RabbitMqSubscription::new(Arc::clone(&self.link), queue.clone(), prefetch, holder);
         subscription.open().await?;
         Ok(Box::new(subscription))
+    }
+
+    async fn consumers(&self, queue: &Queue) -> Result<Option<u32>, BusError> {
+        Ok(Some(self.link.consuming().await?.look(queue).await?.consumers_count))
     }
 
     /// The time of the oldest message is not known here. Messages on the wire to this process, and those that another

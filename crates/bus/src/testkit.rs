@@ -89,6 +89,7 @@ pub fn suite() -> Vec<Case> {
         publishing::a_message_that_is_too_large_holds_back_all,
         publishing::concurrent_publishers_keep_their_order,
         publishing::publishing_nothing_succeeds,
+        publishing::a_queue_in_which_nothing_is_left_is_removed,
         consuming::messages_come_in_order,
         consuming::receiving_waits_for_a_message,
         consuming::receiving_gives_no_more_than_asked,

@@ -1,6 +1,8 @@
 //! Which document is which: readable keys that are the same whoever shows the document.
 //!
-//! Keys are parts joined by `/`; a part's own `/` and `%` are written `%2F` and `%25`, so that keys never collide.
+//! Keys are parts joined by `/`; a part's own `/`, `%` and U+0000 are written `%2F`, `%25` and `%00`, so that keys never
+//! collide. A key that would have more than [`BYTES_MAX`] bytes is its beginning, `%:`, and a hash of the whole: whatever a
+//! source shows as a number or a reference, an index can take it.
 //! Each starts with its entity and tenant. They may hold personal data (a seller's number, an account), so they belong
 //! in the store and on the bus, not in logs.
 
@@ -11,6 +13,9 @@ use crate::document::payment::Direction;
 use crate::document::shape::Shaped;
 use crate::document::{Allocation, Customer, Identifier, Invoice, Payment, Reference};
 use crate::identifier::{Scheme, StrongIdentifier, check, strong};
+
+/// The longest key, in bytes.
+pub const BYTES_MAX: usize = 1_000;
 
 /// A part that the document lacks.
 const ABSENT: &str = "-";
@@ -25,11 +30,41 @@ fn key(parts: &[&str]) -> String {
             match character {
                 '/' => key.push_str("%2F"),
                 '%' => key.push_str("%25"),
+                '\0' => key.push_str("%00"),
                 other => key.push(other),
             }
         }
     }
+    bounded(key)
+}
+
+/// What stands before the hash of a key that was too long; no part can write it.
+const HASHED: &str = "%:";
+
+fn bounded(mut key: String) -> String {
+    if key.len() <= BYTES_MAX {
+        return key;
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key.as_bytes());
+    let mut end = BYTES_MAX - HASHED.len() - HASH_DIGITS;
+    while !key.is_char_boundary(end) {
+        end -= 1;
+    }
+    key.truncate(end);
+    key.push_str(HASHED);
+    push_hash(&mut key, &hasher);
     key
+}
+
+/// How many hexadecimal digits of a hash a key has.
+const HASH_DIGITS: usize = 32;
+
+fn push_hash(key: &mut String, hasher: &blake3::Hasher) {
+    for byte in &hasher.finalize().as_bytes()[..HASH_DIGITS / 2] {
+        // Writing to a string cannot fail.
+        let _ = write!(key, "{byte:02x}");
+    }
 }
 
 /// An invoice's identity: tenant, seller, number, issue year and type code.
@@ -137,10 +172,7 @@ pub fn embedded(customer: &Customer) -> Option<String> {
     hasher.update(&[0]);
     hasher.update(normal_name(postcode).replace(' ', "").as_bytes());
     let mut key = "name:".to_owned();
-    for byte in &hasher.finalize().as_bytes()[..16] {
-        // Writing to a string cannot fail.
-        let _ = write!(key, "{byte:02x}");
-    }
+    push_hash(&mut key, &hasher);
     Some(key)
 }
 

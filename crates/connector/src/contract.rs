@@ -145,6 +145,35 @@ pub trait Source: Send {
     /// # Errors
     /// As for [`read`](Self::read); the hub calls again later and loses nothing.
     async fn commit(&mut self, done: &Checkpoint) -> Result<(), Fault>;
+
+    /// Whether a drop that was read before can be read once more, because some of what it showed was lost on its way.
+    /// By default it cannot, and the stream is to be read from its very beginning.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    async fn again(&mut self, drop: &PastDrop) -> Result<Again, Fault> {
+        let _ = drop;
+        Ok(Again::Everything)
+    }
+}
+
+/// A drop that was read before, as [`DropLabel`] told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastDrop {
+    /// What people call it.
+    pub name: String,
+    /// The hash of its content, where known.
+    pub fingerprint: Option<ContentHash>,
+}
+
+/// How a drop that was read before can be read once more.
+pub enum Again {
+    /// It is still there: a source of this drop alone, which shows every record at the place that it had.
+    Drop(Box<dyn Source>),
+    /// Not by itself; but reading from the very beginning shows again what it showed, or newer states of that.
+    Everything,
+    /// It is gone, with what somebody has to do, as the end of a sentence.
+    Gone(String),
 }
 
 /// A part of one drop, in the order of the source.
@@ -211,6 +240,9 @@ pub trait Target: Send {
     async fn apply(&mut self, batch: &BatchId, changes: &[Rendered]) -> Vec<Result<Outcome, Fault>>;
 
     /// What does the system hold under these references? Asked after a crash or an unknown outcome.
+    ///
+    /// What was not applied is sent again in a batch of its own: one that was looked up is never sent again. Where the
+    /// target can see to that, a call of it that is under way somewhere still comes to nothing.
     async fn find(&mut self, batch: &BatchId, references: &[Reference]) -> Vec<Result<Found, Fault>>;
 }
 

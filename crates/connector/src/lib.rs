@@ -10,8 +10,8 @@ mod secret;
 pub mod testkit;
 
 pub use contract::{
-    Batch, BatchId, Batching, Checkpoint, Connector, DropLabel, Fault, Found, Item, NeededColumn, OpenContext, Outcome,
-    Ports, Reference, Reject, Rendered, Source, StreamContext, Target,
+    Again, Batch, BatchId, Batching, Checkpoint, Connector, DropLabel, Fault, Found, Item, NeededColumn, OpenContext,
+    Outcome, PastDrop, Ports, Reference, Reject, Rendered, Source, StreamContext, Target,
 };
 pub use registry::{ConfigurationError, Configured, Registry};
 pub use secret::{Secret, SecretReference};

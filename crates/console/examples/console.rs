@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port: u16 = std::env::args().nth(1).map_or(Ok(8321), |text| text.parse())?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let store = Arc::new(fake::Fake::new());
-    let (mut console, _readiness) = company::console(store.clone(), company::systems());
+    let (mut console, _readiness) = company::console(store.clone(), company::systems(), Arc::default());
     console.metrics = Some(console::recorder()?);
     let shutdown = CancellationToken::new();
     let stepping = async {

@@ -65,7 +65,8 @@ async fn look(shared: &Shared, view: &View) {
             });
         }
         Err(error) => {
-            tracing::warn!(%error, "the console could not look at the flow");
+            // The page says so, and the hub itself tells of a store that is away.
+            tracing::debug!(%error, "the console could not look at the flow");
             let notice = pages::flow::failed(&error);
             view.fragments.send_if_modified(|known| {
                 let changed = !known.contains(&notice);

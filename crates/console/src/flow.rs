@@ -11,7 +11,7 @@ use store::{
     StreamKey, StreamStatus, TargetStatus, TaskStatus, WaitingStatus,
 };
 
-use crate::inputs::{Console, QueueDepth};
+use crate::inputs::{Console, QueueDepth, Shares};
 use crate::links::Scope;
 use crate::rates::{Pace, Rates};
 
@@ -39,6 +39,11 @@ pub struct Flow {
     pub sources: Vec<SourceFlow>,
     /// Configured subscribers, in the order of the configuration.
     pub targets: Vec<TargetFlow>,
+    /// Why the bus takes no messages from this process now.
+    pub bus_blocked: Option<String>,
+    /// Who does which part of the hub's work; of systems, only those of this tenant.
+    #[serde(flatten)]
+    pub shares: Shares,
     /// The newest drops.
     pub drops: Vec<DropStatus>,
     /// The first of what is parked.
@@ -148,6 +153,8 @@ impl Flow {
             moving: pace.moving,
             sources,
             targets,
+            bus_blocked: console.live.as_ref().and_then(|live| live.bus_blocked()),
+            shares: shares(console, scope),
             drops: lists.drops,
             parked: lists.parked,
             waiting: lists.waiting,
@@ -155,6 +162,19 @@ impl Flow {
             tasks: lists.tasks,
         })
     }
+}
+
+/// Who does what, without the systems of other tenants.
+fn shares(console: &Console, scope: &Scope) -> Shares {
+    let is_of_tenant = |name: &str| {
+        let system = console.systems.iter().find(|system| *system.name == *name);
+        system.is_none_or(|system| {
+            let fed = system.subscriptions.iter().any(|fed| scope.tenant.as_ref() == Some(&fed.tenant));
+            fed || scope.tenant.as_ref() == Some(&system.tenant)
+        })
+    };
+    let shares = console.live.as_ref().map(|live| live.shares()).unwrap_or_default();
+    shares.of_systems(is_of_tenant)
 }
 
 /// Records that made or changed a source.

@@ -76,6 +76,44 @@ pub trait Live: Send + Sync {
 
     /// Whether a stream is being read now.
     fn collecting(&self, system: &str, stream: &str) -> bool;
+
+    /// Why the bus takes no messages from this process now, such as a broker that is low on memory; `None` while it does.
+    fn bus_blocked(&self) -> Option<String>;
+
+    /// Who does which part of the hub's work.
+    fn shares(&self) -> Shares;
+}
+
+/// Who does which part of a hub's work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Shares {
+    /// Every worker that is alive, by name.
+    pub workers: Vec<WorkerView>,
+    /// Pieces of work that nobody does now.
+    pub idle: Vec<Arc<str>>,
+}
+
+/// A worker and its part of the work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkerView {
+    /// Its name: machine, process, and a number of its own.
+    pub name: Arc<str>,
+    /// The pieces of work that it has: a kind, and for most a slash and which one, such as `observed/3`.
+    pub works: Vec<Arc<str>>,
+}
+
+impl Shares {
+    /// The same without the systems that do not pass.
+    #[must_use]
+    pub(crate) fn of_systems(mut self, is_shown: impl Fn(&str) -> bool) -> Self {
+        let keeps = |work: &Arc<str>| match work.split_once('/') {
+            Some(("collect" | "delivery", system)) => is_shown(system),
+            _ => true,
+        };
+        self.workers.iter_mut().for_each(|worker| worker.works.retain(keeps));
+        self.idle.retain(keeps);
+        self
+    }
 }
 
 /// What waits in the delivery queue of a system.

@@ -32,7 +32,9 @@ mod story;
 mod text;
 
 pub use flow::{Flow, SourceFlow, TargetFlow};
-pub use inputs::{Console, Limits, Live, QueueDepth, Readiness, StreamView, SubscriptionView, SystemView};
+pub use inputs::{
+    Console, Limits, Live, QueueDepth, Readiness, Shares, StreamView, SubscriptionView, SystemView, WorkerView,
+};
 pub use metrics::{RecorderError, recorder};
 pub use server::serve;
 pub use story::{Place, StoryCrosswalk, StoryDocument, StorySource, StoryView};

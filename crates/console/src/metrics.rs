@@ -35,6 +35,12 @@ pub(crate) async fn exposition(shared: &Shared) -> String {
     page.sample(&BUILD_INFO, &[("version", console.version)], 1);
     let ready = *console.readiness.borrow() == Readiness::Ready;
     page.sample(&READY, &[], i64::from(ready));
+    if let Some(live) = &console.live {
+        page.sample(&BUS_BLOCKED, &[], i64::from(live.bus_blocked().is_some()));
+        let shares = live.shares();
+        page.sample(&WORKERS, &[], shares.workers.len());
+        page.sample(&WORK_IDLE, &[], shares.idle.len());
+    }
     let mut up = true;
     for view in &shared.views {
         if let Err(error) = tenant(shared, &view.scope, &mut page).await {
@@ -150,6 +156,9 @@ families! {
     TASKS = 18 gauge "tasks" "Open tasks.";
     ATTEMPTS = 19 gauge "attempts_open" "Calls to targets that have not ended.";
     MASTERS = 20 gauge "masters" "Customers, and current versions of other documents.";
+    BUS_BLOCKED = 21 gauge "bus_blocked" "1 when the bus takes no messages from this process now.";
+    WORKERS = 22 gauge "workers" "Workers that share the work of the hub.";
+    WORK_IDLE = 23 gauge "work_idle" "Pieces of work that no worker does now.";
 }
 
 /// Samples gathered by family: the text format wants them together.

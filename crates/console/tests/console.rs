@@ -26,6 +26,7 @@ use html::{assert_well_formed, links};
 struct Running {
     port: u16,
     store: Arc<fake::Fake>,
+    hub: Arc<company::Hub>,
     readiness: watch::Sender<Readiness>,
     shutdown: CancellationToken,
     served: JoinHandle<std::io::Result<()>>,
@@ -35,12 +36,13 @@ async fn start_with(systems: Vec<SystemView>, limit: impl FnOnce(&mut console::L
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let store = Arc::new(fake::Fake::new());
-    let (mut console, readiness) = company::console(store.clone(), systems);
+    let hub = Arc::new(company::Hub::default());
+    let (mut console, readiness) = company::console(store.clone(), systems, hub.clone());
     console.limits.sample_every = Duration::from_millis(20);
     limit(&mut console.limits);
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(console::serve(listener, console, shutdown.clone()));
-    Running { port, store, readiness, shutdown, served }
+    Running { port, store, hub, readiness, shutdown, served }
 }
 
 async fn start() -> Running {
@@ -56,6 +58,52 @@ async fn probes_tell_life_and_readiness() {
     let answer = get(hub.port, "/readyz").await;
     assert_eq!((answer.status, answer.body.as_str()), (503, "the bus does not answer\n"));
     assert_eq!(get(hub.port, "/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_bus_that_takes_no_messages_is_told_everywhere_and_is_no_reason_to_be_unready() {
+    const REASON: &str = "low on memory";
+    let hub = start().await;
+    for (blocked, gauge) in [(None, "0"), (Some(REASON), "1")] {
+        hub.hub.block(blocked);
+        let told = blocked.is_some();
+        assert_eq!(get(hub.port, "/").await.body.contains(REASON), told);
+        let ready = get(hub.port, "/readyz").await;
+        assert_eq!((ready.status, ready.body.contains(REASON)), (200, told), "{}", ready.body);
+        let metrics = get(hub.port, "/metrics").await.body;
+        assert!(metrics.contains(&format!("\npasserelle_bus_blocked {gauge}\n")), "{metrics}");
+        let flow: serde_json::Value = serde_json::from_str(&get(hub.port, "/api/flow").await.body).unwrap();
+        assert_eq!(flow["bus_blocked"].as_str(), blocked);
+    }
+}
+
+#[tokio::test]
+async fn workers_and_their_shares_are_shown_and_no_system_of_another_tenant() {
+    let hub = start().await;
+    let page = get(hub.port, "/").await.body;
+    for told in ["hub-1-42-0a1b", "hub-2-17-9f3c", "0, 2", "nobody", "warehouse"] {
+        assert!(page.contains(told), "{told}");
+    }
+    let flow = |body: &str| -> serde_json::Value { serde_json::from_str(body).unwrap() };
+    let shown = flow(&get(hub.port, "/api/flow").await.body);
+    assert_eq!(shown["workers"][1]["works"][1], "delivery/crm");
+    assert_eq!(shown["idle"][0], "delivery/warehouse");
+    let metrics = get(hub.port, "/metrics").await.body;
+    assert!(
+        metrics.contains("\npasserelle_workers 2\n") && metrics.contains("\npasserelle_work_idle 1\n"),
+        "{metrics}"
+    );
+
+    let mut systems = company::systems();
+    let other = systems.iter_mut().find(|system| *system.name == *"warehouse").unwrap();
+    other.tenant = "elsewhere".into();
+    other.subscriptions.iter_mut().for_each(|fed| fed.tenant = "elsewhere".into());
+    let several = start_with(systems, |_| {}).await;
+    let shown = flow(&get(several.port, &format!("/api/flow?tenant={}", fake::TENANT)).await.body);
+    assert_eq!(
+        (shown["idle"].as_array().map(Vec::len), shown["workers"][0]["works"].as_array().map(Vec::len)),
+        (Some(0), Some(4))
+    );
 }
 
 #[tokio::test]

@@ -31,6 +31,22 @@ pub(crate) fn put_away(folder: &Path, into: &Path, finished: &Finished) -> io::R
     sync_folder(folder)
 }
 
+/// Where a file of this name and fingerprint may have been put away, in order; a name may belong to another one.
+pub(crate) fn put_away_as(into: &Path, name: &str, fingerprint: &str) -> Vec<PathBuf> {
+    let Some(short) = fingerprint.get(..8) else { return Vec::new() };
+    let first = into.join(format!("{name}.{short}"));
+    let mut paths = vec![first];
+    let mut copies = 2;
+    loop {
+        let next = into.join(format!("{name}.{short}-{copies}"));
+        if next.symlink_metadata().is_err() {
+            return paths;
+        }
+        paths.push(next);
+        copies += 1;
+    }
+}
+
 fn free_name(into: &Path, finished: &Finished) -> PathBuf {
     let short = finished.fingerprint.get(..8).unwrap_or(&finished.fingerprint);
     // What is no file has no fingerprint.

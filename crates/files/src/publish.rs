@@ -8,7 +8,9 @@
 //! 4. `ID.ready` is renamed to its final name; then the trigger, prepared before, is renamed to its own.
 //!
 //! After a crash, `ID.ready` or a prepared trigger means: finish. Neither of them, but `ID.sent`: published.
-//! Nothing of these: never staged, and whatever `ID.part` is there may be written again.
+//! Nothing of these: never staged, and whatever `ID.part` is there may be written again. A look-up that finds nothing of
+//! these leaves `ID.void`, after which `ID` is never staged: its answer stays true also when the process that was to
+//! publish the file was only suspended, and goes on after somebody else has asked.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -114,6 +116,9 @@ impl Publisher {
         if abandoned.load(Ordering::SeqCst) {
             return Err(failed(true)(io::Error::other("the call was abandoned")));
         }
+        if self.is_void(&file.id).map_err(failed(true))? {
+            return Err(failed(true)(io::Error::other("the call was looked up and is not to be carried out any more")));
+        }
         let state = self.is_staged(&file.id).and_then(|staged| Ok((staged, self.is_sent(&file.id)?)));
         let (staged, sent) = state.map_err(failed(false))?;
         if !staged
@@ -128,7 +133,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// What a published file carries; `None` when no file with this identity was published.
+    /// What a published file carries; `None` when no file with this identity was published: then none ever will be.
     /// A file that was staged before a crash is published first.
     ///
     /// # Errors
@@ -138,7 +143,13 @@ impl Publisher {
         self.finish(id)?;
         match fs::read_to_string(self.staged(id, "sent")) {
             Ok(text) => Ok(Some(text.lines().skip(1).map(str::to_owned).collect())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if !self.is_void(id)? {
+                    self.write(&self.staged(id, "void"), b"")?;
+                    self.sync(&self.staging)?;
+                }
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -160,6 +171,10 @@ impl Publisher {
 
     fn is_sent(&self, id: &str) -> io::Result<bool> {
         self.staged(id, "sent").try_exists()
+    }
+
+    fn is_void(&self, id: &str) -> io::Result<bool> {
+        self.staged(id, "void").try_exists()
     }
 
     fn step(&self) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! A folder as a stream of drops.
 
+mod again;
+
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use canonical::record::{Body, Place, Record};
-use connector::{Batch, Checkpoint, DropLabel, Fault, Item, Reject, Source};
+use connector::{Again, Batch, Checkpoint, DropLabel, Fault, Item, PastDrop, Reject, Source};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -113,6 +115,11 @@ impl<F: Format> Source for FileSource<F> {
     async fn commit(&mut self, done: &Checkpoint) -> Result<(), Fault> {
         let done = done.clone();
         self.run(move |folder| folder.commit(&done)).await
+    }
+
+    async fn again(&mut self, drop: &PastDrop) -> Result<Again, Fault> {
+        let drop = drop.clone();
+        self.run(move |folder| again::find(folder, &drop)).await
     }
 }
 

@@ -1,16 +1,19 @@
 //! Collect: reads a stream from its checkpoint, maps, publishes, and only then remembers.
 
+mod again;
 mod step;
 
 use std::sync::Arc;
 
 use canonical::envelope::Covers;
 use connector::{Batch, Checkpoint, DropLabel, Source};
+use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use store::{Collected, DropEnd, DropNumber, Export, Judgement, NewDrop, Outcomes, RecordOutcome, StreamKey};
 
 use crate::context::Context;
 use crate::fault::HubError;
+use crate::partitions::Spread;
 use crate::settings::{Stream, System};
 use step::Step;
 
@@ -24,6 +27,9 @@ pub(crate) struct Collector {
     covers: Covers,
     mapping_version: Arc<str>,
     mapping_saved: bool,
+    spread: Spread,
+    /// Whether what was lost of this stream, if anything was, is published again.
+    is_made_up: bool,
 }
 
 /// How far a pick-up is.
@@ -52,6 +58,9 @@ struct OpenDrop {
     nameless_rejects: bool,
     /// Whether hashes tell what was last published.
     doubt: Doubt,
+    /// When its records were read, where its content is one for good: all of them when it was begun. Then a record that
+    /// is published once more, after an interruption, is the same event, and no newer state of another place in the drop.
+    read_at: Option<Timestamp>,
     outcomes: Outcomes,
 }
 
@@ -82,18 +91,21 @@ impl Collector {
         name: &Arc<str>,
         stream: Arc<Stream>,
         source: Box<dyn Source>,
+        spread: Spread,
     ) -> Self {
         let key = stream_key(system, name);
         let reader = stream.mapping.reader();
         let covers = Covers::new(stream.mapping.covers().iter().map(String::as_str));
         let mapping_version = stream.mapping.version().into();
-        Collector { context, stream, key, source, reader, covers, mapping_version, mapping_saved: false }
+        let (mapping_saved, is_made_up) = (false, false);
+        Collector { context, stream, key, source, reader, covers, mapping_version, mapping_saved, spread, is_made_up }
     }
 
     /// Reads until there is nothing new; with `again`, repeated drops too.
     /// What was read is durable when this returns, also in error.
     pub async fn run(&mut self, again: bool, mut tell: Tell) -> Result<(), HubError> {
         self.save_mapping_version().await?;
+        self.make_up().await?;
         let state = self.context.store.stream_state(&self.key).await?;
         let mut after = state.checkpoint.map(Checkpoint);
         if let Some(checkpoint) = &after {
@@ -180,7 +192,9 @@ impl Collector {
         // Nobody remembers whether what was rejected before an interruption had a key.
         let nameless_rejects = outcomes.get(RecordOutcome::Rejected) > 0;
         let (name, fingerprint) = (label.name.clone(), label.fingerprint);
-        *open = Some(OpenDrop { number: opened.number, name, fingerprint, seen, nameless_rejects, doubt, outcomes });
+        let read_at = fingerprint.map(|_| opened.begun_at);
+        let number = opened.number;
+        *open = Some(OpenDrop { number, name, fingerprint, seen, nameless_rejects, doubt, read_at, outcomes });
         Ok(None)
     }
 
@@ -203,12 +217,26 @@ impl Collector {
             drop,
             checkpoint: None,
             published: Vec::new(),
+            ordinals: Vec::new(),
             seen: Vec::new(),
             removed: Vec::new(),
             rejects: Vec::new(),
             outcomes: Outcomes::default(),
             end: None,
             at: self.context.now(),
+        }
+    }
+
+    /// A step on one batch.
+    fn begin_step(&mut self) -> Step<'_> {
+        Step {
+            context: &self.context,
+            stream: &self.stream,
+            key: &self.key,
+            reader: &mut self.reader,
+            covers: &self.covers,
+            mapping_version: &self.mapping_version,
+            spread: self.spread,
         }
     }
 
@@ -222,6 +250,7 @@ impl Collector {
             reader: &mut self.reader,
             covers: &self.covers,
             mapping_version: &self.mapping_version,
+            spread: self.spread,
         };
         let work = step.run(drop, batch);
         let next = if look_ahead {

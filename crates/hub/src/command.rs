@@ -10,29 +10,29 @@ use tokio::task::JoinSet;
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::fault::HubError;
-use crate::lease::Doing;
 use crate::timetable::Timetable;
-use crate::{quiet, resolve, supervise};
+use crate::{quiet, resolve, supervise, workers};
 
 /// How often the store is asked for new commands.
 const LOOK_DELAY: Duration = Duration::from_millis(300);
 
 /// Runs until the hub stops.
-pub(crate) async fn run(context: Arc<Context>, timetable: Timetable, doing: Doing) {
+pub(crate) async fn run(context: Arc<Context>, timetable: Timetable) {
     let mut backoff = Backoff::new(&context.settings.limits);
-    let mut begun =
-        Begun { timetable, doing, running: JoinSet::new(), numbers: BTreeSet::new(), ended: VecDeque::new() };
+    let mut waiting = context.outages.waiting();
+    let mut begun = Begun { timetable, running: JoinSet::new(), numbers: BTreeSet::new(), ended: VecDeque::new() };
     while !context.stop.is_cancelled() {
         match carry_out_all(&context, &mut begun).await {
             Ok(()) => {
                 backoff.reset();
+                waiting.over();
                 tokio::select! {
                     () = context.stop.cancelled() => return,
                     () = tokio::time::sleep(LOOK_DELAY) => {}
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "commands wait");
+                waiting.because(&error, || tracing::warn!(%error, "commands wait"));
                 if !context.pause(&mut backoff).await {
                     return;
                 }
@@ -44,24 +44,34 @@ pub(crate) async fn run(context: Arc<Context>, timetable: Timetable, doing: Doin
 /// Commands that take long, such as reading a stream for hours: other commands do not wait for the end of them.
 struct Begun {
     timetable: Timetable,
-    /// What this worker does, and so which commands are for it.
-    doing: Doing,
-    running: JoinSet<Answered>,
+    running: JoinSet<Ended>,
     /// The numbers of commands that were begun and not answered.
     numbers: BTreeSet<u64>,
     /// What ended and is not answered.
-    ended: VecDeque<Answered>,
+    ended: VecDeque<Ended>,
 }
 
 impl Begun {
-    fn begin(&mut self, number: u64, work: impl Future<Output = Result<String, HubError>> + Send + 'static) {
+    fn begin(
+        &mut self,
+        number: u64,
+        command: Command,
+        work: impl Future<Output = Result<String, HubError>> + Send + 'static,
+    ) {
         self.numbers.insert(number);
-        self.running.spawn(async move { (number, work.await.map_err(|error| error.to_string())) });
+        self.running.spawn(async move {
+            let answer = work.await.map_err(|error| error.to_string());
+            Ended { number, command, answer }
+        });
     }
 }
 
-/// The number of a command, and how it ended.
-type Answered = (u64, Result<String, String>);
+/// A command that took long, and how it ended.
+struct Ended {
+    number: u64,
+    command: Command,
+    answer: Result<String, String>,
+}
 
 async fn carry_out_all(context: &Arc<Context>, begun: &mut Begun) -> Result<(), HubError> {
     while let Some(ended) = begun.running.try_join_next() {
@@ -69,48 +79,75 @@ async fn carry_out_all(context: &Arc<Context>, begun: &mut Begun) -> Result<(), 
         begun.ended.extend(ended);
     }
     while let Some(ended) = begun.ended.front() {
-        answer(context, ended).await?;
-        begun.numbers.remove(&ended.0);
+        // What was begun here and is another's by now may have been cut short: the other begins it again.
+        if is_for_this_worker(context, &ended.command) {
+            let text = ended.answer.as_deref().map_err(String::as_str);
+            context.store.answer(ended.number, text).await?;
+        }
+        begun.numbers.remove(&ended.number);
         begun.ended.pop_front();
     }
     for (number, command) in context.store.pending().await? {
-        if begun.numbers.contains(&number) || !is_for_this_worker(context, &begun.doing, &command) {
+        if begun.numbers.contains(&number) {
             continue;
         }
-        tracing::info!(number, ?command, "a command");
-        match command {
-            Command::Collect { system, stream, again } => {
-                let timetable = begun.timetable.clone();
-                let reading = async move { collect(&timetable, &system, stream.as_deref(), again).await };
-                begun.begin(number, reading);
-            }
-            Command::Settle { patience_ms } => {
-                let context = context.clone();
-                begun.begin(number, async move { settle(&context, Duration::from_millis(patience_ms)).await });
-            }
-            command => {
-                let ended = carry_out(context, &command).await;
-                answer(context, &(number, ended.map_err(|error| error.to_string()))).await?;
-            }
+        if is_for_this_worker(context, &command) {
+            take_up(context, begun, number, command).await?;
+        } else if let Command::Tell { worker } = &command {
+            forget_if_gone(context, number, worker).await?;
         }
     }
     Ok(())
 }
 
-/// Streams are read by whoever has them; all else is for the worker that takes care of commands.
-fn is_for_this_worker(context: &Context, doing: &Doing, command: &Command) -> bool {
+/// Carries a command out, or begins one that takes long.
+async fn take_up(context: &Arc<Context>, begun: &mut Begun, number: u64, command: Command) -> Result<(), HubError> {
+    // Workers ask each other often, and that is nobody's news.
+    if !matches!(command, Command::Tell { .. }) {
+        tracing::info!(number, ?command, "a command");
+    }
+    let own = context.clone();
+    match command.clone() {
+        Command::Collect { system, stream, again } => {
+            let timetable = begun.timetable.clone();
+            let reading = async move { collect(&timetable, &system, stream.as_deref(), again).await };
+            begun.begin(number, command, reading);
+        }
+        Command::Settle { patience_ms } => {
+            let patience = Duration::from_millis(patience_ms);
+            begun.begin(number, command, async move { settle(&own, patience).await });
+        }
+        Command::Status => {
+            begun.begin(number, command, async move { workers::json(&workers::status(&own).await?) });
+        }
+        command => {
+            let answer = carry_out(context, &command).await.map_err(|error| error.to_string());
+            context.store.answer(number, answer.as_deref().map_err(String::as_str)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Streams are read by whoever has them, and only one worker knows what it knows; all else is for the worker that takes
+/// care of commands.
+fn is_for_this_worker(context: &Context, command: &Command) -> bool {
     match command {
         Command::Collect { system, .. }
             if context.settings.systems.get(&**system).is_some_and(|it| !it.streams.is_empty()) =>
         {
-            doing.contains(&format!("{}/{system}", supervise::COLLECT))
+            context.doing.contains(&supervise::collect(system))
         }
-        _ => doing.contains(supervise::OPERATE),
+        Command::Tell { worker } => **worker == *context.worker,
+        _ => context.doing.contains(supervise::OPERATE),
     }
 }
 
-async fn answer(context: &Context, (number, answer): &Answered) -> Result<(), HubError> {
-    Ok(context.store.answer(*number, answer.as_deref().map_err(String::as_str)).await?)
+/// Ends a question to a worker that is no more, which nobody else can answer; whoever asked may have gone as well.
+async fn forget_if_gone(context: &Context, number: u64, worker: &str) -> Result<(), HubError> {
+    if context.doing.contains(supervise::OPERATE) && !workers::is_alive(&context.store.workers().await?, worker) {
+        context.store.answer(number, Err("this worker is no more")).await?;
+    }
+    Ok(())
 }
 
 async fn collect(timetable: &Timetable, system: &str, stream: Option<&str>, again: bool) -> Result<String, HubError> {
@@ -125,9 +162,7 @@ async fn collect(timetable: &Timetable, system: &str, stream: Option<&str>, agai
 }
 
 async fn settle(context: &Context, patience: Duration) -> Result<String, HubError> {
-    let pending = quiet::settle(context, patience).await?;
-    serde_json::to_string(&pending)
-        .map_err(|error| HubError::Unknown(format!("what is on its way cannot be told: {error}")))
+    workers::json(&quiet::settle(context, patience).await?)
 }
 
 /// `1 stream`, `3 streams`.
@@ -137,7 +172,8 @@ fn counted(count: usize, thing: &str) -> String {
 
 async fn carry_out(context: &Context, command: &Command) -> Result<String, HubError> {
     match command {
-        Command::Collect { .. } | Command::Settle { .. } => {
+        Command::Tell { .. } => workers::tell(context).await,
+        Command::Collect { .. } | Command::Settle { .. } | Command::Status => {
             Err(HubError::Unknown("what takes long is begun elsewhere; this is a bug".to_owned()))
         }
         Command::RetryParked { number } => {

@@ -9,6 +9,9 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::lease::{Doing, Term};
+use crate::outage::Outages;
+use crate::partitions::InForce;
 use crate::settings::Settings;
 
 #[derive(Clone)]
@@ -19,16 +22,26 @@ pub(crate) struct Context {
     pub bus: Arc<dyn Bus>,
     /// Ends the work.
     pub stop: CancellationToken,
+    /// Until when nobody else can have begun the work.
+    pub term: Term,
+    /// The name of this worker among all that share the store.
+    pub worker: Arc<str>,
+    /// The pieces of work that this worker does.
+    pub doing: Doing,
+    /// How many partitions the observed bus has.
+    pub partitions: InForce,
     /// Counts up whenever an operator changed something that running tasks look at.
     pub control: Arc<watch::Sender<u64>>,
     /// Held while the state of a target is read and written, so that nobody's pause is overwritten.
     pub target_states: Arc<Mutex<()>>,
+    /// What tasks wait for together.
+    pub outages: Outages,
 }
 
 impl Context {
     /// The context of one piece of work.
-    pub fn under(&self, lease: &Lease, stop: CancellationToken) -> Self {
-        Context { store: self.store.fenced(lease), stop, ..self.clone() }
+    pub fn under(&self, lease: &Lease, term: Term, stop: CancellationToken) -> Self {
+        Context { store: self.store.fenced(lease), term, stop, ..self.clone() }
     }
 
     /// The one place where the hub reads the clock.
@@ -52,14 +65,18 @@ impl Context {
         F: Future<Output = Result<T, StoreError>>,
     {
         let mut backoff = Backoff::new(&self.settings.limits);
+        let mut waiting = self.outages.waiting();
         loop {
             match step().await {
-                Ok(value) => return Some(value),
+                Ok(value) => {
+                    waiting.over();
+                    return Some(value);
+                }
                 // Others came first, which is how several hubs take turns.
                 Err(error @ StoreError::Conflict(_)) => tracing::debug!(%error, "{what} is done again"),
                 // The work is about to be taken away from this task.
                 Err(error @ StoreError::Fenced(_)) => tracing::warn!(%error, "{what} is not done"),
-                Err(error) => tracing::error!(%error, "{what} waits for the store"),
+                Err(error) => waiting.because(&error, || tracing::error!(%error, "{what} waits for the store")),
             }
             if !self.pause(&mut backoff).await {
                 return None;

@@ -19,15 +19,19 @@ pub(crate) const REASON: &str = "it was delivered too often without being acknow
 /// Runs until the hub stops.
 pub(crate) async fn run(context: Arc<Context>) {
     let mut backoff = Backoff::new(&context.settings.limits);
+    let mut waiting = context.outages.waiting();
     while !context.stop.is_cancelled() {
         let served = match context.bus.subscribe(&Queue::Dead, context.settings.limits.prefetch).await {
-            Ok(subscription) => serve(&context, subscription, &mut backoff).await,
+            Ok(subscription) => {
+                waiting.over();
+                serve(&context, subscription, &mut backoff).await
+            }
             // The embedded bus gives up on nothing, and has no such queue.
             Err(BusError::Unroutable(_)) => return context.stop.cancelled().await,
             Err(error) => Err(error),
         };
         if let Err(error) = served {
-            tracing::warn!(%error, "dead messages wait for the bus");
+            waiting.because(&error, || tracing::warn!(%error, "dead messages wait for the bus"));
             if !context.pause(&mut backoff).await {
                 return;
             }

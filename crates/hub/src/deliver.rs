@@ -24,6 +24,7 @@ use crate::change::{self, Change};
 use crate::context::Context;
 use crate::fault::HubError;
 use crate::open;
+use crate::outage::Waiting;
 use crate::settings::System;
 
 pub(crate) use dead::park_dead;
@@ -35,6 +36,8 @@ pub(crate) struct Courier {
     target: Option<Box<dyn Target>>,
     batching: Batching,
     backoff: Backoff,
+    /// Whether it waits for store or bus.
+    waiting: Waiting,
     /// What the store last heard of the target, and why.
     state: (TargetState, Option<String>),
     /// Whether this courier has tried nothing yet.
@@ -81,6 +84,7 @@ impl Courier {
     pub fn new(context: Arc<Context>, system: Arc<System>) -> Self {
         Courier {
             backoff: Backoff::new(&context.settings.limits),
+            waiting: context.outages.waiting(),
             context,
             system,
             target: None,
@@ -118,7 +122,7 @@ impl Courier {
             // The call's time ran out before all changes were sent: the rest follows at once.
             return true;
         }
-        tracing::warn!(system = %self.system.name, %error, "delivery waits");
+        self.waiting.because(error, || tracing::warn!(system = %self.system.name, %error, "delivery waits"));
         let state = match error {
             HubError::System(Fault::Retry { .. }) => Some(TargetState::Down),
             HubError::System(Fault::Halt { .. }) | HubError::Configuration(_) => Some(TargetState::Halted),
@@ -170,6 +174,7 @@ impl Courier {
         self.recover().await?;
         let queue = Queue::Delivery(self.system.name.clone());
         let mut subscription = self.context.bus.subscribe(&queue, self.context.settings.limits.prefetch).await?;
+        self.waiting.over();
         loop {
             let gathered = self.gather(&mut *subscription).await?;
             self.deliver(&gathered.changes).await?;

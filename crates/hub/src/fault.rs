@@ -19,6 +19,11 @@ pub enum HubError {
     /// A `[connector]` table that does not fit.
     #[error(transparent)]
     Configuration(#[from] connector::ConfigurationError),
+    /// The bus is not the one that belongs to the store, or it has lost what was on it.
+    #[error(
+        "{0}; correct [bus], or, if the bus that belongs to this store is lost, stop every worker and run `passerelle bus rebuild`"
+    )]
+    OtherBus(String),
     /// Something that the configuration does not have.
     #[error("{0}")]
     Unknown(String),

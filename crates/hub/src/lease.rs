@@ -5,21 +5,28 @@
 //! what is more than a fair share, and takes what nobody has. The tasks of a piece get a store that refuses to write once
 //! the lease is another's, so a worker that was suspended and wakes up changes nothing.
 
+mod adapt;
+mod term;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use store::{Lease, LeaseStatus, StoreError, Worker};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
+use crate::{partitions, supervise};
+
+pub(crate) use term::Term;
 
 /// Begins the tasks of a piece of work.
 pub(crate) type Begin = Box<dyn Fn(Arc<Context>, &mut JoinSet<()>) + Send + Sync>;
 
 /// The pieces of work that this process is doing; shared with whoever must know whether something is its own.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Doing(Arc<Mutex<BTreeSet<Arc<str>>>>);
 
 impl Doing {
@@ -43,7 +50,8 @@ pub(crate) struct Workshop {
     worker: Worker,
     works: BTreeMap<Arc<str>, Begin>,
     running: BTreeMap<Arc<str>, Running>,
-    doing: Doing,
+    /// Whether nobody may read now, because the number of partitions changes.
+    reading_waits: bool,
 }
 
 /// A piece of work that was begun.
@@ -51,14 +59,14 @@ struct Running {
     lease: Lease,
     stop: CancellationToken,
     tasks: JoinSet<()>,
-    /// Until when nobody else can have begun it, by our own clock.
-    safe_until: Instant,
+    /// Until when nobody else can have begun it. Calls to systems end with it.
+    term: Term,
 }
 
 impl Workshop {
     /// `context` is that of the whole process; each piece of work gets one of its own.
-    pub fn new(context: Arc<Context>, worker: Worker, works: BTreeMap<Arc<str>, Begin>, doing: Doing) -> Self {
-        Workshop { context, worker, works, running: BTreeMap::new(), doing }
+    pub fn new(context: Arc<Context>, worker: Worker, works: BTreeMap<Arc<str>, Begin>) -> Self {
+        Workshop { context, worker, works, running: BTreeMap::new(), reading_waits: false }
     }
 
     /// Shares work until the hub stops; then ends what is under way and gives everything back.
@@ -66,49 +74,85 @@ impl Workshop {
     /// Returns early, with what happened, when a task ends that should not: a bug.
     pub async fn run(mut self) -> Result<(), String> {
         let time = self.context.settings.limits.lease_time;
+        let mut waiting = self.context.outages.waiting();
         while !self.context.stop.is_cancelled() {
-            if let Err(error) = self.round().await {
-                tracing::warn!(%error, "work cannot be shared; what is under way goes on while its lease lasts");
-                self.drop_expired();
+            match self.round().await {
+                Ok(()) => waiting.over(),
+                Err(error) => {
+                    waiting.because(&error, || {
+                        tracing::warn!(%error, "work cannot be shared; what is under way goes on while its lease lasts");
+                    });
+                    self.drop_expired();
+                }
             }
             tokio::select! {
                 () = self.context.stop.cancelled() => {}
-                () = tokio::time::sleep(time / 3) => {}
+                () = tokio::time::sleep(if self.reading_waits { partitions::TURN } else { time / 3 }) => {}
                 ended = ended(&mut self.running) => if let Some(reason) = ended { return Err(reason) },
             }
         }
-        for running in self.running.values_mut() {
-            while running.tasks.join_next().await.is_some() {}
-        }
+        self.end().await;
         if let Err(error) = self.context.store.leave(&self.worker).await {
             tracing::warn!(%error, "the leases of this worker run out by themselves");
         }
         Ok(())
     }
 
-    /// One round: renews, lets go, gives back, takes and begins.
-    pub async fn round(&mut self) -> Result<(), StoreError> {
+    /// Waits for the end of what is under way, which keeps its leases meanwhile.
+    async fn end(&mut self) {
         let time = self.context.settings.limits.lease_time;
-        self.bury().await?;
+        loop {
+            let tasks = self.running.values_mut().map(|running| &mut running.tasks);
+            let all_ended = async {
+                for tasks in tasks {
+                    while tasks.join_next().await.is_some() {}
+                }
+            };
+            if tokio::time::timeout(time / 3, all_ended).await.is_ok() {
+                return;
+            }
+            if let Err(error) = self.renew().await {
+                tracing::warn!(%error, "what is under way ends with its leases at the latest");
+            }
+        }
+    }
+
+    /// Prolongs what is held, and lets go of what others have taken. Returns all workers.
+    async fn renew(&mut self) -> Result<Vec<Worker>, StoreError> {
+        let time = self.context.settings.limits.lease_time;
         let asked = Instant::now();
         let held: Vec<Lease> = self.running.values().map(|running| running.lease.clone()).collect();
         let renewed = self.context.store.renew(&self.worker, &held, time).await?;
         for (work, running) in &mut self.running {
             if renewed.held.contains(&running.lease) {
-                running.safe_until = asked + time;
+                running.term.prolong(asked + time);
             } else {
                 tracing::warn!(%work, "another worker has taken this work over");
-                running.let_go();
+                running.term.end();
+                running.let_go(&self.context.doing);
             }
         }
+        Ok(renewed.workers)
+    }
+
+    /// One round: renews, lets go, gives back, takes and begins.
+    pub async fn round(&mut self) -> Result<(), StoreError> {
+        let time = self.context.settings.limits.lease_time;
+        self.bury().await?;
+        let workers = self.renew().await?;
+        self.adapt().await?;
         let statuses = self.context.store.leases().await?;
         for (kind, works) in self.by_kind() {
-            let quota = quota(&self.worker, &kind, works.len(), &renewed.workers, &statuses);
+            let quota = if self.reading_waits && *kind == *supervise::COLLECT {
+                0
+            } else {
+                quota(&self.worker, &kind, works.len(), &workers, &statuses)
+            };
             let mine: Vec<&Arc<str>> = works.iter().filter(|work| self.is_running(work)).collect();
             for work in mine.iter().skip(quota) {
-                tracing::info!(%work, "this work goes to another worker");
+                tracing::info!(%work, "this worker lets go of this work");
                 if let Some(running) = self.running.get_mut(*work) {
-                    running.let_go();
+                    running.let_go(&self.context.doing);
                 }
             }
             let free: Vec<Arc<str>> = works.iter().filter(|work| !self.running.contains_key(*work)).cloned().collect();
@@ -124,15 +168,16 @@ impl Workshop {
         Ok(())
     }
 
-    fn begin(&mut self, lease: Lease, safe_until: Instant) {
+    fn begin(&mut self, lease: Lease, end: Instant) {
         let Some(begin) = self.works.get(&lease.work) else { return };
         tracing::debug!(work = %lease.work, epoch = lease.epoch, "this worker begins");
         let stop = self.context.stop.child_token();
-        let context = Arc::new(self.context.under(&lease, stop.clone()));
+        let term = Term::until(end);
+        let context = Arc::new(self.context.under(&lease, term.clone(), stop.clone()));
         let mut tasks = JoinSet::new();
         begin(context, &mut tasks);
-        self.doing.set(&lease.work, true);
-        self.running.insert(lease.work.clone(), Running { lease, stop, tasks, safe_until });
+        self.context.doing.set(&lease.work, true);
+        self.running.insert(lease.work.clone(), Running { lease, stop, tasks, term });
     }
 
     /// Gives back what has come to its end.
@@ -141,7 +186,7 @@ impl Workshop {
         for (work, running) in &mut self.running {
             while running.tasks.try_join_next().is_some() {}
             if running.stop.is_cancelled() && running.tasks.is_empty() {
-                self.doing.set(work, false);
+                self.context.doing.set(work, false);
                 over.push(running.lease.clone());
             }
         }
@@ -155,11 +200,10 @@ impl Workshop {
 
     /// Lets go of work that another may have begun by now: the store cannot be asked.
     fn drop_expired(&mut self) {
-        let now = Instant::now();
         for (work, running) in &mut self.running {
-            if running.safe_until <= now && !running.stop.is_cancelled() {
+            if running.term.is_over() && !running.stop.is_cancelled() {
                 tracing::warn!(%work, "the lease of this work ran out");
-                running.let_go();
+                running.let_go(&self.context.doing);
             }
         }
     }
@@ -178,7 +222,9 @@ impl Workshop {
 }
 
 impl Running {
-    fn let_go(&self) {
+    /// Ends the tasks. First nothing new is begun for it: who sees them end sees that the work is not done here any more.
+    fn let_go(&self, doing: &Doing) {
+        doing.set(&self.lease.work, false);
         self.stop.cancel();
     }
 }

@@ -35,6 +35,9 @@ pub(crate) struct Observation {
     pub residue: Option<String>,
 }
 
+/// More than the rest of an event ever has: ids, names, places, and which fields the mapping covers.
+const ENVELOPE_BYTES: usize = 64 * 1024;
+
 /// An event that resolve cannot take in: it is parked as it came.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotAnObservation {
@@ -68,6 +71,17 @@ impl Observation {
     /// The record that it shows.
     pub fn local(&self) -> LocalKey {
         LocalKey { system: self.stream.system.clone(), entity: self.entity.clone(), key: self.key.clone() }
+    }
+
+    /// How large its event is, when that is over a limit. It is encoded for that only when it may be.
+    pub fn bytes_over(&self, limit: usize) -> Option<usize> {
+        let document = self.document.as_ref().map_or(0, |document| document.get().len());
+        // The residue and the key travel as text in JSON: each of their characters may be escaped.
+        let texts = self.residue.as_ref().map_or(0, String::len) + self.key.len();
+        if document + 2 * texts + ENVELOPE_BYTES <= limit {
+            return None;
+        }
+        Some(self.to_event().to_bytes().len()).filter(|bytes| *bytes > limit)
     }
 
     /// The event on the bus.

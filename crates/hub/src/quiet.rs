@@ -1,6 +1,7 @@
 //! Whether anything is still on its way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Queue;
@@ -11,15 +12,23 @@ use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::fault::HubError;
+use crate::partitions;
 use crate::settings::System;
+use crate::workers::{Others, ask_others, is_bus_shared};
 
 /// How often queues are looked at while somebody waits for them.
 const LOOK_DELAY: Duration = Duration::from_millis(50);
 
+/// At most so many streams are asked for what is in flight.
+const STREAMS_MAX: usize = 10_000;
+
+/// Who waits for earlier drops only looks at so many, the newest ones: what is in flight is young.
+const DROPS_MAX: usize = 1_000;
+
 /// What is still on its way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// Messages of observations that are not resolved.
+    /// Messages of observations that are not resolved; where other workers hold them, the records that are in flight.
     pub observed: u64,
     /// Changes that are not on the bus.
     pub outbox: u64,
@@ -32,25 +41,61 @@ pub struct Pending {
     pub to: BTreeMap<String, u64>,
     /// Systems that cannot be written to now; what waits for them is not counted.
     pub unreachable: Vec<String>,
+    /// Workers that did not say what they hold.
+    #[serde(default)]
+    pub unheard: Vec<Arc<str>>,
 }
 
 impl Pending {
     /// Whether nothing is on its way, except to systems that cannot be written to.
     pub fn is_quiet(&self) -> bool {
-        self.observed + self.outbox + self.deliveries + self.attempts == 0
+        self.observed + self.outbox + self.deliveries + self.attempts == 0 && self.unheard.is_empty()
     }
 }
 
+/// What is on its way, as far as store, bus and all workers together know.
+///
+/// Of a queue of a shared bus one sees what nobody has taken yet, and what one holds oneself. Who else holds something
+/// is asked only when all else is quiet: it takes a moment.
 pub(crate) async fn pending(context: &Context) -> Result<Pending, HubError> {
-    let mut pending = Pending::default();
+    let seen = seen(context, &Others::default()).await?;
+    if !seen.is_quiet() || !is_bus_shared(context).await? {
+        return Ok(seen);
+    }
+    let in_flight = in_flight(context).await?;
+    if in_flight > 0 {
+        return Ok(Pending { observed: in_flight, ..seen });
+    }
+    self::seen(context, &ask_others(context).await?).await
+}
+
+/// Records that were published and have no outcome yet.
+async fn in_flight(context: &Context) -> Result<u64, HubError> {
+    let filter = Filter { count_max: STREAMS_MAX, ..Filter::default() };
+    let streams = context.store.streams(&filter).await?;
+    Ok(streams.iter().map(|stream| stream.total.in_flight.unsigned_abs()).sum())
+}
+
+/// The same of drops that were begun until then.
+async fn in_flight_until(context: &Context, mark: Timestamp) -> Result<u64, HubError> {
+    if in_flight(context).await? == 0 {
+        return Ok(0);
+    }
+    let drops = context.store.drops(&Filter { count_max: DROPS_MAX, ..Filter::default() }).await?;
+    let begun = drops.iter().filter(|drop| drop.begun_at <= mark);
+    Ok(begun.map(|drop| drop.outcomes.in_flight.unsigned_abs()).sum())
+}
+
+async fn seen(context: &Context, others: &Others) -> Result<Pending, HubError> {
+    let mut pending = Pending { unheard: others.unheard.clone(), ..Pending::default() };
     // In the order of the flow, so that nothing slips past between two questions: a later stage is asked later.
-    for partition in 0..context.settings.limits.partitions.max(1) {
-        pending.observed += context.bus.depth(&Queue::Observed(partition)).await?.0;
+    for partition in 0..context.partitions.get() {
+        pending.observed += partitions::depth(context, partition).await?.0;
     }
     pending.outbox = context.store.counts(&Filter::default()).await?.outbox;
     for system in fed(context) {
         let backlog = context.store.backlog_count(&system.tenant, &system.name).await?;
-        let depth = backlog + context.bus.depth(&Queue::Delivery(system.name.clone())).await?.0;
+        let depth = backlog + depth(context, others, &Queue::Delivery(system.name.clone())).await?.0;
         let open = context.store.open_attempts(&system.tenant, &system.name).await?.len() as u64;
         match context.store.target_state(&system.tenant, &system.name).await? {
             TargetState::Halted | TargetState::Paused if depth + open > 0 => {
@@ -65,6 +110,13 @@ pub(crate) async fn pending(context: &Context) -> Result<Pending, HubError> {
         }
     }
     Ok(pending)
+}
+
+/// The depth of a queue, with what others hold of it.
+async fn depth(context: &Context, others: &Others, queue: &Queue) -> Result<(u64, Option<i64>), HubError> {
+    let own = context.bus.depth(queue).await?;
+    let told = others.depth(queue);
+    Ok(if told.0 > own.0 { told } else { own })
 }
 
 /// Waits until everything that is on its way now has come to its end, whatever comes after it, and tells what is on its
@@ -105,7 +157,7 @@ pub(crate) async fn settle(context: &Context, patience: Duration) -> Result<Pend
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Ahead {
     /// The time of the oldest in each queue, in milliseconds since 1970; where none is known, how many there are.
-    /// The outbox is the queue `None`.
+    /// The outbox is the queue `None`, and so are workers that did not say what they hold.
     oldest: BTreeMap<Option<Queue>, i64>,
     /// Systems that cannot be written to, and for which something waits.
     unreachable: Vec<String>,
@@ -135,7 +187,7 @@ impl Ahead {
 }
 
 /// The systems that are fed something.
-fn fed(context: &Context) -> impl Iterator<Item = &System> {
+pub(crate) fn fed(context: &Context) -> impl Iterator<Item = &System> {
     context.settings.systems.values().map(|system| &**system).filter(|system| !system.subscriptions.is_empty())
 }
 
@@ -149,13 +201,35 @@ enum Station {
 }
 
 impl Station {
+    /// What has stood here since the mark, with what other workers hold of it.
     async fn ahead(self, context: &Context, mark: Timestamp) -> Result<Ahead, HubError> {
+        let mut ahead = self.seen(context, &Others::default(), mark).await?;
+        if !ahead.oldest.is_empty() || !is_bus_shared(context).await? {
+            return Ok(ahead);
+        }
+        match self {
+            Station::Observed => {
+                let in_flight = in_flight_until(context, mark).await?;
+                ahead.add(Some(Queue::Observed(0)), (in_flight, None), mark);
+            }
+            Station::Deliveries => {
+                let others = ask_others(context).await?;
+                ahead = self.seen(context, &others, mark).await?;
+                // Who says nothing may hold anything.
+                ahead.add(None, (others.unheard.len() as u64, None), mark);
+            }
+            Station::Outbox | Station::Backlog => {}
+        }
+        Ok(ahead)
+    }
+
+    async fn seen(self, context: &Context, others: &Others, mark: Timestamp) -> Result<Ahead, HubError> {
         let mut ahead = Ahead::default();
         match self {
             Station::Observed => {
-                for partition in 0..context.settings.limits.partitions.max(1) {
+                for partition in 0..context.partitions.get() {
                     let queue = Queue::Observed(partition);
-                    let depth = context.bus.depth(&queue).await?;
+                    let depth = partitions::depth(context, partition).await?;
                     ahead.add(Some(queue), depth, mark);
                 }
             }
@@ -171,7 +245,7 @@ impl Station {
             }
             Station::Deliveries => {
                 for system in fed(context) {
-                    let depth = context.bus.depth(&Queue::Delivery(system.name.clone())).await?;
+                    let depth = depth(context, others, &Queue::Delivery(system.name.clone())).await?;
                     ahead.add_for(context, system, depth, mark).await?;
                 }
             }

@@ -31,6 +31,8 @@ pub(crate) struct Origin<'a> {
     pub refuse_fatal: bool,
     pub covers: &'a Covers,
     pub mapping_version: &'a Arc<str>,
+    /// The longest key that can be kept.
+    pub key_bytes_max: usize,
 }
 
 /// Why a record is no observation.
@@ -41,6 +43,8 @@ pub(crate) enum Unreadable {
     Findings(Vec<Finding>),
     /// A document that has no JSON form.
     Json(String),
+    /// A key of so many bytes, and how many it may have.
+    Key { bytes: usize, bytes_max: usize },
 }
 
 impl Unreadable {
@@ -49,9 +53,20 @@ impl Unreadable {
             Unreadable::Data(errors) => return reject(record, Some(key), &errors),
             Unreadable::Findings(findings) => ("map.rule", list(findings.iter())),
             Unreadable::Json(reason) => ("map.json", reason),
+            Unreadable::Key { bytes, bytes_max } => (KEY_TOO_LONG, too_long(bytes, bytes_max)),
         };
         NewReject { reason, ..refusal(record, Some(key), code) }
     }
+}
+
+/// The code of a record whose key cannot be kept.
+const KEY_TOO_LONG: &str = "collect.key-too-long";
+
+fn too_long(bytes: usize, bytes_max: usize) -> String {
+    format!(
+        "the key has {bytes} bytes, and {bytes_max} are kept; is it the right column? Shorten it at its source, or raise \
+         key_bytes_max in [limits]"
+    )
 }
 
 /// How many rows or elements a record was made of.
@@ -66,6 +81,15 @@ pub(crate) fn rows(record: &Record) -> i64 {
 pub(crate) fn reject(record: &Record, key: Option<&str>, errors: &[DataError]) -> NewReject {
     let code = errors.first().map_or("map.data", |error| error.code);
     NewReject { reason: list(errors.iter()), ..refusal(record, key, code) }
+}
+
+/// A reject of a record whose event the bus would refuse: everything behind it would wait for it for ever.
+pub(crate) fn too_large(record: &Record, key: &str, bytes: usize, limit: usize) -> NewReject {
+    let reason = format!(
+        "too large: the event of this record has {bytes} bytes, and a message of the bus {limit} at most; let the system \
+         show less of it, or raise bus.message_bytes_max, and have it shown again"
+    );
+    NewReject { reason, ..refusal(record, Some(key), "collect.too-large") }
 }
 
 /// A reject of a record, without its reason.
@@ -109,6 +133,12 @@ pub(crate) fn observe(
             partition(&origin.key.tenant, &origin.key.system, customer_key, origin.partitions)
         }
     };
+    for key in embedded.iter().map(|customer| &customer.key).chain([&key]) {
+        let (bytes, bytes_max) = (store::key_bytes(key), origin.key_bytes_max);
+        if bytes > bytes_max {
+            return Err(Unreadable::Key { bytes, bytes_max });
+        }
+    }
     let mut observations = Vec::with_capacity(2);
     if let Some(customer) = embedded {
         let EmbeddedCustomer { key, document, mapping, covers } = customer;

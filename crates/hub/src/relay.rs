@@ -22,11 +22,16 @@ pub(crate) async fn run(context: Arc<Context>) {
     let subscribers = Subscribers::new(&context);
     let mut backoff = Backoff::new(&context.settings.limits);
     let mut backlogs = Backlogs::default();
+    let mut waiting = context.outages.waiting();
     while !context.stop.is_cancelled() {
         match publish(&context, &subscribers, &mut backlogs).await {
-            Ok(true) => backoff.reset(),
+            Ok(true) => {
+                backoff.reset();
+                waiting.over();
+            }
             Ok(false) => {
                 backoff.reset();
+                waiting.over();
                 tokio::select! {
                     () = context.stop.cancelled() => return,
                     () = context.store.outbox_changed() => {}
@@ -34,7 +39,7 @@ pub(crate) async fn run(context: Arc<Context>) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the relay waits");
+                waiting.because(&error, || tracing::warn!(%error, "the relay waits"));
                 if !context.pause(&mut backoff).await {
                     return;
                 }

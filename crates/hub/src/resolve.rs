@@ -16,6 +16,7 @@ use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::fault::HubError;
 use crate::observation::{self, NotAnObservation, Observation};
+use crate::partitions;
 use crate::references::{self, ReferenceField};
 use crate::stage::Stage;
 use working::Working;
@@ -26,13 +27,17 @@ pub(crate) use dead::park_dead;
 pub(crate) async fn run(context: Arc<Context>, partition: u32) {
     let queue = Queue::Observed(partition);
     let mut backoff = Backoff::new(&context.settings.limits);
+    let mut waiting = context.outages.waiting();
     while !context.stop.is_cancelled() {
         let served = match context.bus.subscribe(&queue, context.settings.limits.prefetch).await {
-            Ok(subscription) => serve(&context, subscription, &mut backoff).await,
+            Ok(subscription) => {
+                waiting.over();
+                serve(&context, subscription, &mut backoff).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = served {
-            tracing::warn!(%queue, %error, "resolve waits for the bus");
+            waiting.because(&error, || tracing::warn!(%queue, %error, "resolve waits for the bus"));
             if !context.pause(&mut backoff).await {
                 return;
             }
@@ -61,9 +66,14 @@ async fn serve(
 }
 
 /// Resolves some messages; returns `false` when the hub stops before that was possible.
-async fn handle(context: &Context, messages: &[Delivered]) -> bool {
+pub(crate) async fn handle(context: &Context, messages: &[Delivered]) -> bool {
     let mut observations = Vec::new();
+    let mut marks = Vec::new();
     for message in messages {
+        if let Some(mark) = partitions::read_mark(message) {
+            marks.push(mark);
+            continue;
+        }
         match observation::decode(&message.content_type, &message.body) {
             Ok(more) => observations.extend(more),
             Err(error) => {
@@ -75,6 +85,12 @@ async fn handle(context: &Context, messages: &[Delivered]) -> bool {
     }
     for batch in batches(&observations, context.settings.limits.resolve_events_max) {
         if !resolve_or_park(context, batch).await {
+            return false;
+        }
+    }
+    // What stood before them is resolved by now.
+    for mark in marks {
+        if !partitions::note_drained(context, mark).await {
             return false;
         }
     }

@@ -19,7 +19,8 @@ use crate::schedule::Schedule;
 /// The limits of a hub. Every one is configurable and has a default that suits one machine.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Partitions of the observed bus: how many observations of different customers are resolved side by side.
+    /// Partitions of the observed bus: how many observations of different customers are resolved side by side. A worker
+    /// that starts with another number than the one in force has it changed: reading waits until all is resolved.
     pub partitions: u32,
     /// Events in one message of the bus.
     pub message_events_max: usize,
@@ -39,6 +40,9 @@ pub struct Limits {
     pub waiting_alarm: Duration,
     /// How long a piece of work stays with a worker that was not heard of: then another takes it over.
     pub lease_time: Duration,
+    /// The longest key that a system may give a record, in bytes as [`store::key_bytes`] counts them; a record with a
+    /// longer one is rejected. No store keeps more than [`store::KEY_BYTES_MAX`].
+    pub key_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +58,7 @@ impl Default for Limits {
             retry_delay_max: Duration::from_secs(60),
             waiting_alarm: Duration::from_secs(3_600),
             lease_time: lease::LEASE_TIME,
+            key_bytes_max: 1_000,
         }
     }
 }

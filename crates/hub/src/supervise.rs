@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bus::{Bus, Queue};
+use bus::Bus;
 use jiff::Timestamp;
 use store::{Store, Worker};
 use tokio::sync::watch;
@@ -14,10 +14,13 @@ use crate::collect::Tell;
 use crate::context::Context;
 use crate::deliver::Courier;
 use crate::fault::HubError;
-use crate::lease::{self, Begin, Doing, Workshop};
+use crate::lease::{self, Begin, Doing, Term, Workshop};
+use crate::outage::Outages;
+use crate::partitions::InForce;
 use crate::settings::Settings;
 use crate::timetable::{Runner, StreamName, Timetable};
-use crate::{alarm, command, dead, quiet, relay, resolve};
+use crate::workers::{self, Status};
+use crate::{alarm, command, dead, demand, partitions, quiet, rebuild, relay, resolve};
 
 /// Whether streams are read by their schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +59,28 @@ impl Role {
 /// The streams of one system.
 pub(crate) const COLLECT: &str = "collect";
 /// One partition of the observed bus.
-const OBSERVED: &str = "observed";
+pub(crate) const OBSERVED: &str = "observed";
 /// What publishes changes.
 const RELAY: &str = "relay";
 /// Commands that concern no system's streams, and alarms.
 pub(crate) const OPERATE: &str = "operate";
 /// What one system is fed.
 const DELIVERY: &str = "delivery";
+
+/// The work of reading a system's streams.
+pub(crate) fn collect(system: &str) -> String {
+    format!("{COLLECT}/{system}")
+}
+
+/// The work of resolving a partition of observations.
+pub(crate) fn observed(partition: u32) -> String {
+    format!("{OBSERVED}/{partition}")
+}
+
+/// The work of feeding a system.
+pub(crate) fn delivery(system: &str) -> String {
+    format!("{DELIVERY}/{system}")
+}
 
 /// A running hub, or one worker of several that share its work. Dropping it stops everything at once, which loses nothing;
 /// [`Hub::stop`] ends what is under way first.
@@ -84,29 +102,33 @@ impl Hub {
         mode: Mode,
         roles: &[Role],
     ) -> Result<Self, HubError> {
-        bus.declare(&queues(&settings)).await?;
+        let in_force = rebuild::recognise(&*store, &*bus, &settings).await?;
         // A batch that the bus refuses would be refused for ever.
         let limits = &mut settings.limits;
         limits.message_bytes_max = limits.message_bytes_max.min(bus.message_bytes_max());
+        let name: Arc<str> = worker_name().into();
         let context = Arc::new(Context {
             settings: Arc::new(settings),
             store,
             bus,
             stop: CancellationToken::new(),
+            term: Term::endless(),
+            worker: name.clone(),
+            doing: Doing::default(),
+            partitions: InForce::new(in_force),
             control: Arc::new(watch::channel(0).0),
             target_states: Arc::default(),
+            outages: Outages::default(),
         });
         let (timetable, works) = works(&context, mode);
-        let doing = Doing::default();
         let kinds: Vec<Arc<str>> = roles.iter().flat_map(|role| role.kinds()).map(|kind| Arc::from(*kind)).collect();
         let works =
             works.into_iter().filter(|(work, _)| kinds.iter().any(|kind| **kind == *lease::kind(work))).collect();
-        let worker = Worker { name: worker_name().into(), kinds };
-        let mut workshop = Workshop::new(context.clone(), worker, works, doing.clone());
+        let mut workshop = Workshop::new(context.clone(), Worker { name, kinds }, works);
         workshop.round().await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(workshop.run());
-        let commands = command::run(context.clone(), timetable.clone(), doing);
+        let commands = command::run(context.clone(), timetable.clone());
         tasks.spawn(async move {
             commands.await;
             Ok(())
@@ -115,12 +137,21 @@ impl Hub {
     }
 
     /// Reads a stream now and waits for the end of it; what was read is then published, not yet delivered.
-    /// With `again`, a drop that was seen before is read all the same. `tell` hears of every step.
+    /// With `again`, a drop that was seen before is read all the same. Where another worker has the stream, that one is
+    /// told through the store to read it. `tell` hears of every step that is done here.
     ///
     /// # Errors
     /// An unknown stream, or why it cannot be read.
     pub async fn collect(&self, name: &StreamName, again: bool, tell: Tell) -> Result<(), HubError> {
-        self.timetable.collect(name, again, tell).await
+        demand::collect(&self.context, &self.timetable, name, again, tell).await
+    }
+
+    /// How the whole hub stands: all of its workers, what they do, what is on its way.
+    ///
+    /// # Errors
+    /// When store or bus cannot be asked.
+    pub async fn status(&self) -> Result<Status, HubError> {
+        workers::status(&self.context).await
     }
 
     /// The streams of a system, or one of them.
@@ -200,7 +231,7 @@ fn works(context: &Arc<Context>, mode: Mode) -> (Timetable, BTreeMap<Arc<str>, B
     let mut works: BTreeMap<Arc<str>, Begin> = BTreeMap::new();
     let scheduled = mode == Mode::Scheduled;
     for (system, streams) in streams {
-        let (work, timetable) = (format!("{COLLECT}/{}", system.name).into(), timetable.clone());
+        let (work, timetable) = (collect(&system.name).into(), timetable.clone());
         let begin: Begin = Box::new(move |context, tasks| {
             for (name, stream, demands) in &streams {
                 let (context, system, timetable) = (context.clone(), system.clone(), timetable.clone());
@@ -210,23 +241,19 @@ fn works(context: &Arc<Context>, mode: Mode) -> (Timetable, BTreeMap<Arc<str>, B
         });
         works.insert(work, begin);
     }
-    for partition in 0..context.settings.limits.partitions.max(1) {
-        let begin: Begin = Box::new(move |context, tasks| {
-            tasks.spawn(resolve::run(context, partition));
-        });
-        works.insert(format!("{OBSERVED}/{partition}").into(), begin);
-    }
+    works.extend((0..context.partitions.get()).map(resolving));
     let begin: Begin = Box::new(|context, tasks| {
         tasks.spawn(relay::run(context));
     });
     works.insert(RELAY.into(), begin);
     let begin: Begin = Box::new(|context, tasks| {
         tasks.spawn(alarm::run(context.clone()));
+        tasks.spawn(partitions::run(context.clone()));
         tasks.spawn(dead::run(context));
     });
     works.insert(OPERATE.into(), begin);
     for system in systems.values().filter(|system| !system.subscriptions.is_empty()) {
-        let (work, system) = (format!("{DELIVERY}/{}", system.name).into(), system.clone());
+        let (work, system) = (delivery(&system.name).into(), system.clone());
         let begin: Begin = Box::new(move |context, tasks| {
             tasks.spawn(Courier::new(context, system.clone()).run());
         });
@@ -235,15 +262,16 @@ fn works(context: &Arc<Context>, mode: Mode) -> (Timetable, BTreeMap<Arc<str>, B
     (timetable, works)
 }
 
+/// The work of resolving a partition, and its beginning.
+pub(crate) fn resolving(partition: u32) -> (Arc<str>, Begin) {
+    let begin: Begin = Box::new(move |context, tasks| {
+        tasks.spawn(resolve::run(context, partition));
+    });
+    (observed(partition).into(), begin)
+}
+
 /// A name that no other process has, also not this one when it starts again.
 fn worker_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{}-{}-{:08x}", host.trim(), std::process::id(), fastrand::u32(..))
-}
-
-/// The queues that a configuration needs.
-fn queues(settings: &Settings) -> Vec<Queue> {
-    let observed = (0..settings.limits.partitions.max(1)).map(Queue::Observed);
-    let subscribers = settings.systems.values().filter(|system| !system.subscriptions.is_empty());
-    observed.chain(subscribers.map(|system| Queue::Delivery(system.name.clone()))).collect()
 }

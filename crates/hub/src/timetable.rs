@@ -13,6 +13,8 @@ use crate::collect::{Collector, Progress};
 use crate::context::Context;
 use crate::fault::HubError;
 use crate::open;
+use crate::outage::Waiting;
+use crate::partitions::{self, Spread};
 use crate::settings::{Stream, System};
 
 /// The name of a stream within the hub: system and stream.
@@ -111,10 +113,12 @@ impl Runner {
     pub async fn run(self) {
         let demands = self.demands.clone();
         let mut demands = demands.lock().await;
+        let Some(spread) = partitions::reading(&self.context).await else { return };
         let started = self.context.now();
         let mut backoff = Backoff::new(&self.context.settings.limits);
+        let mut waiting = self.context.outages.waiting();
         let mut collector: Option<Collector> = None;
-        let mut failed = false;
+        let mut failed = self.make_up(spread, &mut collector, &mut waiting).await.is_err();
         while !self.context.stop.is_cancelled() {
             let demand = if failed {
                 failed = false;
@@ -130,9 +134,11 @@ impl Runner {
                     None => return,
                 }
             };
-            let result = self.collect(&mut collector, demand.as_ref().is_some_and(|demand| demand.again), demand).await;
-            match result {
-                Ok(()) => backoff.reset(),
+            match self.collect(spread, &mut collector, demand, &mut waiting).await {
+                Ok(()) => {
+                    backoff.reset();
+                    waiting.over();
+                }
                 Err(()) => {
                     collector = None;
                     failed = true;
@@ -163,10 +169,37 @@ impl Runner {
         }
     }
 
-    async fn collect(&self, collector: &mut Option<Collector>, again: bool, demand: Option<Demand>) -> Result<(), ()> {
+    /// Publishes what was lost of the stream with the bus, whenever it is due: nobody knows when that is.
+    async fn make_up(
+        &self,
+        spread: Spread,
+        collector: &mut Option<Collector>,
+        waiting: &mut Waiting,
+    ) -> Result<(), ()> {
+        let made_up = async {
+            let key = crate::collect::stream_key(&self.system, &self.name.1);
+            if self.context.store.lost_drops(&key).await?.is_empty() {
+                return Ok(());
+            }
+            self.collector(spread, collector).await?.make_up().await
+        };
+        made_up.await.map_err(|error: HubError| {
+            let (system, stream) = (&self.name.0, &self.name.1);
+            waiting.because(&error, || tracing::warn!(%system, %stream, %error, "what was lost with the bus waits"));
+        })
+    }
+
+    async fn collect(
+        &self,
+        spread: Spread,
+        collector: &mut Option<Collector>,
+        demand: Option<Demand>,
+        waiting: &mut Waiting,
+    ) -> Result<(), ()> {
+        let again = demand.as_ref().is_some_and(|demand| demand.again);
         let (progress, done) = demand.map_or((None, None), |demand| (demand.progress, Some(demand.done)));
         self.timetable.set_collecting(&self.name, true);
-        let result = match self.collector(collector).await {
+        let result = match self.collector(spread, collector).await {
             Ok(collector) => collector.run(again, progress).await,
             Err(error) => Err(error),
         };
@@ -175,7 +208,8 @@ impl Runner {
         if let Err(error) = &result {
             // On demand only, whoever asked is in this process and tells it.
             if self.scheduled || done.is_none() {
-                tracing::warn!(system = %self.name.0, stream = %self.name.1, %error, "reading waits");
+                let (system, stream) = (&self.name.0, &self.name.1);
+                waiting.because(error, || tracing::warn!(%system, %stream, %error, "reading waits"));
             }
             let fault = Fault::retry(error.to_string());
             let key = crate::collect::stream_key(&self.system, &self.name.1);
@@ -189,14 +223,18 @@ impl Runner {
         ended
     }
 
-    async fn collector<'a>(&self, collector: &'a mut Option<Collector>) -> Result<&'a mut Collector, HubError> {
+    async fn collector<'a>(
+        &self,
+        spread: Spread,
+        collector: &'a mut Option<Collector>,
+    ) -> Result<&'a mut Collector, HubError> {
         if collector.is_none() {
             let mut ports = open::ports(&self.context, &self.system).await?;
             let source = ports.sources.remove(&*self.name.1).ok_or_else(|| {
                 Fault::halt(format!("{}: the connector has no stream \"{}\"", self.name.0, self.name.1))
             })?;
-            *collector =
-                Some(Collector::new(self.context.clone(), &self.system, &self.name.1, self.stream.clone(), source));
+            let (context, stream) = (self.context.clone(), self.stream.clone());
+            *collector = Some(Collector::new(context, &self.system, &self.name.1, stream, source, spread));
         }
         collector.as_mut().ok_or_else(|| HubError::Unknown("a stream that was just opened".to_owned()))
     }

@@ -1,6 +1,7 @@
 //! The commands and their arguments; the help texts are the published reference (`docs/cli.md`).
 
 mod operator;
+mod store;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use operator::*;
+pub use store::*;
 
 use crate::configuration::time_span::TimeSpan;
 
@@ -88,6 +90,10 @@ at most 1000 of them are held. JSON files are read whole, and have at most 256 M
     /// List or show customers of the master
     #[command(after_help = "Examples:\n  passerelle customers list --text dupont\n  passerelle customers show m42")]
     Customers(Customers),
+    /// Tell in a few lines how the hub stands: its workers and what each does, the bus, what is on its way, what needs
+    /// somebody
+    #[command(after_help = "Examples:\n  passerelle status --dir hub\n  passerelle status --json")]
+    Status(Status),
     /// Show every system: streams, targets, queues; pause or resume deliveries
     #[command(after_help = "Examples:\n  passerelle systems\n  passerelle systems pause crm")]
     Systems(Systems),
@@ -97,9 +103,16 @@ at most 1000 of them are held. JSON files are read whole, and have at most 256 M
     /// List the connectors, or print the reference of one
     #[command(after_help = "Examples:\n  passerelle connectors\n  passerelle connectors csv-drop")]
     Connectors(Connectors),
-    /// Look at the broker, or print the document for foreign consumers
-    #[command(after_help = "Examples:\n  passerelle bus check --dir hub\n  passerelle bus asyncapi")]
+    /// Look at the broker, rebuild a bus that was lost, or print the document for foreign consumers
+    #[command(
+        after_help = "Examples:\n  passerelle bus check --dir hub\n  passerelle bus rebuild --dir hub\n  passerelle bus asyncapi"
+    )]
     Bus(BusArguments),
+    /// Copy a store from one engine to the other
+    #[command(
+        after_help = "Example:\n  passerelle store copy hub postgres://passerelle@db.example/passerelle --to-password env:DB_PASSWORD"
+    )]
+    Store(StoreArguments),
     /// List, show or check mappings
     #[command(
         after_help = "Examples:\n  passerelle mapping list\n  passerelle mapping check mappings/erp/customer.toml"

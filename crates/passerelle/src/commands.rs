@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod beside;
 mod bus;
 mod check;
 mod collect;
@@ -13,6 +14,8 @@ mod mappings;
 mod parked;
 mod rejected;
 mod run;
+mod status;
+mod store;
 mod systems;
 mod trace;
 
@@ -40,10 +43,12 @@ pub async fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Rejects(arguments) => listings::rejects(&arguments.action).await,
         Command::Waiting(arguments) => listings::waiting(&arguments.action).await,
         Command::Customers(arguments) => customers::customers(&arguments.action).await,
+        Command::Status(arguments) => status::status(&arguments).await,
         Command::Systems(arguments) => systems::systems(&arguments).await,
         Command::Schedules(arguments) => systems::schedules(&arguments).await,
         Command::Connectors(arguments) => connectors::connectors(&arguments),
         Command::Bus(arguments) => bus::bus(&arguments.action).await,
+        Command::Store(arguments) => store::store(&arguments.action).await,
         Command::Mapping(arguments) => mappings::mapping(&arguments.action),
         Command::Completions(arguments) => Ok(connectors::completions(arguments.shell)),
     }

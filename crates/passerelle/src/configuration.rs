@@ -19,7 +19,7 @@ pub mod time_span;
 mod tests;
 
 pub use finding::{Finding, Severity, nearest};
-pub use load::{Configuration, load, load_hub_file};
+pub use load::{Configuration, HUB_FILE, load, load_hub_file};
 pub use packs::Packs;
 pub use reference::connector_reference;
 pub use settings::{LogFormat, LogLevel, LogSettings, StoreSettings};

@@ -7,6 +7,7 @@
 mod accounting;
 mod company;
 mod crm;
+mod engines;
 mod final_state;
 mod ledger;
 mod life;
@@ -25,6 +26,7 @@ use crate::failure::Exit;
 use crate::output;
 use accounting::Accounting;
 use company::{Cli, Company};
+use engines::Engines;
 use show::Show;
 use stage::Stage;
 
@@ -47,32 +49,12 @@ pub struct DemoArgs {
     engines: Engines,
 }
 
-/// Where the hub of the demo keeps what it keeps, if not in the directory. Addresses hold passwords, so they are handed to
-/// its commands by their environment and written nowhere.
-#[derive(Clone, Debug, Default, Args)]
-struct Engines {
-    /// Keep the store in this PostgreSQL database, as postgres://USER:PASSWORD@HOST:PORT/DATABASE
-    #[arg(long, value_name = "URL")]
-    store: Option<String>,
-    /// Use this RabbitMQ broker, as amqp://USER:PASSWORD@HOST:PORT/VHOST
-    #[arg(long, value_name = "URL")]
-    bus: Option<String>,
-}
-
-impl Engines {
-    /// The variables of the configuration that tell of them.
-    fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let variables = [("PASSERELLE__STORE__URL", &self.store), ("PASSERELLE__BUS__URL", &self.bus)];
-        variables.into_iter().filter_map(|(name, url)| Some((name, url.as_deref()?)))
-    }
-}
-
 /// What systems other than the CRM drop, in the order in which they are connected.
 const DROPPERS: [&str; 3] = ["erp", "billing", "bank"];
 
 /// Runs the demo: 0 when everything ended as expected, 1 when something differs, 2 when the directory cannot be used.
 pub async fn run(arguments: DemoArgs) -> Exit {
-    let stage = match Stage::set(arguments.dir.as_deref(), arguments.engines) {
+    let stage = match Stage::set(arguments.dir.as_deref(), &arguments.engines) {
         Ok(stage) => stage,
         Err(error) => {
             output::note(format!("passerelle: demo: {error:#}"));

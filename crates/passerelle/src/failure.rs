@@ -7,6 +7,7 @@ use bus::BusError;
 use connector::Fault;
 use hub::HubError;
 use store::StoreError;
+use store::copy::CopyError;
 
 /// The exit codes of every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +92,26 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (exit, code) = match &error {
             StoreError::Unreachable(_) => (Exit::Unreachable, "store.unreachable"),
+            StoreError::Refused(_) => (Exit::Usage, "store.refused"),
             StoreError::Conflict(_) => (Exit::Unreachable, "store.conflict"),
             StoreError::Fenced(_) => (Exit::Unreachable, "store.fenced"),
             StoreError::Newer { .. } => (Exit::Usage, "store.newer"),
             StoreError::InUse { .. } => (Exit::Usage, "store.in-use"),
             StoreError::Storage { .. } => (Exit::Unreachable, "store.storage"),
             StoreError::Internal(_) => (Exit::Bug, "store.internal"),
+        };
+        Failure { exit, code, message: error.to_string() }
+    }
+}
+
+impl From<CopyError> for Failure {
+    fn from(error: CopyError) -> Self {
+        let (exit, code) = match error {
+            CopyError::Store(error) => return error.into(),
+            CopyError::InUse { .. } => (Exit::Usage, "store.in-use"),
+            CopyError::SamePlace { .. } => (Exit::Usage, "store.same-place"),
+            CopyError::NotEmpty { .. } => (Exit::Usage, "store.not-empty"),
+            CopyError::Differs { .. } => (Exit::Bug, "store.differs"),
         };
         Failure { exit, code, message: error.to_string() }
     }
@@ -135,8 +150,22 @@ impl From<HubError> for Failure {
             HubError::Bus(error) => error.into(),
             HubError::System(fault) => fault.into(),
             HubError::Configuration(error) => Failure::usage("config.bad-value", error.to_string()),
+            HubError::OtherBus(_) => Failure::usage("bus.other", error.to_string()),
             HubError::Unknown(message) => Failure::usage("cli.unknown", message),
             HubError::Damaged(_) => Failure::bug(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_is_not_what_was_read_is_a_bug() {
+        let differs = CopyError::Differs { table: "sources", expected: 3, read: 3, counted: 2 };
+        let failure = Failure::from(differs);
+        assert_eq!((failure.exit, failure.code), (Exit::Bug, "store.differs"));
+        assert!(failure.message.contains("of 3 rows of sources, 3 were read and 2 arrived"), "{failure}");
     }
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bus::{Bus, Queue};
-use console::{Live, QueueDepth, StreamView, SubscriptionView, SystemView};
+use console::{Live, QueueDepth, Shares, StreamView, SubscriptionView, SystemView, WorkerView};
 use hub::NextRuns;
 use jiff::Timestamp;
-use store::Store;
+use store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::configuration::Configuration;
@@ -27,6 +27,8 @@ pub struct LiveState {
 struct Seen {
     queues: BTreeMap<Arc<str>, QueueDepth>,
     open: BTreeSet<(Arc<str>, Arc<str>)>,
+    bus_blocked: Option<String>,
+    shares: Shares,
 }
 
 impl LiveState {
@@ -52,6 +54,14 @@ impl Live for LiveState {
     fn collecting(&self, system: &str, stream: &str) -> bool {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).open.contains(&(system.into(), stream.into()))
     }
+
+    fn bus_blocked(&self) -> Option<String> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).bus_blocked.clone()
+    }
+
+    fn shares(&self) -> Shares {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).shares.clone()
+    }
 }
 
 /// Looks at queues and streams again and again until the hub stops.
@@ -72,7 +82,8 @@ pub async fn keep_looking(
 }
 
 async fn look(store: &dyn Store, bus: &dyn Bus, systems: &[Arc<str>]) -> Seen {
-    let mut seen = Seen::default();
+    let shares = shares(store).await.unwrap_or_default();
+    let mut seen = Seen { bus_blocked: bus.blocked(), shares, ..Seen::default() };
     for system in systems {
         // A bus that is closing has no depth to tell.
         if let Ok((changes, oldest)) = bus.depth(&Queue::Delivery(system.clone())).await {
@@ -84,6 +95,21 @@ async fn look(store: &dyn Store, bus: &dyn Bus, systems: &[Arc<str>]) -> Seen {
     let open = streams.into_iter().filter(|status| status.last_drop.as_ref().is_some_and(|drop| drop.end.is_none()));
     seen.open.extend(open.map(|status| (status.stream.system, status.stream.stream)));
     seen
+}
+
+/// Who does which part of the work.
+async fn shares(store: &dyn Store) -> Result<Shares, StoreError> {
+    let leases = store.leases().await?;
+    let of = |name: &str| {
+        let held = leases.iter().filter(|status| status.worker.as_deref() == Some(name));
+        held.map(|status| status.lease.work.clone()).collect()
+    };
+    let workers = store.workers().await?.into_iter();
+    let idle = leases.iter().filter(|status| status.worker.is_none()).map(|status| status.lease.work.clone());
+    Ok(Shares {
+        workers: workers.map(|worker| WorkerView { works: of(&worker.name), name: worker.name }).collect(),
+        idle: idle.collect(),
+    })
 }
 
 /// The systems that are fed.

@@ -37,18 +37,29 @@ impl StorePlace {
         let Some(address) = &settings.url else {
             return Ok(StorePlace::File(directory.join(&settings.path), settings.options()));
         };
-        let refused = |reason: String| StoreError::Unreachable(format!("store.url: {reason}"));
+        let refused = |reason: String| StoreError::Refused(format!("store.url: {reason}"));
         let mut url = Url::parse(address)
             .map_err(|error| refused(format!("{error}; write postgres://USER@HOST:PORT/DATABASE")))?;
         if let Some(reference) = &settings.password {
             let password = reference.resolve(directory);
-            let password = password.map_err(|fault| StoreError::Unreachable(format!("store.password: {fault}")))?;
+            let password = password.map_err(|fault| StoreError::Refused(format!("store.password: {fault}")))?;
             url.set_password(Some(Secret::expose(&password))).map_err(|()| {
                 refused("it has no place for a password; write postgres://USER@HOST:PORT/DATABASE".into())
             })?;
         }
         let options = settings.server_options(directory);
         Ok(StorePlace::Server(Server { url: url.into(), options }))
+    }
+
+    /// The same place, as a copy takes it.
+    pub fn for_copy(&self) -> store::copy::Place {
+        match self {
+            StorePlace::File(path, _) => store::copy::Place::Sqlite(path.clone()),
+            StorePlace::Server(server) => {
+                let (url, options) = (server.url.clone(), Box::new(server.options.clone()));
+                store::copy::Place::Postgres { url, options }
+            }
+        }
     }
 
     /// Opens the store of a hub, made or upgraded if need be.

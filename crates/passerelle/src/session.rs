@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bus::Bus;
 use bus::embedded::EmbeddedBus;
-use hub::{Hub, Mode, Pending, Role};
+use hub::{Hub, Mode, Pending, Rebuilt, Role};
 use jiff::Timestamp;
 use store::{Command, Filter, OperateStore, Store};
 
@@ -78,6 +78,17 @@ impl Opened {
         Ok(Opened { configuration, store, bus })
     }
 
+    /// Makes up for a bus that was lost, and closes store and bus.
+    ///
+    /// # Errors
+    /// What store or bus say; then it is to be done again.
+    pub async fn rebuild(self) -> Result<Rebuilt, Failure> {
+        let Opened { configuration, store, bus } = self;
+        let rebuilt = hub::rebuild(&configuration.settings(), &*store, &*bus).await?;
+        bus.close().await?;
+        Ok(rebuilt)
+    }
+
     /// Starts the hub, or one worker of several.
     ///
     /// # Errors
@@ -143,7 +154,9 @@ pub fn on_its_way(pending: &Pending) -> String {
     let places = places.map(|(count, one, more)| format!("{count} {}", if count == 1 { one } else { more }));
     let systems =
         pending.to.iter().map(|(system, count)| format!("{} to {system}", counted(*count, "delivery message")));
-    let parts: Vec<String> = places.chain(systems).collect();
+    let unheard =
+        pending.unheard.iter().map(|worker| format!("whatever the worker {worker} holds, which does not say"));
+    let parts: Vec<String> = places.chain(systems).chain(unheard).collect();
     if parts.is_empty() { "nothing that is known of".to_owned() } else { parts.join(", ") }
 }
 
@@ -215,6 +228,13 @@ pub fn no_answer(patience: Duration) -> Failure {
     let seconds = patience.as_secs();
     let message =
         format!("the hub has not answered for {seconds} s; the command stays in its queue and is carried out later");
+    Failure::unreachable("hub.no-answer", message)
+}
+
+/// The hub that ran beside has ended before it answered.
+pub fn no_hub() -> Failure {
+    let message = "the hub has stopped before it answered; the command stays in its queue and is carried out when a hub \
+                   runs again";
     Failure::unreachable("hub.no-answer", message)
 }
 

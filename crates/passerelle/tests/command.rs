@@ -8,6 +8,8 @@ mod beside;
 mod broker;
 #[path = "command/convert.rs"]
 mod convert;
+#[path = "command/database.rs"]
+mod database;
 #[path = "command/directory.rs"]
 mod directory;
 #[path = "command/errors_page.rs"]
@@ -16,5 +18,9 @@ mod errors_page;
 mod first_steps;
 #[path = "command/ingest.rs"]
 mod ingest;
+#[path = "command/running.rs"]
+mod running;
+#[path = "command/store_copy.rs"]
+mod store_copy;
 #[path = "command/trouble.rs"]
 mod trouble;

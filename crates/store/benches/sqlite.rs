@@ -112,6 +112,7 @@ impl House {
             drop: self.drop,
             checkpoint: Some(first.into()),
             published,
+            ordinals: Vec::new(),
             seen: Vec::new(),
             removed: Vec::new(),
             rejects: Vec::new(),

@@ -2,13 +2,21 @@
 
 pub mod collect;
 pub mod deliver;
+pub mod installation;
 pub mod lease;
 pub mod operate;
+pub mod rebuild;
 pub mod resolve;
 
 /// Everything that lasts. One value is shared by all tasks of a process.
 pub trait Store:
-    collect::CollectStore + resolve::ResolveStore + deliver::DeliverStore + operate::OperateStore + lease::LeaseStore
+    collect::CollectStore
+    + resolve::ResolveStore
+    + deliver::DeliverStore
+    + operate::OperateStore
+    + lease::LeaseStore
+    + installation::InstallationStore
+    + rebuild::RebuildStore
 {
 }
 
@@ -18,7 +26,31 @@ impl<S> Store for S where
         + deliver::DeliverStore
         + operate::OperateStore
         + lease::LeaseStore
+        + installation::InstallationStore
+        + rebuild::RebuildStore
 {
+}
+
+/// The longest key of a record and the longest match key that a store keeps, in bytes as [`key_bytes`] counts them: an
+/// index of PostgreSQL takes no entry above 2,704 bytes. A longer one is refused on every engine alike, with
+/// [`StoreError::Internal`] and nothing changed; whoever takes keys in rejects it before, with its place and reason.
+pub const KEY_BYTES_MAX: usize = 2_000;
+
+/// How many bytes a key takes where it takes the most: a column of PostgreSQL holds no U+0000, so it and the character
+/// that stands for it there are written in four.
+pub fn key_bytes(key: &str) -> usize {
+    let bytes = |character: char| if matches!(character, '\0' | '\u{fdd0}') { 4 } else { character.len_utf8() };
+    key.chars().map(bytes).sum()
+}
+
+/// Refuses keys that no engine could keep.
+pub(crate) fn require_keys<'k>(keys: impl IntoIterator<Item = &'k str>) -> Result<(), StoreError> {
+    match keys.into_iter().map(key_bytes).find(|bytes| *bytes > KEY_BYTES_MAX) {
+        Some(bytes) => Err(StoreError::Internal(format!(
+            "a key has {bytes} bytes, and no more than {KEY_BYTES_MAX} can be kept; it should have been rejected before"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// What can go wrong with a store. Nothing of a call that failed was changed.
@@ -30,6 +62,10 @@ pub enum StoreError {
     /// The store is not there or busy now; the same call can succeed later.
     #[error("the store is not reachable: {0}")]
     Unreachable(String),
+    /// The store is there and does not let us do what a hub must: a wrong password, a missing right, a server that is too
+    /// old, an address that cannot be read. Somebody must correct it; then the same call can succeed.
+    #[error("the store refuses us: {0}")]
+    Refused(String),
     /// Another transaction came first; the same work can be done again at once.
     #[error("the store was changed by others meanwhile, the work is done again: {0}")]
     Conflict(String),

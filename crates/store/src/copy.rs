@@ -46,6 +46,19 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// How people are told of it: the file, or the address without its password.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the address cannot be read.
+    pub fn name(&self) -> Result<String, StoreError> {
+        match self {
+            Place::Sqlite(path) => Ok(path.display().to_string()),
+            Place::Postgres { url, options } => postgres::shown(url, options),
+        }
+    }
+}
+
 /// How far a copy has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {

@@ -8,13 +8,16 @@ mod contract;
 pub mod copy;
 mod line;
 pub mod postgres;
+mod published;
 pub mod sqlite;
 pub mod testkit;
 mod value;
 
 pub use contract::collect::*;
 pub use contract::deliver::*;
+pub use contract::installation::*;
 pub use contract::lease::*;
 pub use contract::operate::*;
+pub use contract::rebuild::*;
 pub use contract::resolve::*;
-pub use contract::{Store, StoreError};
+pub use contract::{KEY_BYTES_MAX, Store, StoreError, key_bytes};

@@ -32,9 +32,11 @@
 //!
 //! A call that fails has changed nothing, with one exception that is dealt with here: a connection that is lost during
 //! COMMIT. Each writing transaction knows its number, and the server is asked afterwards what became of it, for as long
-//! as [`PostgresOptions::settle_ms_max`]. When it does not come back in that time the call ends as
+//! as [`PostgresOptions::settle_ms_max`]. When it does not come back in that time, or was started anew meanwhile (after a
+//! crash it gives the numbers of lost transactions to others), the call ends as
 //! [`StoreError::Unreachable`], which says so; repeating it is safe for every call but
-//! [`commit_collected`](crate::CollectStore::commit_collected), which would count a step twice. A server that comes back as
+//! [`commit_collected`](crate::CollectStore::commit_collected), which would count a step twice: whoever reads a stream asks
+//! for its state again first. A server that comes back as
 //! another one (a standby that lost the last commits) has lost data; use synchronous replication.
 
 mod backlog;
@@ -47,6 +49,7 @@ mod drops;
 mod failure;
 mod find;
 mod forget;
+mod installation;
 mod lease;
 mod line;
 mod listen;
@@ -58,6 +61,7 @@ mod operate;
 mod outbox;
 mod place;
 mod pool;
+mod rebuild;
 mod resolution;
 mod resolve;
 mod rows;
@@ -142,9 +146,9 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unreachable`] when the server is not there or does not let us in, or is too old,
-    /// [`StoreError::Newer`] when a newer version wrote the store, [`StoreError::Storage`] when it cannot be written,
-    /// [`StoreError::Internal`] when the schema belongs to something else. None of them tells the password.
+    /// [`StoreError::Unreachable`] when the server is not there, [`StoreError::Refused`] when it does not let us in, is too
+    /// old, a right is missing, or the schema belongs to something else, [`StoreError::Newer`] when a newer version wrote
+    /// the store, [`StoreError::Storage`] when it cannot be written. None of them tells the password.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Arc<PostgresStore>, StoreError> {
         let core = Core::new(url, options)?;
         core.check_server().await?;

@@ -10,9 +10,12 @@ mod discard;
 mod earlier;
 mod find;
 mod full;
+mod ids;
+mod keys;
 mod lease;
 mod operate;
 mod parking;
+mod rebuild;
 mod resolve;
 mod tenants;
 
@@ -125,6 +128,13 @@ pub fn cases() -> Vec<Case> {
             who_lost_a_lease_changes_nothing;
         find: a_master_is_found_by_what_people_know, drops_are_found_by_number_and_name,
             rejects_and_waiting_are_found_by_key, messages_are_found_by_id, hits_are_bounded;
+        keys: keys_of_the_greatest_length_are_kept, longer_keys_change_nothing;
+        ids: an_id_outlives_its_master_and_leads_to_what_took_its_place;
+        rebuild: what_was_published_is_kept_until_it_is_resolved, removals_are_kept_with_who_they_were,
+            drops_with_something_in_flight_are_marked,
+            what_was_resolved_parked_or_given_up_is_told_from_the_rest,
+            a_drop_that_is_given_up_adds_up_and_is_taken_again, what_a_system_may_lack_is_delivered_again,
+            what_is_known_of_the_bus_survives_a_restart, reading_is_closed_when_nobody_reads;
         tenants: nobody_sees_the_rows_of_another;
     }
 }

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::KINDS;
 use super::log::{Effect, Log};
+use super::plant::{Plant, Planted};
 
 /// Fields that are the portal's own or the hub's, and no content.
 const OWN_FIELDS: [&str; 3] = ["id", "external_id", "external_version"];
@@ -34,11 +35,11 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// Starts an empty one that writes its log here.
+    /// Starts an empty one that writes its log here, and makes this mistake if one is planted.
     ///
     /// # Errors
     /// When the log cannot be opened, or no port can be had.
-    pub async fn start(log: &FilePath) -> io::Result<Self> {
+    pub async fn start(log: &FilePath, plant: Option<Plant>) -> io::Result<Self> {
         let repeated = Arc::new(AtomicU64::new(0));
         let book = Book {
             log: Log::open(log)?,
@@ -46,6 +47,7 @@ impl Portal {
             references: HashMap::new(),
             requests: HashMap::new(),
             repeated: repeated.clone(),
+            plant: plant.map(Planted::new),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -80,6 +82,7 @@ struct Book {
     /// Ids by the hash of the `Idempotency-Key` of what was carried out.
     requests: HashMap<u64, u64>,
     repeated: Arc<AtomicU64>,
+    plant: Option<Planted>,
 }
 
 type Shared = State<Arc<Mutex<Book>>>;
@@ -198,7 +201,14 @@ impl Book {
         request: Option<u64>,
     ) -> io::Result<()> {
         resource.insert("id".to_owned(), Value::String(id.to_string()));
-        self.log.append([&effect(kind, id, &resource, false)])?;
+        let (now, before) = (effect(kind, id, &resource, false), self.resource(kind, id));
+        match &mut self.plant {
+            Some(planted) => {
+                let before = before.map(|before| effect(kind, id, &before, false));
+                self.log.append(&planted.told(now, before))?;
+            }
+            None => self.log.append([&now])?,
+        }
         if let Some(reference) = resource.get("external_id").and_then(Value::as_str) {
             self.references.insert((kind, reference.into()), id);
         }

@@ -1,4 +1,5 @@
-//! Scripted systems around a real hub, on the embedded bus and store of a temporary directory.
+//! Scripted systems around a real hub in a temporary directory: on the embedded bus or a broker, and on the store that
+//! the tests run on.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,13 +13,13 @@ use canonical::entity::Entity;
 use connector::Registry;
 use hub::{Filter, Hub, Limits, Missing, Mode, Schedule, Settings, Stream, Subscription, System};
 use serde_json::{Value, json};
-use store::sqlite::{SqliteOptions, SqliteStore};
 use store::{
-    Command, CrosswalkRow, Export, JournalKind, MasterStory, MasterSummary, OperateStore, Outcomes, ParkedStatus,
+    Command, CrosswalkRow, Export, JournalKind, MasterStory, MasterSummary, Outcomes, ParkedStatus, Store,
     TargetStatus, WaitingStatus,
 };
 
 use super::{Script, Scripted, lock, register};
+use crate::engine::Place;
 use crate::house::{accounting, compile, wait_until_quiet};
 
 /// A bus that publishes, and now and then does not say so.
@@ -61,6 +62,10 @@ impl Bus for LossyBus {
         self.inner.declare(queues).await
     }
 
+    async fn remove(&self, queues: &[Queue]) -> Result<Vec<Queue>, BusError> {
+        self.inner.remove(queues).await
+    }
+
     async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError> {
         let observed = messages.iter().any(|message| matches!(message.route, Route::Queue(Queue::Observed(_))));
         self.inner.publish(messages).await?;
@@ -84,6 +89,14 @@ impl Bus for LossyBus {
 
     fn blocked(&self) -> Option<String> {
         self.inner.blocked()
+    }
+
+    async fn close(&self) -> Result<(), BusError> {
+        self.inner.close().await
+    }
+
+    async fn consumers(&self, queue: &Queue) -> Result<Option<u32>, BusError> {
+        self.inner.consumers(queue).await
     }
 
     async fn depth(&self, queue: &Queue) -> Result<(u64, Option<i64>), BusError> {
@@ -142,6 +155,8 @@ pub struct Part {
     pub count_max: usize,
     /// How long a call may take, in milliseconds.
     pub timeout_ms: u64,
+    /// How long changes are gathered for one call, in milliseconds.
+    pub age_ms: u64,
     /// Whether a change that it does not apply stops those behind it in the call.
     pub stops: bool,
 }
@@ -149,8 +164,9 @@ pub struct Part {
 impl Part {
     /// A system that shows nothing and is fed nothing yet.
     pub fn new(name: &'static str) -> Self {
-        let (assigns_keys, count_max, timeout_ms, stops) = (false, 10, 60_000, false);
-        Part { name, shows: Vec::new(), takes: Vec::new(), assigns_keys, count_max, timeout_ms, stops }
+        let (shows, takes) = (Vec::new(), Vec::new());
+        let (assigns_keys, count_max, timeout_ms, age_ms, stops) = (false, 10, 60_000, 0, false);
+        Part { name, shows, takes, assigns_keys, count_max, timeout_ms, age_ms, stops }
     }
 
     /// It also shows this.
@@ -178,6 +194,8 @@ impl Part {
 /// Scripted systems and the directory of their hub.
 pub struct World {
     directory: tempfile::TempDir,
+    /// Where its store is.
+    pub place: Place,
     parts: Vec<Part>,
     scripts: BTreeMap<&'static str, (usize, Arc<Mutex<Script>>)>,
     /// The limits of the next hub.
@@ -195,14 +213,25 @@ impl World {
             let script = Arc::new(Mutex::new(Script::default()));
             (part.name, (register(script.clone()), script))
         };
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let place = Place::new(directory.path());
         let limits = Limits {
             retry_delay_min: Duration::from_millis(5),
             retry_delay_max: Duration::from_millis(40),
+            lease_time: place.lease_time().unwrap_or(Limits::default().lease_time),
             ..Limits::default()
         };
         let scripts = parts.iter().map(script).collect();
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        World { directory, parts, scripts, limits, bus: EmbeddedOptions::default(), broker: None }
+        World { directory, place, parts, scripts, limits, bus: EmbeddedOptions::default(), broker: None }
+    }
+
+    /// The same on PostgreSQL and a broker, where several hubs share its work.
+    #[must_use]
+    pub fn shared(mut self, place: Place, broker: String) -> Self {
+        self.limits.lease_time = place.lease_time().unwrap_or(self.limits.lease_time);
+        self.place = place;
+        self.broker = Some((broker, RabbitMqOptions::default()));
+        self
     }
 
     /// Does something with the script of a system.
@@ -251,6 +280,7 @@ impl World {
                 "assigns_keys": part.assigns_keys,
                 "count_max": part.count_max,
                 "timeout_ms": part.timeout_ms,
+                "age_ms": part.age_ms,
                 "stops": part.stops,
             }),
             streams: part.shows.iter().map(|feed| (Arc::from(feed.name), Arc::new(stream(feed)))).collect(),
@@ -270,10 +300,43 @@ impl World {
 
     /// Starts a hub that does a part of the work.
     pub async fn start_as(&self, mode: Mode, roles: &[hub::Role]) -> Running<'_> {
+        self.start_on(&self.place, mode, roles).await
+    }
+
+    /// The same on another way to the store.
+    pub async fn start_on(&self, place: &Place, mode: Mode, roles: &[hub::Role]) -> Running<'_> {
+        let (store, bus) = self.open(place).await;
+        let hub = Hub::start(self.settings(), store.clone(), bus.clone(), mode, roles).await.expect("a hub");
+        Running { world: self, hub, store, bus }
+    }
+
+    /// Removes everything of the embedded bus, while no hub runs.
+    pub fn lose_bus(&self) {
+        std::fs::remove_dir_all(self.directory.path().join("bus")).expect("a bus");
+    }
+
+    /// Tries to start a hub, which is refused; tells why.
+    pub async fn refusal(&self) -> String {
+        let (store, bus) = self.open(&self.place).await;
+        let refused = Hub::start(self.settings(), store, bus.clone(), Mode::OnDemand, &hub::Role::ALL).await;
+        bus.close().await.expect("a closed bus");
+        refused.err().expect("a refusal").to_string()
+    }
+
+    /// Makes up for a bus that was lost.
+    pub async fn rebuild(&self) -> hub::Rebuilt {
+        let (store, bus) = self.open(&self.place).await;
+        let rebuilt = hub::rebuild(&self.settings(), &*store, &*bus).await.expect("a rebuilt bus");
+        bus.close().await.expect("a closed bus");
+        rebuilt
+    }
+
+    /// Opens store and bus, once a hub before has let go of them.
+    async fn open(&self, place: &Place) -> (Arc<dyn Store>, Arc<LossyBus>) {
         let begun = Instant::now();
         let path = self.directory.path();
         let store = loop {
-            match SqliteStore::open(&path.join("store.db"), SqliteOptions::default()) {
+            match place.open().await {
                 Ok(store) => break store,
                 Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
             }
@@ -290,9 +353,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         };
-        let bus = Arc::new(LossyBus { inner, confirms_left: Mutex::default() });
-        let hub = Hub::start(self.settings(), store.clone(), bus.clone(), mode, roles).await.expect("a hub");
-        Running { world: self, hub, store, bus }
+        (store, Arc::new(LossyBus { inner, confirms_left: Mutex::default() }))
     }
 }
 
@@ -302,7 +363,7 @@ pub struct Running<'w> {
     /// The hub.
     pub hub: Hub,
     /// Its store.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
     /// Its bus.
     pub bus: Arc<LossyBus>,
 }

@@ -9,7 +9,7 @@ async fn an_undisturbed_hub_passes() {
     let outside = tempfile::tempdir().unwrap();
     let at = |inner: &str| outside.path().join(inner);
     let directory = Directory::new(&[("passerelle.toml", "")]);
-    let portal = Portal::start(&at("portal.jsonl")).await.unwrap();
+    let portal = Portal::start(&at("portal.jsonl"), None).await.unwrap();
     furnish(&directory, Some(portal.address));
     directory.run(&["check"]).with(0);
     let mut ledger = Inbox::new(directory.path("ledger/in"), "id", &at("ledger.jsonl")).unwrap();

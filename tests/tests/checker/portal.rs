@@ -30,7 +30,7 @@ fn ask(portal: &Portal, request: &str, idempotency_key: &str, body: &Value) -> (
 async fn a_request_has_one_effect() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("portal.jsonl");
-    let portal = Portal::start(&log).await.unwrap();
+    let portal = Portal::start(&log, None).await.unwrap();
     let first = json!({"external_id": "m1", "external_version": 1, "name": "Durand", "phone": null});
     let (status, created) = ask(&portal, "POST /customers", "a", &first);
     assert_eq!((status, &created["id"]), (201, &json!("1")));

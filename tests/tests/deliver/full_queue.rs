@@ -8,7 +8,6 @@ use passerelle_tests::scripted::Answer;
 use passerelle_tests::scripted::records::{CUSTOMER, customer};
 use passerelle_tests::scripted::world::{Feed, Part, Running, TENANT, World};
 use serde_json::{Value, json};
-use store::ResolveStore;
 
 const COUNT: usize = 12;
 

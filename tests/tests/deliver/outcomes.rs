@@ -5,7 +5,7 @@ use passerelle_tests::scripted::records::{CUSTOMER, customer};
 use passerelle_tests::scripted::world::{Feed, Part, World};
 use passerelle_tests::scripted::{Answer, LookUp};
 use serde_json::json;
-use store::{Command, JournalKind, OperateStore, TargetState};
+use store::{Command, JournalKind, TargetState};
 
 fn world() -> World {
     let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER));
@@ -212,26 +212,13 @@ async fn a_stop_waits_for_the_call_under_way_and_begins_no_other() {
     let mut world = World::new(vec![Part::new("erp").shows(Feed::new("customers", CUSTOMER)), crm]);
     world.limits.partitions = 1;
     let hub = world.start().await;
-    let (begun, gate) =
-        (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(std::sync::Barrier::new(2)));
-    let (called, barrier) = (begun.clone(), gate.clone());
-    let mut first = true;
-    world.on("crm", |script| {
-        script.answer = Box::new(move |_| {
-            if std::mem::take(&mut first) {
-                called.notify_one();
-                barrier.wait();
-            }
-            Answer::Apply
-        });
-    });
+    world.on("crm", |script| script.next(&[Answer::Late]));
     let rows = (0..9).map(|number| customer(&format!("C{number}"), &format!("Client {number}"), "Lyon")).collect();
     world.show("erp", "customers", rows);
     hub.collect().await;
-    begun.notified().await;
+    hub.until("a call", async || world.on("crm", |script| script.calling.0) == 1).await;
     // The stop is said before the call may end.
-    let release = async { tokio::task::spawn_blocking(move || gate.wait()).await.map(|_| ()).unwrap() };
-    tokio::join!(biased; hub.stop(), release);
+    tokio::join!(biased; hub.stop(), async { world.on("crm", |script| script.releases = true) });
     assert_eq!(world.on("crm", |script| script.effects.len()), 1);
     let hub = world.start().await;
     hub.quiet().await;

@@ -5,7 +5,7 @@ use hub::Filter;
 use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, company, customer, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, Running, World};
 use passerelle_tests::scripted::{Answer, LookUp};
-use store::{Command, JournalKind, OperateStore};
+use store::{Command, JournalKind};
 
 fn world() -> World {
     let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE));

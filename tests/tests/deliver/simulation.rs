@@ -13,7 +13,7 @@ use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, Running, World, document};
 use passerelle_tests::scripted::{Answer, Effect, LookUp};
 use serde_json::{Value, json};
-use store::{Command, MasterSummary, OperateStore};
+use store::{Command, MasterSummary};
 
 /// Systems that are fed.
 const FED: [&str; 2] = ["crm", "ledger"];

@@ -143,3 +143,17 @@ fn compose_itself_reads_the_file() {
     let arguments = ["compose", "--env-file", environment.to_str().unwrap(), "config", "--quiet"];
     content(&judged_by("deploy/compose.yaml", "docker", &arguments, &deploy()).unwrap());
 }
+
+/// What `docs/sizing.md` computes: eight partitions can resolve full batches at the same time.
+#[test]
+fn the_database_has_room_for_the_locks_of_eight_partitions() {
+    const CONNECTIONS: usize = 100;
+    const LOCKS_PER_OBSERVATION: usize = 3;
+    let compose = compose();
+    let command = texts(&services(&compose)["postgres"]["command"]);
+    let set = |name: &str| command.iter().find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
+    assert_eq!(set("max_connections"), None::<usize>, "the formula counts with the default");
+    let locks: usize = set("max_locks_per_transaction").expect("a number of locks");
+    let needed = 8 * hub::Limits::default().resolve_events_max * LOCKS_PER_OBSERVATION;
+    assert!(locks * CONNECTIONS >= needed, "{locks} × {CONNECTIONS} < {needed}");
+}

@@ -140,7 +140,7 @@ fn the_alerts_of_the_operator_are_there_and_say_what_to_do() {
         assert!(rule["labels"]["severity"].is_string(), "{name} has no severity");
         assert!(names.insert(name.to_owned()), "{name} is there twice");
     }
-    for wanted in ["OldestUndelivered", "Parked", "TargetDown", "StoreUnreachable"] {
+    for wanted in ["OldestUndelivered", "Parked", "TargetDown", "StoreUnreachable", "BusBlocked", "WorkIdle"] {
         assert!(names.contains(&format!("Passerelle{wanted}")), "{wanted} raises no alarm");
     }
 }

@@ -121,6 +121,23 @@ async fn a_source_that_shows_a_newer_state_when_it_is_read_again_is_believed() {
     hub.stop().await;
 }
 
+/// A delta that shows a record twice: read again after a crash, its first state is no news, and no step back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_states_of_a_record_in_one_file_that_is_published_twice_count_once_each() {
+    let world = world(Feed::new("customers", CUSTOMER));
+    let hub = world.start().await;
+    let states = ["Lyon", "Nice", "Paris"].map(|city| customers(&["Ader"], city));
+    world.show("erp", "customers", states.concat());
+    collect_with_loss(&hub, 0).await;
+    hub.settle().await;
+    let outcomes = hub.accounting("erp").await;
+    let told = [RecordOutcome::Created, RecordOutcome::Updated].map(|outcome| outcomes.get(outcome));
+    assert_eq!((outcomes.read, told), (3, [1, 2]), "{outcomes:?}");
+    let ader = hub.master(Entity::Customer, "legal_name", "Ader").await;
+    assert_eq!(document(&ader)["addresses"][0]["city"], "Paris");
+    hub.stop().await;
+}
+
 /// The places of rows in a polled source are those of its pages: they move when other rows come and go.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_moved_before_a_source_is_read_again_are_believed() {

@@ -10,7 +10,7 @@ use canonical::record::Place;
 use passerelle_tests::scripted::records::{CUSTOMER, customer};
 use passerelle_tests::scripted::world::{Feed, Part, Running, TENANT, World};
 use serde_json::value::RawValue;
-use store::{Command, NewParked, OperateStore, Outcomes, ParkedStage, Position, RecordOutcome, ResolveStore, Resolved};
+use store::{Command, NewParked, Outcomes, ParkedStage, Position, RecordOutcome, Resolved};
 
 fn world() -> World {
     let mut world = World::new(vec![Part::new("erp").shows(Feed::new("customers", CUSTOMER))]);

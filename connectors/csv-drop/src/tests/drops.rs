@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use canonical::entity::{Entity, Operation};
-use connector::{Connector, Fault, Found, Item, Outcome, Registry, Rendered};
+use connector::{Again, Batch, Connector, Fault, Found, Item, Outcome, PastDrop, Registry, Rendered};
 use files::{EntityFiles, FileTarget, Publisher, PublisherFields, Render, TargetSettings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -68,6 +68,41 @@ async fn a_file_that_changes_while_it_is_read_ends_its_drop() {
     assert_eq!((shorten(std::slice::from_ref(&lost)), lost.last), (vec!["file file.changed".to_owned()], true));
     assert_eq!(lost.drop.skip, first.drop.skip);
     assert_eq!(source.read(Some(&lost.checkpoint)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_file_that_was_read_can_be_read_again_from_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = json!({ "batch_records_max": 1 });
+    let mut source = open(directory.path(), &settings, &[]).await.unwrap();
+    let (mut read, mut after) = (Vec::new(), None);
+    // The same name with other content, and twice with the same.
+    for content in ["a,b\n1,2\n3,4\n", "a,b\n5,6\n", "a,b\n5,6\n"] {
+        drop_file(directory.path(), "x.csv", content);
+        while let Some(batch) = source.read(after.as_ref()).await.unwrap() {
+            source.commit(&batch.checkpoint).await.unwrap();
+            after = Some(batch.checkpoint.clone());
+            read.push(batch);
+        }
+    }
+    let past = |batch: &Batch| PastDrop { name: batch.drop.name.clone(), fingerprint: batch.drop.fingerprint };
+    let Again::Drop(mut again) = source.again(&past(&read[0])).await.unwrap() else { panic!("it is in the archive") };
+    let first: Vec<&Batch> = read.iter().take_while(|batch| past(batch) == past(&read[0])).collect();
+    for expected in &first {
+        let batch = again.read(None).await.unwrap().unwrap();
+        assert_eq!((&batch.items, batch.last), (&expected.items, expected.last), "places and content are the same");
+    }
+    assert!(first.len() > 2 && again.read(None).await.unwrap().is_none());
+    // Reading goes on as if nothing had been.
+    drop_file(directory.path(), "y.csv", "a,b\n7,8\n");
+    assert_eq!(shorten(&[source.read(after.as_ref()).await.unwrap().unwrap()]), ["7|8"]);
+    let waiting = PastDrop { name: "y.csv".to_owned(), ..past(&read[0]) };
+    assert!(matches!(source.again(&waiting).await.unwrap(), Again::Gone(_)), "a file of another content");
+    for name in names(&directory.path().join("in/archive")) {
+        fs::remove_file(directory.path().join("in/archive").join(name)).unwrap();
+    }
+    let Again::Gone(remedy) = source.again(&past(&read[2])).await.unwrap() else { panic!("it is nowhere") };
+    assert!(remedy.contains("x.csv") && remedy.contains("passerelle ingest"), "{remedy}");
 }
 
 #[tokio::test]
@@ -261,9 +296,10 @@ async fn a_full_disk_loses_nothing() {
     assert!(matches!(found.as_slice(), [Ok(Found::NotApplied { .. })]), "{found:?}");
     assert_eq!(names(&directory.join("out")), Vec::<String>::new());
     fs::remove_file(disk.0.path().join("ballast")).unwrap();
-    let outcomes = target.apply("b1", &changes).await;
+    // What was not applied is sent in a batch of its own.
+    let outcomes = target.apply("b2", &changes).await;
     assert!(matches!(outcomes.as_slice(), [Ok(Outcome::Applied { .. })]), "{outcomes:?}");
-    assert_eq!(names(&directory.join("out")), ["customers-b1.csv", "customers-b1.csv.ok"]);
+    assert_eq!(names(&directory.join("out")), ["customers-b2.csv", "customers-b2.csv.ok"]);
 }
 
 /// A file system of 256 KiB, for as long as the value lives. Mounting one takes root.

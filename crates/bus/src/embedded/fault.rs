@@ -14,8 +14,8 @@ pub(super) fn storage(directory: &Path, doing: &str, error: &rusqlite::Error) ->
             format!("the disk reports an error ({error}); look at the disk and its space, then try again")
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!(
-            "the file is damaged ({error}); stop the hub, move the directory away and start again: \
-             deliveries are rebuilt from the store, and sources are read again from their last checkpoint"
+            "the file is damaged ({error}); stop the hub, move the directory away, run `passerelle bus rebuild`, which \
+             makes up for what was on its way, and start the hub again"
         ),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             format!("{error}; the hub's user needs to read and write this directory")

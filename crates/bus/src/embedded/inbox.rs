@@ -34,6 +34,7 @@ pub(super) struct Publish {
 pub(super) enum Command {
     Publish(Publish),
     Declare(Vec<Queue>, Reply),
+    Remove(Vec<Queue>, oneshot::Sender<Result<Vec<Queue>, BusError>>),
     Close(Reply),
 }
 
@@ -44,6 +45,7 @@ pub(super) enum Work {
     /// Acknowledgements have waited long enough.
     Flush,
     Declare(Vec<Queue>, Reply),
+    Remove(Vec<Queue>, oneshot::Sender<Result<Vec<Queue>, BusError>>),
     /// There is nothing to do: free space may be given back, one step at a time.
     Tidy,
     /// The end; whoever asked for it waits for the answer.
@@ -139,6 +141,7 @@ impl Inbox {
                     return Work::Publish(self.group(&mut state, first));
                 }
                 Some(Command::Declare(queues, reply)) => return Work::Declare(queues, reply),
+                Some(Command::Remove(queues, reply)) => return Work::Remove(queues, reply),
                 Some(Command::Close(reply)) => return Work::Close(Some(reply)),
                 None => {}
             }

@@ -164,6 +164,12 @@ impl QueueState {
         }
     }
 
+    /// Ends whatever subscription there is, for good.
+    pub(super) fn end(&mut self) {
+        self.release(self.epoch);
+        self.epoch += 1;
+    }
+
     /// Takes up to `count_max` messages for the consumer; none when it has to wait.
     pub(super) fn hand_out(&mut self, epoch: u64, count_max: usize) -> Result<Vec<Delivered>, BusError> {
         let seen_end = self.seen_end;

@@ -238,7 +238,13 @@ mod tests {
 
     #[test]
     fn queues_are_found_by_their_names() {
-        for queue in [Queue::Dead, Queue::Observed(0), Queue::Observed(u32::MAX), Queue::Delivery("a.b c".into())] {
+        for queue in [
+            Queue::Dead,
+            Queue::Observed(0),
+            Queue::Observed(u32::MAX),
+            Queue::Delivery("a.b c".into()),
+            Queue::Mark("a".into()),
+        ] {
             assert_eq!(Queue::of_name(&queue.to_string()), Some(queue));
         }
         assert_eq!(Queue::of_name("passerelle.observed.x"), None);

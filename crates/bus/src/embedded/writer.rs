@@ -1,5 +1,6 @@
 //! The one thread that writes: publishes that come together share a transaction and one wait for the disk.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,8 @@ pub(super) struct Writer {
     /// By the number of the queue.
     logs: Vec<Arc<QueueLog>>,
     ledgers: Vec<Ledger>,
+    /// The numbers of queues that were removed while the bus was open. A number is never given again.
+    removed: HashSet<u32>,
     /// Whether there may be free space to give back.
     is_untidy: bool,
     /// Whether space was given back that the file shows only after the next checkpoint.
@@ -53,7 +56,8 @@ impl Writer {
         queues: Vec<(Arc<QueueLog>, Ledger)>,
     ) -> Self {
         let (logs, ledgers) = queues.into_iter().unzip();
-        Writer { connection, shared, logs, ledgers, is_untidy: true, is_shorter: false, _lock: lock }
+        let removed = HashSet::new();
+        Writer { connection, shared, logs, ledgers, removed, is_untidy: true, is_shorter: false, _lock: lock }
     }
 
     /// Works until the bus is closed.
@@ -65,6 +69,11 @@ impl Writer {
                 Work::Flush => self.write(Vec::new()),
                 Work::Declare(queues, reply) => {
                     let outcome = self.declare(queues);
+                    // A caller who has stopped waiting wants no answer.
+                    let _ = reply.send(outcome);
+                }
+                Work::Remove(queues, reply) => {
+                    let outcome = self.remove(queues);
                     // A caller who has stopped waiting wants no answer.
                     let _ = reply.send(outcome);
                 }
@@ -136,8 +145,10 @@ impl Writer {
         let mut byte_count: u64 = ledgers.iter().map(|ledger| ledger.byte_count).sum();
         let mut refusals = Vec::with_capacity(publishes.len());
         for publish in publishes {
-            let full = self.shared.full(publish, ledgers);
-            let refusal = full.or_else(|| self.shared.refuse(byte_count, publish.bytes));
+            let gone = publish.messages.iter().find(|message| self.removed.contains(&message.log.number));
+            let gone = gone.map(|message| BusError::Unroutable(message.log.queue.to_string()));
+            let refusal = gone.or_else(|| self.shared.full(publish, ledgers));
+            let refusal = refusal.or_else(|| self.shared.refuse(byte_count, publish.bytes));
             if refusal.is_none() {
                 byte_count += publish.bytes;
                 insert(&transaction, publish, published_ms, ledgers)?;
@@ -213,6 +224,33 @@ impl Writer {
             logs.insert(queue, log);
         }
         Ok(())
+    }
+
+    /// Removes the queues that are empty; returns the others.
+    fn remove(&mut self, queues: Vec<Queue>) -> Result<Vec<Queue>, BusError> {
+        // What is acknowledged does not keep a queue.
+        self.write(Vec::new());
+        let mut kept = Vec::new();
+        for queue in queues {
+            let Some(log) = self.shared.log(&queue) else { continue };
+            if self.ledgers[log.number as usize].message_count > 0 {
+                kept.push(queue);
+                continue;
+            }
+            self.take_name(log.number)
+                .map_err(|error| fault::storage(&self.shared.directory, "remove a queue", &error))?;
+            self.removed.insert(log.number);
+            self.shared.logs.write().unwrap_or_else(PoisonError::into_inner).remove(&queue);
+            log.state().end();
+            log.changed.notify_waiters();
+        }
+        Ok(kept)
+    }
+
+    /// Takes the name away from a queue. Its row stays, because numbers have no holes: under a name that no mark has.
+    fn take_name(&mut self, number: u32) -> rusqlite::Result<()> {
+        let name = Queue::Mark(format!("removed.{number}").into()).to_string();
+        self.connection.execute("UPDATE queue SET name = ?2 WHERE number = ?1", params![number, name]).map(drop)
     }
 
     fn add(&mut self, numbered: &[(u32, Queue)]) -> rusqlite::Result<()> {

@@ -89,8 +89,25 @@ impl Link {
         let session = self.consuming().await?;
         topology::declare(&session, queues).await?;
         session.note_known(queues);
-        self.declared.lock().unwrap_or_else(PoisonError::into_inner).extend(queues.iter().cloned());
+        // A broker that comes back without its mark has lost everything, which must not be covered up.
+        let kept = queues.iter().filter(|queue| !matches!(queue, Queue::Mark(_))).cloned();
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
         Ok(())
+    }
+
+    /// Removes queues in which nothing is left; returns those that stay.
+    pub(super) async fn remove(&self, queues: &[Queue]) -> Result<Vec<Queue>, BusError> {
+        let session = self.consuming().await?;
+        let mut kept = Vec::new();
+        for queue in queues {
+            if !topology::remove(&session, queue).await? {
+                kept.push(queue.clone());
+                continue;
+            }
+            self.declared.lock().unwrap_or_else(PoisonError::into_inner).remove(queue);
+            session.forget(queue);
+        }
+        Ok(kept)
     }
 
     /// Why the broker takes nothing now.

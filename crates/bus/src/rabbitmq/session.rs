@@ -40,6 +40,8 @@ pub(super) struct Session {
 pub(super) struct Look {
     /// Messages that are with no consumer.
     pub(super) ready_count: u32,
+    /// Consumers, those of other processes included.
+    pub(super) consumers_count: u32,
     /// Whether anything is there: a message, or a consumer that may hold some. A queue without a leader tells neither.
     pub(super) is_led: bool,
 }
@@ -182,6 +184,11 @@ impl Session {
         self.known().extend(queues.iter().cloned());
     }
 
+    /// Forgets a queue that was removed.
+    pub(super) fn forget(&self, queue: &Queue) {
+        self.known().remove(queue);
+    }
+
     /// Makes sure that a queue is there before something is sent to it.
     pub(super) async fn ensure_known(&self, queue: &Queue) -> Result<(), BusError> {
         if !self.known().contains(queue) {
@@ -209,7 +216,8 @@ impl Session {
         match within(self.call_time_max(), &format!("look at the queue {queue}"), ask).await? {
             Some(found) => {
                 let ready_count = found.message_count();
-                Ok(Look { ready_count, is_led: ready_count > 0 || found.consumer_count() > 0 })
+                let consumers_count = found.consumer_count();
+                Ok(Look { ready_count, consumers_count, is_led: ready_count > 0 || consumers_count > 0 })
             }
             None => Err(BusError::Unroutable(queue.to_string())),
         }

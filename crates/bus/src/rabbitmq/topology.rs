@@ -11,7 +11,7 @@
 use std::fmt;
 
 use lapin::ExchangeKind;
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::fault::{self, within};
@@ -60,8 +60,8 @@ pub fn arguments(queue: &Queue, options: &RabbitMqOptions) -> Vec<(String, Argum
     let bytes_max = match queue {
         Queue::Observed(_) => options.observed_bytes_max,
         Queue::Delivery(_) => options.queue_bytes_max,
-        // What arrives here was refused elsewhere: it is never refused again.
-        Queue::Dead => return vec![("x-queue-type".to_owned(), text("quorum"))],
+        // What arrives in the one was refused elsewhere, and is never refused again; nothing arrives in the other.
+        Queue::Dead | Queue::Mark(_) => return vec![("x-queue-type".to_owned(), text("quorum"))],
     };
     let arguments = [
         ("x-queue-type", text("quorum")),
@@ -155,6 +155,23 @@ pub(super) async fn declare(session: &Session, queues: &[Queue]) -> Result<(), B
         }
     }
     Ok(())
+}
+
+/// Removes a queue that holds nothing and that nobody consumes; returns whether it is gone.
+///
+/// A quorum queue is not removed by the broker on condition, so it is looked at first.
+pub(super) async fn remove(session: &Session, queue: &Queue) -> Result<bool, BusError> {
+    match session.look(queue).await {
+        Ok(look) if look.ready_count > 0 || look.consumers_count > 0 => return Ok(false),
+        Ok(_) => {}
+        Err(BusError::Unroutable(_)) => return Ok(true),
+        Err(error) => return Err(error),
+    }
+    let channel = session.channel().await?;
+    let name = fault::short("the name of a queue", queue.to_string())?;
+    let delete = channel.queue_delete(name, QueueDeleteOptions::default());
+    within(session.call_time_max(), &format!("remove the queue {queue}"), delete).await?;
+    Ok(true)
 }
 
 /// Everything in which the broker differs from what these queues and the exchanges need. Nothing is made or changed.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::steps::{
-    OBSERVED, OTHER, collect, ensure, ensure_drained, ensure_equal, ids, message, messages, numbers, receipts,
+    OBSERVED, OTHER, collect, ensure, ensure_drained, ensure_equal, ids, message, messages, numbers, receipts, until,
 };
 use super::{Failure, Subject};
 use crate::{BusError, Message, Queue, Route};
@@ -139,4 +139,34 @@ pub(super) async fn publishing_nothing_succeeds(subject: &dyn Subject) -> Result
     let bus = subject.open().await?;
     bus.publish(Vec::new()).await?;
     Ok(())
+}
+
+pub(super) async fn a_queue_in_which_nothing_is_left_is_removed(subject: &dyn Subject) -> Result<(), Failure> {
+    let bus = subject.open().await?;
+    let mark = Queue::Mark("0123".into());
+    bus.declare(&[OBSERVED, OTHER, mark.clone()]).await?;
+    bus.publish(messages(&OTHER, 0..1)).await?;
+    let kept = bus.remove(&[OBSERVED, OTHER, Queue::Observed(9)]).await?;
+    ensure_equal("what stays", kept, vec![OTHER])?;
+    let gone = bus.publish(vec![message(&OBSERVED, 1)]).await;
+    ensure(matches!(&gone, Err(BusError::Unroutable(queue)) if *queue == OBSERVED.to_string()), || {
+        format!("publishing to a queue that was removed: {gone:?}")
+    })?;
+    ensure(matches!(bus.depth(&OBSERVED).await, Err(BusError::Unroutable(_))), || "it has a depth".to_owned())?;
+    let mut subscription = bus.subscribe(&OTHER, 10).await?;
+    let received = collect(subscription.as_mut(), 1).await?;
+    subscription.acknowledge(&receipts(&received)).await?;
+    drop(subscription);
+    // A broker learns of both a moment later.
+    until(async || Ok(bus.remove(&[OTHER]).await?.is_empty().then_some(()))).await?;
+    subject.crash(bus).await?;
+    let bus = subject.open().await?;
+    for queue in [OBSERVED, OTHER] {
+        ensure(matches!(bus.depth(&queue).await, Err(BusError::Unroutable(_))), || format!("{queue} came again"))?;
+    }
+    ensure_equal("what was not removed", bus.depth(&mark).await?.0, 0)?;
+    bus.declare(&[OBSERVED]).await?;
+    bus.publish(messages(&OBSERVED, 0..2)).await?;
+    let mut subscription = bus.subscribe(&OBSERVED, 10).await?;
+    ensure_equal("what comes later", ids(&collect(subscription.as_mut(), 2).await?), numbers(0..2))
 }

@@ -39,6 +39,8 @@ enum Breach {
     PublishesBackwards,
     /// It counts nothing.
     HasNoDepth,
+    /// It says that queues are gone and keeps them.
+    RemovesNothing,
 }
 
 struct BrokenSubject(EmbeddedSubject, Breach);
@@ -77,6 +79,13 @@ struct BrokenBus {
 impl Bus for BrokenBus {
     async fn declare(&self, queues: &[Queue]) -> Result<(), BusError> {
         self.bus.declare(queues).await
+    }
+
+    async fn remove(&self, queues: &[Queue]) -> Result<Vec<Queue>, BusError> {
+        match self.breach {
+            Breach::RemovesNothing => Ok(Vec::new()),
+            _ => self.bus.remove(queues).await,
+        }
     }
 
     async fn publish(&self, mut messages: Vec<Message>) -> Result<(), BusError> {
@@ -152,6 +161,7 @@ const BREACHES: &[(Breach, &[&str])] = &[
     (Breach::ConfirmsTooEarly, &["a_crash_loses_nothing_confirmed"]),
     (Breach::PublishesBackwards, &["messages_come_in_order", "concurrent_publishers_keep_their_order"]),
     (Breach::HasNoDepth, &["depth_counts_what_is_not_acknowledged"]),
+    (Breach::RemovesNothing, &["a_queue_in_which_nothing_is_left_is_removed"]),
 ];
 
 /// A broken bus often makes a case wait for what never comes; a sound one needs a fraction of a second.

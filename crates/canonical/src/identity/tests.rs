@@ -91,6 +91,23 @@ fn keys_do_not_collide_when_parts_hold_the_separator() {
 }
 
 #[test]
+fn a_key_is_as_long_as_an_index_takes_it() {
+    let whole = "9".repeat(BYTES_MAX - "invoice/".len());
+    assert_eq!(key(&["invoice", &whole]), format!("invoice/{whole}"));
+    let mut keys = Vec::new();
+    for number in ["9".repeat(BYTES_MAX), format!("{}8", "9".repeat(BYTES_MAX)), "é".repeat(BYTES_MAX)] {
+        let key = key(&["invoice", &number]);
+        assert!(key.len() <= BYTES_MAX && key.len() > BYTES_MAX - 4 && key.starts_with("invoice/"), "{key}");
+        assert_eq!(key.matches("%:").count(), 1, "{key}");
+        keys.push(key);
+    }
+    keys.dedup();
+    assert_eq!(keys.len(), 3, "two numbers that differ at their end have one key");
+    // No part writes what stands before a hash, nor what a column cannot hold.
+    assert_eq!(key(&["a%:b\0"]), "a%25:b%00");
+}
+
+#[test]
 fn an_embedded_buyer_is_known_by_identifier_else_by_name_and_postcode() {
     let read = |json| party(&serde_json::from_value(json).unwrap());
     let named = |name: &str, postcode: &str| read(json!({"name": name, "address": {"postcode": postcode}}));

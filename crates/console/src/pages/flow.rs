@@ -3,6 +3,7 @@
 mod needs;
 mod ports;
 mod wires;
+mod workers;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, ask: Ask) -> Result<
     Ok(Page::new(&shared, scope, "/", "Flow").with(html! {
         h1.spoken { "Flow" }
         (notice(None))
+        (bus(&flow))
         div.flow data-events=(events) {
             (attention(&flow, scope, &clock))
             div.map {
@@ -44,6 +46,7 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, ask: Ask) -> Result<
             }
             (needs::section(&flow, scope, &clock))
             (recent(&flow, scope, &clock))
+            (workers::section(&flow))
         }
     }))
 }
@@ -55,12 +58,14 @@ pub(crate) fn fragments(flow: &Flow, scope: &Scope, clock: &Clock) -> Vec<Fragme
     let targets = flow.targets.iter().enumerate();
     [
         ("notice", notice(None)),
+        ("bus", bus(flow)),
         ("attention", attention(flow, scope, clock)),
         ("wires-in", wires::into_master(flow)),
         ("master", master(flow, scope, clock)),
         ("wires-out", wires::out_of_master(flow)),
         ("needs", needs::section(flow, scope, clock)),
         ("recent", recent(flow, scope, clock)),
+        ("workers", workers::section(flow)),
     ]
     .into_iter()
     .map(|(id, markup)| fragment(id.to_owned(), markup))
@@ -78,6 +83,17 @@ fn notice(error: Option<&StoreError>) -> Markup {
     html! {
         div #notice role="status" {
             @if let Some(error) = error { p.notice { "What you see is not up to date: " (error) "." } }
+        }
+    }
+}
+
+/// What is said while the bus takes no messages.
+fn bus(flow: &Flow) -> Markup {
+    html! {
+        div #bus role="status" {
+            @if let Some(reason) = &flow.bus_blocked {
+                p.notice { "The bus takes no messages now: " (reason) ". Reading waits and goes on by itself; nothing is lost." }
+            }
         }
     }
 }

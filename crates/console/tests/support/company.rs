@@ -1,9 +1,11 @@
 //! The systems of the small company, and what its hub would know.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use canonical::Entity;
-use console::{Console, Limits, Live, QueueDepth, Readiness, StreamView, SubscriptionView, SystemView};
+use console::{
+    Console, Limits, Live, QueueDepth, Readiness, Shares, StreamView, SubscriptionView, SystemView, WorkerView,
+};
 use jiff::{SignedDuration, Timestamp};
 use store::{Export, OperateStore};
 use tokio::sync::watch;
@@ -42,8 +44,20 @@ pub fn systems() -> Vec<SystemView> {
     ]
 }
 
-/// A running hub, as far as the console sees it.
-pub struct Hub;
+/// A running hub, as far as the console sees it: two workers, and a piece of work that nobody does.
+#[derive(Default)]
+pub struct Hub {
+    /// Why its bus takes no messages.
+    pub blocked: Mutex<Option<String>>,
+}
+
+impl Hub {
+    /// From now on its bus takes no messages for this reason, or takes them again.
+    #[allow(dead_code, reason = "the example shares this file and never blocks")]
+    pub fn block(&self, reason: Option<&str>) {
+        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = reason.map(str::to_owned);
+    }
+}
 
 impl Live for Hub {
     fn next_run(&self, _: &str, stream: &str) -> Option<Timestamp> {
@@ -58,17 +72,39 @@ impl Live for Hub {
     fn collecting(&self, system: &str, _: &str) -> bool {
         system == "erp"
     }
+
+    fn bus_blocked(&self) -> Option<String> {
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn shares(&self) -> Shares {
+        let worker = |name: &str, works: &[&str]| WorkerView {
+            name: name.into(),
+            works: works.iter().map(|work| Arc::from(*work)).collect(),
+        };
+        Shares {
+            workers: vec![
+                worker("hub-1-42-0a1b", &["collect/erp", "observed/0", "observed/2", "relay"]),
+                worker("hub-2-17-9f3c", &["collect/crm", "delivery/crm", "observed/1", "operate"]),
+            ],
+            idle: vec!["delivery/warehouse".into()],
+        }
+    }
 }
 
 /// A console over a store. The sender changes its readiness.
-pub fn console(store: Arc<dyn OperateStore>, systems: Vec<SystemView>) -> (Console, watch::Sender<Readiness>) {
+pub fn console(
+    store: Arc<dyn OperateStore>,
+    systems: Vec<SystemView>,
+    hub: Arc<Hub>,
+) -> (Console, watch::Sender<Readiness>) {
     let (sender, readiness) = watch::channel(Readiness::Ready);
     let console = Console {
         store,
         systems,
         readiness,
         metrics: None,
-        live: Some(Arc::new(Hub)),
+        live: Some(hub),
         version: "0.1.0",
         limits: Limits::default(),
     };

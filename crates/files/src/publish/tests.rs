@@ -85,6 +85,19 @@ fn an_abandoned_call_publishes_nothing_afterwards() {
     assert_eq!(consume(directory.path()), Vec::<String>::new());
 }
 
+/// A worker that was suspended before it published, and wakes up after another one asked.
+#[test]
+fn what_a_look_up_did_not_find_is_never_published_afterwards() {
+    let directory = tempfile::tempdir().unwrap();
+    let (suspended, other) = (publisher(directory.path(), true), publisher(directory.path(), true));
+    assert_eq!(other.members("b").unwrap(), None);
+    let result = suspended.publish(&file("b"), &AtomicBool::new(false));
+    assert!(result.is_err_and(|error| error.certain));
+    assert_eq!((other.members("b").unwrap(), consume(directory.path())), (None, Vec::new()));
+    other.publish(&file("c"), &AtomicBool::new(false)).unwrap();
+    assert_eq!(consume(directory.path()), ["c.csv", "c.csv.ok"]);
+}
+
 #[test]
 fn what_was_sent_is_forgotten_in_the_end() {
     let directory = tempfile::tempdir().unwrap();

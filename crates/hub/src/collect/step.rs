@@ -8,7 +8,7 @@ use canonical::envelope::Covers;
 use canonical::record::Record;
 use connector::{Batch, Item, Reject};
 use jiff::Timestamp;
-use roaring::RoaringBitmap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 use store::{
     AbsentRecord, Collected, DropEnd, KnownRecord, NewReject, Outcomes, Position, PublishedRecord, RecordOutcome,
     StreamKey,
@@ -18,6 +18,7 @@ use super::{Doubt, OpenDrop, is_full, write_bitmap};
 use crate::context::Context;
 use crate::fault::HubError;
 use crate::observation::{self, Observation};
+use crate::partitions::Spread;
 use crate::reading;
 use crate::settings::{Missing, Stream};
 use crate::stage::Stage;
@@ -26,7 +27,7 @@ use crate::stage::Stage;
 const FIRST_REMOVAL: u64 = 1 << 40;
 
 /// How many removals are published in one step.
-const REMOVALS_MAX: usize = 1_000;
+pub(super) const REMOVALS_MAX: usize = 1_000;
 
 pub(super) struct Step<'a> {
     pub context: &'a Context,
@@ -35,6 +36,7 @@ pub(super) struct Step<'a> {
     pub reader: &'a mut mapping::Reader,
     pub covers: &'a Covers,
     pub mapping_version: &'a Arc<str>,
+    pub spread: Spread,
 }
 
 /// What a batch comes to before anything is published.
@@ -42,6 +44,8 @@ pub(super) struct Step<'a> {
 struct Sorted {
     observations: Vec<Observation>,
     published: Vec<PublishedRecord>,
+    /// The places of what is published.
+    ordinals: RoaringTreemap,
     seen: RoaringBitmap,
     rejects: Vec<NewReject>,
     nameless_rejects: bool,
@@ -50,27 +54,27 @@ struct Sorted {
 
 /// What was last shown of a record.
 #[derive(Clone, Copy)]
-struct Last {
+pub(super) struct Last {
     /// The hash of its content and of the mapping version; `None` for a new record, or when nobody knows.
-    hash: Option<[u8; 16]>,
-    /// The partition that it was published to.
-    partition: Option<u32>,
+    pub hash: Option<[u8; 16]>,
+    /// The partition that it was published to; `None` where that does not matter.
+    pub partition: Option<u32>,
 }
 
 impl Last {
-    fn stored(known: Option<KnownRecord>, doubt: Doubt) -> Self {
+    fn stored(known: Option<KnownRecord>, doubt: Doubt, spread: Spread) -> Self {
         let hash = known.filter(|_| doubt == Doubt::None).map(|known| known.hash);
-        Last { hash, partition: known.map(|known| known.partition) }
+        Last { hash, partition: known.and_then(|known| spread.recall(known.partition)) }
     }
 }
 
 /// A record whose key could be read, with what is known of it.
-struct Key<'a> {
-    key: &'a str,
-    hash: [u8; 16],
+pub(super) struct Key<'a> {
+    pub key: &'a str,
+    pub hash: [u8; 16],
     /// Whether this drop has shown it before.
-    shown: bool,
-    last: Last,
+    pub shown: bool,
+    pub last: Last,
 }
 
 impl Step<'_> {
@@ -78,7 +82,8 @@ impl Step<'_> {
     pub async fn run(mut self, drop: &mut OpenDrop, batch: &Batch) -> Result<(), HubError> {
         let at = self.context.now();
         Stage::CollectRead.ended();
-        let sorted = self.sort(drop, batch, at).await?;
+        let read_at = drop.read_at.unwrap_or(at);
+        let sorted = self.sort(drop, batch, read_at).await?;
         drop.nameless_rejects |= sorted.nameless_rejects;
         let unsaved = (&sorted.seen - &drop.seen).len();
         drop.seen |= &sorted.seen;
@@ -97,6 +102,7 @@ impl Step<'_> {
                 drop: drop.number,
                 checkpoint: Some(batch.checkpoint.0.clone()),
                 published: sorted.published,
+                ordinals: write_ordinals(&sorted.ordinals),
                 seen: if is_full(self.stream) { write_bitmap(&sorted.seen) } else { Vec::new() },
                 removed: Vec::new(),
                 rejects: sorted.rejects,
@@ -147,7 +153,7 @@ impl Step<'_> {
             let in_this_batch = in_batch.get(key.as_str()).copied();
             let in_this_drop = known.is_some_and(|known| drop.seen.contains(known.row));
             let doubt = if in_this_drop { Doubt::None } else { drop.doubt };
-            let last = in_this_batch.unwrap_or_else(|| Last::stored(known, doubt));
+            let last = in_this_batch.unwrap_or_else(|| Last::stored(known, doubt, self.spread));
             let shown = in_this_drop || in_this_batch.is_some();
             if let Some(known) = known.filter(|_| is_full(self.stream)) {
                 // Also a record that turns out unusable is there: it is not gone.
@@ -189,7 +195,13 @@ impl Step<'_> {
             Ok(observations) => {
                 let partition = observations.last().map_or(0, |observation| observation.partition);
                 sorted.observations.extend(observations);
-                sorted.published.push(PublishedRecord { key: now.key.to_owned(), hash: now.hash, partition });
+                let remembered = self.spread.remember(partition);
+                sorted.published.push(PublishedRecord {
+                    key: now.key.to_owned(),
+                    hash: now.hash,
+                    partition: remembered,
+                });
+                sorted.ordinals.insert(record.place.ordinal);
                 sorted.outcomes.in_flight += 1;
                 Some(partition)
             }
@@ -201,7 +213,7 @@ impl Step<'_> {
     }
 
     /// Maps a record to its observation, preceded by those of the documents that it embeds.
-    fn observe(
+    pub(super) fn observe(
         &mut self,
         drop: &OpenDrop,
         record: &Record,
@@ -213,14 +225,20 @@ impl Step<'_> {
             position: Position { drop: drop.number, ordinal: record.place.ordinal },
             line: record.place.line,
             at,
-            partitions: self.context.settings.limits.partitions,
+            partitions: self.spread.count,
             partition: now.last.partition,
             refuse_fatal: self.stream.refuse_fatal,
             covers: self.covers,
             mapping_version: self.mapping_version,
+            key_bytes_max: self.context.settings.limits.key_bytes_max.min(store::KEY_BYTES_MAX),
         };
-        reading::observe(&origin, &self.stream.mapping, self.reader, record)
-            .map_err(|error| Box::new(error.into_reject(record, now.key)))
+        let observations = reading::observe(&origin, &self.stream.mapping, self.reader, record)
+            .map_err(|error| Box::new(error.into_reject(record, now.key)))?;
+        let limit = self.context.bus.message_bytes_max();
+        match observations.iter().find_map(|observation| observation.bytes_over(limit)) {
+            Some(bytes) => Err(Box::new(reading::too_large(record, now.key, bytes, limit))),
+            None => Ok(observations),
+        }
     }
 
     fn hash(&self, record: &Record) -> [u8; 16] {
@@ -233,7 +251,7 @@ impl Step<'_> {
         hash
     }
 
-    async fn publish(&self, observations: &[Observation]) -> Result<(), HubError> {
+    pub(super) async fn publish(&self, observations: &[Observation]) -> Result<(), HubError> {
         if observations.is_empty() {
             return Ok(());
         }
@@ -264,7 +282,8 @@ impl Step<'_> {
             let Some(last) = gone.last() else { return Ok(()) };
             after = Some(last.row);
             gone.retain(|record| !drop.seen.contains(record.row));
-            let observations: Vec<_> = gone.iter().map(|record| self.removal(drop, record, at)).collect();
+            let read_at = drop.read_at.unwrap_or(at);
+            let observations: Vec<_> = gone.iter().map(|record| self.removal(drop, record, read_at)).collect();
             self.publish(&observations).await?;
             let count = i64::try_from(gone.len()).unwrap_or(i64::MAX);
             let outcomes = Outcomes { read: count, in_flight: count, ..Outcomes::default() };
@@ -291,14 +310,16 @@ impl Step<'_> {
         false
     }
 
-    fn removal(&self, drop: &OpenDrop, record: &AbsentRecord, at: Timestamp) -> Observation {
+    pub(super) fn removal(&self, drop: &OpenDrop, record: &AbsentRecord, at: Timestamp) -> Observation {
+        let StreamKey { tenant, system, .. } = self.key;
+        let anew = || observation::partition(tenant, system, &record.key, self.spread.count);
         Observation {
             stream: self.key.clone(),
-            partition: record.partition % self.context.settings.limits.partitions.max(1),
+            partition: self.spread.recall(record.partition).unwrap_or_else(anew),
             entity: self.stream.mapping.entity().clone(),
             key: record.key.clone(),
             operation: Operation::Remove,
-            position: Position { drop: drop.number, ordinal: FIRST_REMOVAL + u64::from(record.row) },
+            position: Position { drop: drop.number, ordinal: removal_ordinal(record.row) },
             derived: false,
             line: None,
             at,
@@ -317,12 +338,37 @@ impl Sorted {
     }
 }
 
-fn empty(key: &StreamKey, drop: &OpenDrop, at: Timestamp) -> Collected {
+/// The position of the removal of a known record.
+pub(super) fn removal_ordinal(row: u32) -> u64 {
+    FIRST_REMOVAL + u64::from(row)
+}
+
+/// Reads a set of positions; no bytes are an empty one.
+pub(super) fn read_ordinals(bytes: &[u8]) -> Result<RoaringTreemap, HubError> {
+    if bytes.is_empty() {
+        return Ok(RoaringTreemap::new());
+    }
+    RoaringTreemap::deserialize_from(bytes)
+        .map_err(|error| HubError::Damaged(format!("a set of published places: {error}")))
+}
+
+fn write_ordinals(ordinals: &RoaringTreemap) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if !ordinals.is_empty() {
+        bytes.reserve(ordinals.serialized_size());
+        // Writing to memory does not fail.
+        let _ = ordinals.serialize_into(&mut bytes);
+    }
+    bytes
+}
+
+pub(super) fn empty(key: &StreamKey, drop: &OpenDrop, at: Timestamp) -> Collected {
     Collected {
         stream: key.clone(),
         drop: drop.number,
         checkpoint: None,
         published: Vec::new(),
+        ordinals: Vec::new(),
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),

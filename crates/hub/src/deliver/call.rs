@@ -1,6 +1,7 @@
-//! One call to a target: durable before it is made, and looked up when its outcome is not known.
+//! One call to a target: durable before it is made, cut when its lease ends, and looked up when its outcome is not known.
 
 use canonical::entity::Entity;
+use canonical::record::Record;
 use connector::{BatchId, Fault, Found, Outcome, Reference, Rendered};
 use serde_json::Value;
 use store::{Attempt, Member, TargetState};
@@ -36,7 +37,11 @@ impl Courier {
         };
         self.context.store.begin_attempt(&attempt).await?;
         Stage::DeliverAttempting.ended();
-        let results = self.apply(&attempt.batch, &rendered).await?;
+        let term = self.context.term.clone();
+        let Some(results) = term.within(self.apply(&attempt.batch, &rendered)).await else {
+            return Err(self.cut(&attempt.batch));
+        };
+        let results = results?;
         Stage::DeliverApplied.ended();
         let mut sorted = self.sort(&attempt, results);
         if !sorted.unknown.is_empty() {
@@ -57,14 +62,22 @@ impl Courier {
         }
     }
 
+    /// The lease ended while the system was asked for something: whoever has the work next may have begun. What the call
+    /// came to is not known here; its attempt stays, and is looked up by whoever is next.
+    fn cut(&mut self, batch: &BatchId) -> Interrupted {
+        tracing::warn!(system = %self.system.name, batch, "a call was cut: the lease of this work ended first; its outcome is looked up");
+        self.target = None;
+        self.context.stop.cancel();
+        Interrupted::Stopping
+    }
+
     /// Tells known from unknown outcomes.
     fn sort(&self, attempt: &Attempt, results: Vec<Result<Outcome, Fault>>) -> Sorted {
         let mut sorted = Sorted { ended: Vec::with_capacity(results.len()), unknown: Vec::new(), fault: None };
         for (index, result) in results.into_iter().enumerate() {
             sorted.ended.push(match result {
                 Ok(Outcome::Applied { local_key, holds }) => {
-                    let holds = holds.and_then(|record| self.read_back(&attempt.members[index].entity, &record.body));
-                    Ended::Applied { local_key, holds }
+                    self.applied(&attempt.members[index], local_key, holds.as_ref())
                 }
                 Ok(Outcome::Rejected(reject)) => Ended::Refused { code: reject.code.to_owned(), reason: reject.reason },
                 Ok(Outcome::Unknown) => {
@@ -78,6 +91,22 @@ impl Courier {
             });
         }
         sorted
+    }
+
+    /// A change that was applied. A key that cannot be kept is for a person: the system has the record, and the hub could
+    /// never refer to it.
+    fn applied(&self, member: &Member, local_key: Option<String>, holds: Option<&Record>) -> Ended {
+        let bytes_max = self.context.settings.limits.key_bytes_max.min(store::KEY_BYTES_MAX);
+        let bytes = local_key.as_deref().map_or(0, store::key_bytes);
+        if bytes > bytes_max {
+            let reason = format!(
+                "{} applied this change and gave its record a key of {bytes} bytes, and {bytes_max} are kept; shorten the \
+                 key there or raise key_bytes_max in [limits], then retry",
+                self.system.name
+            );
+            return Ended::Refused { code: "delivery.key-too-long".to_owned(), reason };
+        }
+        Ended::Applied { local_key, holds: holds.and_then(|record| self.read_back(&member.entity, &record.body)) }
     }
 
     /// A change whose outcome was unknown, and that was not applied: it is sent again, unless that was done in vain.
@@ -122,10 +151,12 @@ impl Courier {
         ended: &mut [Ended],
     ) -> Result<(), Interrupted> {
         let references: Vec<Reference> = indices.iter().map(|index| reference(&attempt.members[*index])).collect();
+        let term = self.context.term.clone();
         let found = loop {
-            let error = match self.find(&attempt.batch, &references).await {
-                Ok(found) => break found,
-                Err(error) => error,
+            let error = match term.within(self.find(&attempt.batch, &references)).await {
+                Some(Ok(found)) => break found,
+                Some(Err(error)) => error,
+                None => return Err(self.cut(&attempt.batch)),
             };
             if !self.suffer(&error).await {
                 return Err(Interrupted::Stopping);
@@ -134,8 +165,7 @@ impl Courier {
         for (index, found) in indices.iter().zip(found) {
             ended[*index] = match found {
                 Found::Applied { local_key, holds } => {
-                    let holds = holds.and_then(|record| self.read_back(&attempt.members[*index].entity, &record.body));
-                    Ended::Applied { local_key, holds }
+                    self.applied(&attempt.members[*index], local_key, holds.as_ref())
                 }
                 Found::NotApplied { .. } => Ended::Not,
                 Found::CannotTell => Ended::CannotTell,

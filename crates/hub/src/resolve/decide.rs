@@ -51,12 +51,17 @@ impl Working<'_> {
     /// After a crash, a source that is read again may show a newer state in the same drop, at whatever place: rows of a
     /// polled source move when others come and go. So inside one drop the time of reading goes before the place. The
     /// place alone still makes an observation newer, because a clock that was set back must not hide a row.
+    /// A drop whose content is one for good, such as a file, has one time of reading: what is read again of it is the
+    /// same, unless it is read by another mapping now.
     pub(super) fn is_seen(&self, one: &Prepared) -> bool {
         let Observation { position, at, operation, .. } = one.observation;
         let is_back = |shown: &Shown| shown.row.removed && operation == Operation::Upsert;
+        let is_read_later = |row: &SourceRow| {
+            row.observed_at < at || (row.position == position && row.mapping != one.observation.mapping)
+        };
         let is_newer_state = |shown: &Shown| {
             shown.row.position.drop == position.drop
-                && shown.row.observed_at < at
+                && is_read_later(&shown.row)
                 && (is_back(shown) || one.shows_another(&shown.document))
         };
         let shown = self.shown(&one.source_key());

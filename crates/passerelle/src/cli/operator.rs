@@ -220,6 +220,14 @@ Example:
 It works over AMQP with the hub's own rights. The exit code is 1 when something differs, 2 when the broker does not
 let the hub in or not do all that it must, 3 when it is not there.")]
     Check(BusCheck),
+    /// Make up for a bus that was lost whole: what was on its way is published and delivered again
+    #[command(after_help = "\
+Example:
+  passerelle bus rebuild --dir hub
+
+Stop every worker first. Then rebuild the bus, and start the workers: they read again what was lost, from the archives of
+files or from the systems, and deliver what nobody knows to have arrived. It can be done twice.")]
+    Rebuild(BusRebuild),
     /// Print the AsyncAPI 3 document of everything that travels on the bus
     #[command(after_help = "Example:\n  passerelle bus asyncapi > asyncapi.json")]
     Asyncapi,
@@ -231,6 +239,31 @@ pub struct BusCheck {
     /// The place.
     #[command(flatten)]
     pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bus rebuild`.
+#[derive(Debug, Args)]
+pub struct BusRebuild {
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// How long to wait for the hub
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub patience: TimeSpan,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,7 @@
 //! `passerelle bus`: the broker as an operator and as a foreign consumer see it.
 
+mod rebuild;
+
 use ::bus::rabbitmq::Difference;
 use serde_json::json;
 
@@ -9,13 +11,14 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, counted};
 use crate::session;
 
-/// Looks at the broker, or prints the document for foreign consumers.
+/// Looks at the broker, rebuilds a bus that was lost, or prints the document for foreign consumers.
 ///
 /// # Errors
 /// When the directory has errors, or the broker cannot be asked.
 pub async fn bus(action: &BusAction) -> Result<Exit, Failure> {
     match action {
         BusAction::Check(arguments) => check(arguments).await,
+        BusAction::Rebuild(arguments) => rebuild::rebuild(arguments).await,
         BusAction::Asyncapi => {
             output::raw(asyncapi::text().as_bytes());
             Ok(Exit::Done)

@@ -1,18 +1,16 @@
 //! `passerelle collect`: reads the streams of a system now.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hub::{Mode, Pending};
-use jiff::Timestamp;
-use store::{Command, Store};
 
+use super::beside::Beside;
 use crate::accounting::Accounting;
 use crate::cli::{Collect, WaitingLimits};
 use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
-use crate::place::StorePlace;
 use crate::progress::Bar;
-use crate::session::{self, LOOK_DELAY, Session};
+use crate::session::{self, Session};
 
 /// Reads the streams of a system.
 ///
@@ -99,9 +97,6 @@ pub struct Reading {
     pub unreachable: Vec<String>,
 }
 
-/// How long a hub that runs may take to say what is on its way, beyond the patience that it was asked for.
-const ANSWER_DELAY_MAX: Duration = Duration::from_secs(10);
-
 impl Request {
     /// Reads, by the hub that runs beside or by one in this process, and waits until what was read has come through:
     /// delivered, parked, waiting, or kept for a system that cannot be written to.
@@ -109,28 +104,28 @@ impl Request {
     /// # Errors
     /// Why it cannot be read, or that it took too long, with what is still on its way.
     pub async fn carry_out(&self, configuration: Configuration) -> Result<Reading, Failure> {
-        let place = configuration.store_place()?;
-        if place.is_hub_running().await? { self.beside(&place).await } else { self.in_process(configuration).await }
+        match Beside::find(configuration.store_place()?).await? {
+            Some(hub) => self.beside(&hub).await,
+            None => self.in_process(configuration).await,
+        }
     }
 
-    async fn beside(&self, place: &StorePlace) -> Result<Reading, Failure> {
-        let store = place.open_beside().await?;
-        let before = Accounting::take(&*store).await?;
-        let pending = match self.in_time(self.read_beside(&*store)).await {
+    async fn beside(&self, hub: &Beside) -> Result<Reading, Failure> {
+        let before = Accounting::take(&*hub.store).await?;
+        let pending = match self.in_time(self.read_beside(hub)).await {
             Some(pending) => pending?,
-            None => return Err(self.too_late(&settle(&*store, Duration::ZERO).await?)),
+            None => return Err(self.too_late(&hub.settle(Duration::ZERO).await?)),
         };
         if !pending.is_quiet() {
             return Err(session::not_quiet(&session::nothing_moves(self.limits.patience.0), &pending));
         }
-        Ok(self.reading(&before, &Accounting::take(&*store).await?, pending))
+        Ok(self.reading(&before, &Accounting::take(&*hub.store).await?, pending))
     }
 
-    async fn read_beside(&self, store: &dyn Store) -> Result<Pending, Failure> {
+    async fn read_beside(&self, hub: &Beside) -> Result<Pending, Failure> {
         let patience = self.limits.patience.0;
-        let command = Command::Collect { system: self.system.clone(), stream: self.stream.clone(), again: self.again };
-        answer(store, &command, patience).await?.map_err(|reason| Failure::usage("cli.refused", reason))?;
-        settle(store, patience).await
+        hub.collect(&self.system, self.stream.as_deref(), self.again, patience).await?;
+        hub.settle(patience).await
     }
 
     async fn in_process(&self, configuration: Configuration) -> Result<Reading, Failure> {
@@ -174,36 +169,5 @@ impl Request {
     fn reading(&self, before: &Accounting, after: &Accounting, pending: Pending) -> Reading {
         let accounting = after.since(before).touched_by(&self.system, self.stream.as_deref());
         Reading { accounting, unreachable: pending.unreachable }
-    }
-}
-
-/// Has the hub that runs beside wait until everything that is on its way now has come to its end, and tell what is on its
-/// way then. With a patience of zero it tells at once.
-async fn settle(store: &dyn Store, patience: Duration) -> Result<Pending, Failure> {
-    let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-    let told = answer(store, &Command::Settle { patience_ms }, patience + ANSWER_DELAY_MAX).await?;
-    let told = told.map_err(|reason| Failure::unreachable("hub.not-quiet", reason))?;
-    serde_json::from_str(&told)
-        .map_err(|error| Failure::bug(format!("what the hub says of what is on its way cannot be understood: {error}")))
-}
-
-/// Leaves a command in the store and waits for the answer of the hub that runs beside, as long as anything moves.
-async fn answer(store: &dyn Store, command: &Command, patience: Duration) -> Result<Result<String, String>, Failure> {
-    let number = store.submit(command, Timestamp::now()).await?;
-    let mut last = None;
-    let mut moved = Instant::now();
-    loop {
-        if let Some(answer) = store.answer_of(number).await? {
-            return Ok(answer);
-        }
-        let now = Accounting::take(store).await?;
-        if last.as_ref() != Some(&now) {
-            moved = Instant::now();
-        }
-        if moved.elapsed() > patience {
-            return Err(session::no_answer(patience));
-        }
-        last = Some(now);
-        tokio::time::sleep(LOOK_DELAY).await;
     }
 }

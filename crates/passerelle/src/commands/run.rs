@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use console::Readiness;
 use hub::Mode;
+use store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::beside::Beside;
 use super::rejected;
 use crate::accounting::Accounting;
 use crate::cli::{Role, Run};
@@ -30,22 +32,42 @@ pub async fn run(arguments: &Run) -> Result<Exit, Failure> {
 }
 
 /// Reads every stream once, waits until nothing is on its way, and prints the accounting.
+///
+/// A hub that runs beside does it, on whatever machine.
 async fn once(configuration: Configuration, arguments: &Run) -> Result<Exit, Failure> {
+    if let Some(hub) = Beside::find(configuration.store_place()?).await? {
+        let (before, newest_reject) = (Accounting::take(&*hub.store).await?, rejected::newest(&*hub.store).await?);
+        let read = read_all_beside(&hub, &configuration, arguments).await?;
+        let run = Accounting::take(&*hub.store).await?.since(&before);
+        return tell(&*hub.store, &run, newest_reject, read, arguments).await;
+    }
     let session = Session::start(configuration, Mode::OnDemand).await?;
     let store = session.store.clone();
     let (before, newest_reject) = (Accounting::take(&*store).await?, rejected::newest(&*store).await?);
     let result = read_all(&session, arguments).await;
     let after = Accounting::take(&*store).await;
     session.stop().await?;
-    let (faults, unreachable) = result?;
-    let run = after?.since(&before);
+    tell(&*store, &after?.since(&before), newest_reject, result?, arguments).await
+}
+
+/// What could not be read, and the systems that cannot be written to now.
+type Read = (Vec<Failure>, Vec<String>);
+
+/// Prints what a run came to.
+async fn tell(
+    store: &dyn Store,
+    run: &Accounting,
+    newest_reject: u64,
+    (faults, unreachable): Read,
+    arguments: &Run,
+) -> Result<Exit, Failure> {
     run.print(arguments.json);
-    rejected::tell_since(&*store, newest_reject).await?;
+    rejected::tell_since(store, newest_reject).await?;
     for fault in &faults {
         output::note(format!("passerelle: {fault}"));
     }
     session::tell_unreachable(&unreachable);
-    Ok(ending(&run, &faults))
+    Ok(ending(run, &faults))
 }
 
 fn ending(run: &Accounting, faults: &[Failure]) -> Exit {
@@ -57,7 +79,31 @@ fn ending(run: &Accounting, faults: &[Failure]) -> Exit {
     worst.unwrap_or(if run.has_trouble() { Exit::Differs } else { Exit::Done })
 }
 
-async fn read_all(session: &Session, arguments: &Run) -> Result<(Vec<Failure>, Vec<String>), Failure> {
+/// Has the hub that runs beside read every stream.
+async fn read_all_beside(hub: &Beside, configuration: &Configuration, arguments: &Run) -> Result<Read, Failure> {
+    let patience = arguments.patience.0;
+    let mut faults = Vec::new();
+    for (name, system) in &configuration.systems {
+        for stream in system.streams.keys() {
+            if let Err(failure) = hub.collect(name, Some(stream), false, patience).await {
+                faults.push(of_stream(failure, name, stream));
+            }
+        }
+    }
+    let pending = hub.settle(patience).await?;
+    if !pending.is_quiet() {
+        return Err(session::not_quiet(&session::nothing_moves(patience), &pending));
+    }
+    Ok((faults, pending.unreachable))
+}
+
+/// A failure of one stream.
+fn of_stream(mut failure: Failure, system: &str, stream: &str) -> Failure {
+    failure.message = format!("{system}/{stream}: {}", failure.message);
+    failure
+}
+
+async fn read_all(session: &Session, arguments: &Run) -> Result<Read, Failure> {
     let systems = session.configuration.systems.values();
     let streams = systems.flat_map(|system| system.streams.keys().map(|stream| (&**system, &**stream)));
     crate::pick_up::settled(&session.configuration.directory, streams).await;
@@ -68,9 +114,7 @@ async fn read_all(session: &Session, arguments: &Run) -> Result<(Vec<Failure>, V
             let read = session.hub.collect(&name, false, Some(bar.teller())).await;
             bar.finish();
             if let Err(error) = read {
-                let mut failure = Failure::from(error);
-                failure.message = format!("{}/{}: {}", name.0, name.1, failure.message);
-                faults.push(failure);
+                faults.push(of_stream(error.into(), &name.0, &name.1));
             }
         }
     }

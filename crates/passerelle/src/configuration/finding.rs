@@ -53,6 +53,8 @@ pub enum Code {
     UnknownDocumentField,
     /// A secret that is not where the configuration says.
     MissingSecret,
+    /// A file that is not where the configuration says, or holds something else.
+    MissingFile,
     /// Something that does nothing.
     Idle,
 }
@@ -81,6 +83,7 @@ impl Code {
             Code::UnknownTenant => "config.unknown-tenant",
             Code::UnknownDocumentField => "config.unknown-document-field",
             Code::MissingSecret => "config.missing-secret",
+            Code::MissingFile => "config.missing-file",
             Code::Idle => "config.idle",
         }
     }

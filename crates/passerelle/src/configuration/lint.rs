@@ -154,6 +154,53 @@ pub(super) fn system(system: &SystemSource, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Passwords and files of certificates that store and bus are told of, and that are not there. The hub does not start
+/// without them; where a directory is checked before it is put to work, they need not be there.
+pub(super) fn engines(
+    hub: &HubFile,
+    toml: &TomlSource,
+    variables: &Variables,
+    directory: &Path,
+    findings: &mut Vec<Finding>,
+) {
+    let (store, bus) = (&hub.store, &hub.bus);
+    let mut tell = |code: Code, table: &str, field: &str, reason: String| {
+        let path = [table, field].map(|name| Segment::Field(name.to_owned()));
+        let place = variables.place(toml, &path, Part::Value);
+        findings.push(Finding::warning(code, place, format!("{reason}; the hub does not start until it is there")));
+    };
+    let passwords = [("store", &store.url, &store.password), ("bus", &bus.url, &bus.password)];
+    for (table, _, password) in passwords.into_iter().filter(|(_, url, _)| url.is_some()) {
+        if let Some(reason) = password.as_ref().and_then(|reference| secrets::missing_at(reference, directory)) {
+            tell(Code::MissingSecret, table, "password", reason);
+        }
+    }
+    let files = [
+        ("store", "ca_file", &store.url, &store.ca_file),
+        ("bus", "ca_file", &bus.url, &bus.ca_file),
+        ("bus", "certificate_file", &bus.url, &bus.certificate_file),
+        ("bus", "key_file", &bus.url, &bus.key_file),
+    ];
+    for (table, field, _, file) in files.into_iter().filter(|(_, _, url, _)| url.is_some()) {
+        if let Some(reason) = file.as_ref().and_then(|file| not_pem(&directory.join(file))) {
+            tell(Code::MissingFile, table, field, reason);
+        }
+    }
+}
+
+/// Why a file cannot be one of certificates or keys; `None` when it can.
+fn not_pem(file: &Path) -> Option<String> {
+    let place = file.display();
+    match std::fs::read(file) {
+        Ok(bytes) if bytes.windows(PEM.len()).any(|part| part == PEM) => None,
+        Ok(_) => Some(format!("{place} holds nothing in PEM (-----BEGIN …)")),
+        Err(error) => Some(format!("{place} cannot be read: {error}")),
+    }
+}
+
+/// How every part of a file in PEM begins (RFC 7468).
+const PEM: &[u8] = b"-----BEGIN ";
+
 /// References to secrets that lead nowhere. The hub starts all the same, and this system alone is halted; and where a
 /// directory is checked before it is put to work, the secrets need not be there.
 pub(super) fn secrets(system: &SystemSource, registry: &Registry, directory: &Path, findings: &mut Vec<Finding>) {

@@ -154,6 +154,7 @@ pub(super) fn load_with(directory: &Path, variables: &Variables, mut findings: V
     let packs = Packs::load(Some(directory), &mut findings);
     lint::own_mappings(&packs, &mut findings);
     if let Some(hub) = &hub {
+        lint::engines(hub, &toml, variables, directory, &mut findings);
         lint::tenants(hub, &toml, variables, &systems, &mut findings);
     }
     let mut assembled = BTreeMap::new();

@@ -20,12 +20,17 @@ const REFERENCE: &str = "#/$defs/SecretReference";
 pub(super) fn missing(schema: &Value, value: &Value, directory: &Path) -> Vec<(ValuePath, String)> {
     let mut search = Search { root: schema, path: Vec::new(), found: Vec::new() };
     search.look(schema, value, 0);
-    let reason = |(path, reference): (ValuePath, SecretReference)| match reference.resolve(directory) {
-        Ok(secret) if secret.expose().is_empty() => Some((path, format!("{} is empty", place(&reference)))),
-        Ok(_) => None,
-        Err(Fault::Halt { reason } | Fault::Retry { reason, .. }) => Some((path, reason)),
-    };
+    let reason = |(path, reference): (ValuePath, SecretReference)| Some((path, missing_at(&reference, directory)?));
     search.found.into_iter().filter_map(reason).collect()
+}
+
+/// Why a reference leads nowhere; `None` when the secret is there.
+pub(super) fn missing_at(reference: &SecretReference, directory: &Path) -> Option<String> {
+    match reference.resolve(directory) {
+        Ok(secret) if secret.expose().is_empty() => Some(format!("{} is empty", place(reference))),
+        Ok(_) => None,
+        Err(Fault::Halt { reason } | Fault::Retry { reason, .. }) => Some(reason),
+    }
 }
 
 fn place(reference: &SecretReference) -> String {

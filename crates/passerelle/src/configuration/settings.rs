@@ -225,7 +225,8 @@ impl Default for ConsoleSettings {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
-    /// How many observations of different customers are resolved side by side. Change it only when the hub is quiet.
+    /// How many observations of different customers are resolved side by side. When it changes, reading waits for a moment
+    /// on all workers, and the one that was started last counts; see `docs/lost-bus.md`.
     #[schemars(range(min = 1, max = 256))]
     pub partitions: u32,
     /// Events in one message of the bus.
@@ -251,6 +252,9 @@ pub struct LimitSettings {
     pub waiting_alarm: TimeSpan,
     /// How long a piece of work stays with a worker that was not heard of; then another worker takes it over.
     pub lease_time: TimeSpan,
+    /// The longest key of a record, in bytes; a record with a longer one is rejected.
+    #[schemars(range(min = 1, max = 2000))]
+    pub key_bytes_max: usize,
 }
 
 impl Default for LimitSettings {
@@ -267,6 +271,7 @@ impl Default for LimitSettings {
             retry_delay_max: TimeSpan(limits.retry_delay_max),
             waiting_alarm: TimeSpan(limits.waiting_alarm),
             lease_time: TimeSpan(limits.lease_time),
+            key_bytes_max: limits.key_bytes_max,
         }
     }
 }
@@ -285,6 +290,7 @@ impl LimitSettings {
             retry_delay_max: self.retry_delay_max.0,
             waiting_alarm: self.waiting_alarm.0,
             lease_time: self.lease_time.0,
+            key_bytes_max: self.key_bytes_max,
         }
     }
 }

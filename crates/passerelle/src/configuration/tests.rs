@@ -260,6 +260,41 @@ fn what_is_wrong_in_the_environment_is_told_by_the_variable() {
 }
 
 #[test]
+fn passwords_and_certificates_of_store_and_bus_are_looked_for() {
+    let hub = "[store]\nurl = \"postgres://hub@db/hub\"\npassword = { file = \"secrets/db\" }\nca_file = \"ca.pem\"\n\
+               [bus]\nurl = \"amqps://hub@mq/hub\"\npassword = { env = \"PASSERELLE_TEST_NO_SUCH_SECRET\" }\n\
+               certificate_file = \"hub.pem\"\nkey_file = \"hub.key\"\n";
+    let folder = directory(hub, SYSTEM, MAPPING);
+    let check = |expected: &[(&str, &str)]| {
+        let loaded = loaded(folder.path(), &[]);
+        assert!(loaded.configuration.is_some(), "nothing of it keeps a directory from being checked");
+        let found = told(folder.path(), &loaded);
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, (place, part)) in found.iter().zip(expected) {
+            let said = found.starts_with(&format!("passerelle.toml:{place}: warning: ")) && found.contains(part);
+            assert!(said && found.contains("the hub does not start until it is there"), "{place}: {found}");
+        }
+    };
+    check(&[
+        ("3:12", "secrets/db: cannot read the secret"),
+        ("7:12", "PASSERELLE_TEST_NO_SUCH_SECRET is not set"),
+        ("4:11", "ca.pem cannot be read"),
+        ("8:20", "hub.pem cannot be read"),
+        ("9:12", "hub.key cannot be read"),
+    ]);
+    fs::create_dir(folder.path().join("secrets")).unwrap();
+    fs::write(folder.path().join("secrets/db"), "").unwrap();
+    fs::write(folder.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
+    fs::write(folder.path().join("hub.pem"), "no certificate").unwrap();
+    fs::write(folder.path().join("hub.key"), "\n-----BEGIN PRIVATE KEY-----\n").unwrap();
+    check(&[("3:12", "secrets/db is empty"), ("7:12", "is not set"), ("8:20", "holds nothing in PEM")]);
+    // An embedded store or bus needs none of it.
+    let embedded = hub.replace("url = ", "# url = ");
+    fs::write(folder.path().join("passerelle.toml"), embedded).unwrap();
+    check(&[]);
+}
+
+#[test]
 fn the_reference_is_the_one_that_is_committed() {
     crate::golden::check("docs/configuration.md", &reference());
 }

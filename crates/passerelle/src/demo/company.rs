@@ -12,7 +12,6 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::Engines;
 use super::stage::Stage;
 
 /// How long a process may take to say that it is ready, or to end when it is asked to.
@@ -151,18 +150,17 @@ impl Company {
 pub struct Cli {
     binary: PathBuf,
     directory: PathBuf,
-    engines: Engines,
 }
 
 impl Cli {
     fn new(stage: &Stage) -> anyhow::Result<Self> {
         let binary = std::env::current_exe().context("this program does not know where it is")?;
-        Ok(Cli { binary, directory: stage.directory.clone(), engines: stage.engines.clone() })
+        Ok(Cli { binary, directory: stage.directory.clone() })
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
-        command.current_dir(&self.directory).stdin(Stdio::null()).kill_on_drop(true).envs(self.engines.variables());
+        command.current_dir(&self.directory).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 

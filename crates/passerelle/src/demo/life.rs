@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn changes_are_exports_that_keep_their_form() {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Stage::set(Some(&folder.path().join("demo")), super::super::Engines::default()).unwrap();
+        let stage = Stage::set(Some(&folder.path().join("demo")), &super::super::Engines::default()).unwrap();
         let mut life = Life::new(&stage, 3);
         let told = life.credit_limit(&stage).unwrap();
         assert!(told.contains("credit limit of C00"), "{told}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use include_dir::{Dir, include_dir};
 
-use super::Engines;
+use super::engines::Engines;
 
 /// What the demo consists of: configuration, files that systems drop, the CRM's first contacts, the expected end.
 static DEMO: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/demo");
@@ -21,8 +21,6 @@ pub struct Stage {
     pub directory: PathBuf,
     /// Whether the demo ran here before.
     pub is_repeat: bool,
-    /// Where its hub keeps what it keeps.
-    pub engines: Engines,
 }
 
 impl Stage {
@@ -30,7 +28,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the directory holds something else, or cannot be written.
-    pub fn set(directory: Option<&Path>, engines: Engines) -> anyhow::Result<Self> {
+    pub fn set(directory: Option<&Path>, engines: &Engines) -> anyhow::Result<Self> {
         let directory = match directory {
             Some(directory) => directory.to_owned(),
             None => temporary()?,
@@ -47,8 +45,9 @@ impl Stage {
         std::fs::create_dir_all(&directory).with_context(|| format!("{} cannot be made", directory.display()))?;
         // Child processes get absolute paths, so that they do not depend on where they are started.
         let directory = directory.canonicalize()?;
-        let stage = Stage { directory, is_repeat, engines };
+        let stage = Stage { directory, is_repeat };
         stage.furnish()?;
+        engines.furnish(&stage.directory)?;
         Ok(stage)
     }
 
@@ -180,10 +179,14 @@ fn temporary() -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Only the owner may read it.
-fn write_secret(file: &Path, secret: &str) -> std::io::Result<()> {
+/// Writes a secret into a file that only the owner may read, in the place of an earlier one.
+pub fn write_secret(file: &Path, secret: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     writeln!(file, "{secret}")
 }
@@ -198,12 +201,12 @@ mod tests {
     fn a_stage_is_set_once_and_then_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("new");
-        let stage = Stage::set(Some(&directory), Engines::default()).unwrap();
+        let stage = Stage::set(Some(&directory), &Engines::default()).unwrap();
         assert!(!stage.is_repeat);
         assert_eq!(std::fs::metadata(stage.token_file()).unwrap().permissions().mode() & 0o777, 0o600);
         let token = std::fs::read(stage.token_file()).unwrap();
         std::fs::write(stage.path("systems/erp.toml"), "# mine").unwrap();
-        let again = Stage::set(Some(&directory), Engines::default()).unwrap();
+        let again = Stage::set(Some(&directory), &Engines::default()).unwrap();
         assert!(again.is_repeat);
         assert_eq!(std::fs::read(again.token_file()).unwrap(), token);
         assert_eq!(std::fs::read_to_string(again.path("systems/erp.toml")).unwrap(), "# mine");
@@ -214,14 +217,14 @@ mod tests {
     fn a_directory_with_something_else_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("thesis.tex"), "x").unwrap();
-        let Err(error) = Stage::set(Some(folder.path()), Engines::default()) else { panic!("it was taken") };
+        let Err(error) = Stage::set(Some(folder.path()), &Engines::default()) else { panic!("it was taken") };
         assert!(error.to_string().contains("is not empty and no demo"), "{error}");
     }
 
     #[test]
     fn addresses_are_told_to_the_configuration() {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Stage::set(Some(&folder.path().join("demo")), Engines::default()).unwrap();
+        let stage = Stage::set(Some(&folder.path().join("demo")), &Engines::default()).unwrap();
         let elsewhere: SocketAddr = "127.0.0.1:49152".parse().unwrap();
         assert_ne!(stage.crm_address().unwrap(), elsewhere);
         stage.point_at_crm(elsewhere).unwrap();

@@ -1,74 +1,7 @@
 //! A hub that runs, and commands beside it.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
-
 use crate::directory::{Directory, command, customers, ended, passerelle};
-
-/// The longest that anything here may take, on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A hub in a process of its own.
-struct Running {
-    child: Child,
-    lines: Receiver<String>,
-    address: String,
-}
-
-impl Running {
-    fn start(directory: &Directory) -> Self {
-        let mut child = command(&["run", &directory.hub()]).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = channel();
-        let err = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || err.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut running = Running { child, lines, address: String::new() };
-        let line = running.line_with("http://");
-        running.address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap().to_owned();
-        running
-    }
-
-    fn line_with(&self, part: &str) -> String {
-        loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {part}"));
-            if line.contains(part) {
-                return line;
-            }
-        }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    /// Sends a signal and waits for the end.
-    fn stop(mut self, signal: &str) -> i32 {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        let asked = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().unwrap_or(-1);
-            }
-            assert!(asked.elapsed() < PATIENCE, "the hub has not stopped");
-            std::thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has ended already, unless a test has failed before it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::running::Running;
 
 #[test]
 fn a_running_hub_is_watched_commanded_and_stopped() {

@@ -1,10 +1,11 @@
 //! A hub on RabbitMQ, and everything that can be wrong with a broker: one clear line each, and its exit code.
 
-use std::process::Command;
+use std::time::Duration;
 
 use test_servers::RabbitMq;
 
-use crate::directory::{Directory, Ended, command, customers};
+use crate::directory::{Directory, Ended, command, customers, end, told};
+use crate::running::{Running, wait_until};
 
 /// A directory whose bus is at an address.
 fn on(url: &str) -> Directory {
@@ -13,30 +14,11 @@ fn on(url: &str) -> Directory {
     directory
 }
 
-fn end(mut command: Command) -> Ended {
-    let output = command.output().unwrap();
-    Ended {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
 /// Checks a broker, with variables over the directory's configuration.
 fn check(directory: &Directory, variables: &[(&str, &str)]) -> Ended {
     let mut command = command(&["bus", "check", "--dir", &directory.hub()]);
     command.envs(variables.iter().copied());
     end(command)
-}
-
-/// One line that says what is wrong, with its code and without the password.
-#[track_caller]
-fn told(ended: Ended, exit: i32, code: &str, part: &str) {
-    let ended = ended.with(exit);
-    let lines: Vec<&str> = ended.err.lines().collect();
-    assert_eq!(lines.len(), 1, "{}", ended.err);
-    let said = lines[0].contains(part) && lines[0].ends_with(&format!("[{code}]")) && !lines[0].contains("sesame");
-    assert!(said, "{part}: {}", lines[0]);
 }
 
 #[test]
@@ -129,4 +111,29 @@ fn a_hub_runs_on_a_broker_and_hears_in_one_line_what_is_wrong_with_it() {
     let mut run = command(&["run", &directory.hub(), "--once"]);
     run.env(secret.0, secret.1);
     told(end(run), 2, "bus.topology", "passerelle.delivery.other");
+}
+
+#[test]
+fn a_running_hub_waits_for_a_broker_that_goes_and_says_so_once() {
+    let Some(mut broker) = RabbitMq::one() else { return };
+    let directory = on(&broker.url(0));
+    directory.edit("hub/systems/erp.toml", "\"10s\"", "\"500ms\"");
+    let hub = Running::start_with(&directory, &[("PASSERELLE__LIMITS__RETRY_DELAY_MAX", "500ms")]);
+    let drop_file = |name: &str, rows: &[(&str, &str, &str)]| {
+        directory.write(&format!("hub/in/erp/{name}"), customers(rows));
+    };
+    drop_file("customers-1.csv", &[("1", "Martin", "Rennes")]);
+    wait_until("the first customer is not delivered", || directory.written().contains("Martin"));
+    broker.kill(0);
+    let told = hub.line_with("the hub waits for the bus");
+    assert!(told.contains("loses nothing"), "{told}");
+    drop_file("customers-2.csv", &[("1", "Martin", "Rennes"), ("2", "Durand", "Brest")]);
+    // For several rounds of tries nothing more is said of it.
+    let said = hub.lines_until("no such line", Duration::from_secs(5)).unwrap_err();
+    assert!(said.iter().all(|line| !line.contains("WARN") && !line.contains("ERROR")), "{said:#?}");
+    broker.start(0);
+    hub.line_with("the bus is back");
+    wait_until("the second customer is not delivered", || directory.written().contains("Durand"));
+    assert_eq!(directory.written().matches("Martin").count(), 1);
+    assert_eq!(hub.stop("-TERM"), 0);
 }

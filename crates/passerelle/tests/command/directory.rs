@@ -45,14 +45,29 @@ pub fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end.
-pub fn passerelle(arguments: &[&str]) -> Ended {
-    let output = command(arguments).output().unwrap();
+/// Runs a command to its end, with what was set on it.
+pub fn end(mut command: Command) -> Ended {
+    let output = command.output().unwrap();
     Ended {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Runs a command to its end.
+pub fn passerelle(arguments: &[&str]) -> Ended {
+    end(command(arguments))
+}
+
+/// One line that says what is wrong, with its code and without the password.
+#[track_caller]
+pub fn told(ended: Ended, exit: i32, code: &str, part: &str) {
+    let ended = ended.with(exit);
+    let lines: Vec<&str> = ended.err.lines().collect();
+    assert_eq!(lines.len(), 1, "{}", ended.err);
+    let said = lines[0].contains(part) && lines[0].ends_with(&format!("[{code}]")) && !lines[0].contains("sesame");
+    assert!(said, "{part}: {}", lines[0]);
 }
 
 /// A user's directory as `init` makes it, without the example file.

@@ -108,3 +108,39 @@ fn who_waits_no_longer_is_told_what_is_on_its_way() {
     let once = crate::directory::passerelle(&["run", &directory.hub(), "--once"]).with(0);
     assert!(directory.written().contains("Martin"), "{}", once.out);
 }
+
+/// Shows a record with this key beside a good one, on an engine; the key is too long, and the good one is there.
+#[track_caller]
+fn rejects_the_key(directory: &Directory, key: &str) {
+    let file = directory.write("customers-1.csv", customers(&[("1", "Martin", "Rennes"), (key, "Durand", "Brest")]));
+    let read = directory.run(&["ingest", "erp", &file, "--json"]).with(1).json();
+    assert_eq!(ended(&read, "erp"), [("created".to_owned(), 1), ("rejected".to_owned(), 1)]);
+    let rejects = directory.run(&["rejects", "list", "--json"]).with(0).json();
+    assert_eq!((&rejects[0]["code"], &rejects[0]["line"]), (&"collect.key-too-long".into(), &3.into()), "{rejects}");
+    let reason = rejects[0]["reason"].as_str().unwrap();
+    assert!(reason.contains(&format!("{} bytes, and 1000 are kept", key.len())) && !reason.contains(key), "{reason}");
+    assert_eq!(directory.written().lines().count(), 2, "{}", directory.written());
+}
+
+#[test]
+fn a_key_that_no_index_takes_is_rejected_on_every_engine() {
+    // Nothing that can be pressed together: an index of the server takes no more than 2,704 bytes of it.
+    let mut state = 7_u64;
+    let digit = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b'A' + u8::try_from((state >> 33) % 26).unwrap())
+    };
+    let key: String = (0..8_000).map(digit).collect();
+    rejects_the_key(&Directory::new(), &key);
+    rejects_the_key(&Directory::new(), &key[..1_001]);
+    let Some(server) = test_servers::PostgreSql::start_new() else { return };
+    let directory = Directory::new();
+    let url = server.create_database("hub");
+    directory.edit("hub/passerelle.toml", "[store]", &format!("[store]\nurl = \"{url}\""));
+    rejects_the_key(&directory, &key);
+    // With a higher bound, as long as an index takes it.
+    directory.edit("hub/passerelle.toml", "[store]", "[limits]\nkey_bytes_max = 2000\n[store]");
+    let file = directory.write("customers-2.csv", customers(&[(&key[..2_000], "Durand", "Brest")]));
+    let read = directory.run(&["ingest", "erp", &file, "--json"]).with(0).json();
+    assert_eq!(ended(&read, "erp"), [("created".to_owned(), 1)]);
+}

@@ -35,6 +35,32 @@ fn it_ends_as_expected_and_a_second_run_changes_nothing() {
 }
 
 #[test]
+fn the_commands_that_it_prints_work_on_another_engine() {
+    let Some(server) = test_servers::PostgreSql::start_new() else { return };
+    let url = server.create_database("demo").replace("hub@", "guarded:a%2Fsesame@");
+    server
+        .execute("postgres", "CREATE ROLE guarded LOGIN PASSWORD 'a/sesame'; GRANT CREATE ON DATABASE demo TO guarded");
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("company");
+    let arguments = ["demo", "--once", "--seed", "0", "--dir", place.to_str().unwrap(), "--store", &url];
+    let told = printed(&passerelle(&arguments), &[0]);
+    assert!(!told.contains("sesame"), "{told}");
+    let program = format!("  {}", env!("CARGO_BIN_EXE_passerelle"));
+    let commands: Vec<&str> = told.lines().filter(|line| line.starts_with(&program)).collect();
+    assert_eq!(commands.len(), 5, "{told}");
+    // The last one goes on until somebody stops it.
+    for command in &commands[..4] {
+        let output = Command::new("sh").args(["-c", command]).output().unwrap();
+        let said = printed(&output, &[0, 1]);
+        assert!(
+            said.contains("Lemoine") || said.contains("F2026-0102") || said.contains("clients-"),
+            "{command}: {said}"
+        );
+    }
+    assert!(!place.join("data/store.db").exists(), "a command made the embedded store");
+}
+
+#[test]
 fn what_differs_from_the_expected_end_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().to_str().unwrap();

@@ -8,7 +8,7 @@ use canonical::record::ContentHash;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{StoreError, require_keys};
 
 /// The number of a drop: durable, increasing, never reused within a store.
 pub type DropNumber = u64;
@@ -170,6 +170,8 @@ pub struct NewDrop {
 pub struct OpenedDrop {
     /// The number; a drop that was begun and is resumed keeps its own.
     pub number: DropNumber,
+    /// When it was begun; a drop that is resumed keeps its time.
+    pub begun_at: Timestamp,
     /// What it is.
     pub judgement: Judgement,
 }
@@ -259,9 +261,12 @@ pub struct Collected {
     pub checkpoint: Option<serde_json::Value>,
     /// New and changed records, with the hashes to remember.
     pub published: Vec<PublishedRecord>,
+    /// The positions in the drop of everything that this step published, as a serialised roaring treemap; empty when it
+    /// published nothing.
+    pub ordinals: Vec<u8>,
     /// Rows of known records that this step has seen, as a serialised roaring bitmap; empty for a delta.
     pub seen: Vec<u8>,
-    /// Rows whose removal was published: their hashes are forgotten.
+    /// Rows whose removal was published: their hashes are forgotten, and who they were is kept until all is resolved.
     pub removed: Vec<u32>,
     /// What could not be used. A reject of the same drop and ordinal is stored once.
     pub rejects: Vec<NewReject>,
@@ -271,6 +276,13 @@ pub struct Collected {
     pub end: Option<DropEnd>,
     /// Now.
     pub at: Timestamp,
+}
+
+impl Collected {
+    /// Refuses keys that no engine could keep.
+    pub(crate) fn require_keys(&self) -> Result<(), StoreError> {
+        require_keys(self.published.iter().map(|record| &*record.key))
+    }
 }
 
 /// How a drop ended.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use master::MasterId;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
 use super::resolve::{CrosswalkRow, JournalEntry, MasterRow, NewParked, SourceRow};
+use super::{StoreError, require_keys};
 
 /// What is known of one master and one system.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +77,13 @@ pub struct Delivered {
     pub unparked: Vec<u64>,
     /// Questions for an operator.
     pub tasks: Vec<NewTask>,
+}
+
+impl Delivered {
+    /// Refuses keys that no engine could keep.
+    pub(crate) fn require_keys(&self) -> Result<(), StoreError> {
+        require_keys(self.crosswalk.iter().map(|row| &*row.local.key))
+    }
 }
 
 /// A question for a steward or an operator.

@@ -70,6 +70,8 @@ pub trait LeaseStore: Send + Sync {
     async fn leave(&self, worker: &Worker) -> Result<(), StoreError>;
     /// Every piece of work that was ever taken, by name.
     async fn leases(&self) -> Result<Vec<LeaseStatus>, StoreError>;
+    /// Every worker that is alive, by name.
+    async fn workers(&self) -> Result<Vec<Worker>, StoreError>;
     /// This store in the hands of a lease's holder: each call that changes something changes nothing and fails as
     /// [`StoreError::Fenced`] once somebody else took the work. The check is part of the call's transaction.
     fn fenced(&self, lease: &Lease) -> Arc<dyn Store>;

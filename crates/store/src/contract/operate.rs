@@ -253,6 +253,13 @@ pub enum Command {
         /// Give up when nothing of it has moved for this many milliseconds; 0 tells at once what is on its way.
         patience_ms: u64,
     },
+    /// Tell how the hub stands: its workers, what each does, what is on its way. The answer is JSON.
+    Status,
+    /// Tell what only one worker knows. For that worker alone; the answer is JSON.
+    Tell {
+        /// The name of the worker.
+        worker: String,
+    },
     /// Try a parked message again, and those behind it.
     RetryParked {
         /// Its number.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use master::MasterId;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
 use super::collect::{DropNumber, Outcomes};
+use super::{StoreError, require_keys};
 
 /// A record of a system: what the crosswalk links to a master.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -289,6 +289,16 @@ pub struct Resolved {
     pub unparked: Vec<u64>,
     /// The difference to the accounting of each drop.
     pub outcomes: BTreeMap<DropNumber, Outcomes>,
+}
+
+impl Resolved {
+    /// Refuses keys that no engine could keep.
+    pub(crate) fn require_keys(&self) -> Result<(), StoreError> {
+        let sources = self.sources.iter().map(|row| &*row.local.key);
+        let crosswalk = self.crosswalk.iter().map(|row| &*row.local.key);
+        let matches = self.match_keys.iter().flat_map(|write| &write.add).map(String::as_str);
+        require_keys(sources.chain(crosswalk).chain(matches))
+    }
 }
 
 /// What resolve needs.

@@ -2,6 +2,7 @@
 //!
 //! Left out on purpose are `workers` and `leases` of PostgreSQL. They tell who is alive and does what at this moment;
 //! nobody is while a store is copied, and the embedded store keeps the same in memory.
+//! Left out as well is `installation`, which tells which bus belongs to a store: a copy takes the bus that it meets first.
 
 /// One table.
 pub(crate) struct Table {
@@ -171,6 +172,13 @@ pub(crate) const TABLES: &[Table] = &[
         key: "step",
         numbers: after_highest("step"),
     },
+    Table {
+        name: "published",
+        columns: &[number("step"), number("stream"), number("drop_number"), bytes("ordinals"), ours("removals")],
+        key: "step",
+        numbers: after_highest("step"),
+    },
+    Table { name: "lost_drops", columns: &[number("drop_number")], key: "drop_number", numbers: None },
     Table {
         name: "rejects",
         columns: &[

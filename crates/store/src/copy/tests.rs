@@ -25,7 +25,8 @@ fn texts(connection: &Connection, sql: &str) -> Vec<String> {
 fn every_table_and_column_is_in_the_list() {
     let (_directory, connection) = schema();
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-    let found: BTreeSet<String> = texts(&connection, sql).into_iter().collect();
+    let mut found: BTreeSet<String> = texts(&connection, sql).into_iter().collect();
+    assert!(found.remove("installation"), "it belongs to one store and one bus");
     let listed: BTreeMap<String, &Table> = TABLES.iter().map(|table| (table.name.to_owned(), table)).collect();
     assert_eq!(listed.len(), TABLES.len(), "a table is listed twice");
     assert_eq!(listed.keys().cloned().collect::<BTreeSet<_>>(), found, "add the new table to copy/tables.rs");

@@ -15,7 +15,7 @@ use super::pool::Link;
 use super::rows::{get, told};
 use super::text::kept;
 use super::transaction::{Transaction, transaction};
-use super::write;
+use super::{rebuild, write};
 use crate::value::{Coded, nanoseconds, time};
 use crate::{
     AbsentRecord, CollectStore, Collected, DropNumber, Export, KnownRecord, NewDrop, NewReject, OpenedDrop,
@@ -40,6 +40,7 @@ impl CollectStore for PostgresStore {
     }
 
     async fn commit_collected(&self, step: Collected) -> Result<Vec<u32>, StoreError> {
+        step.require_keys()?;
         transaction!(self, |tx| commit(&tx, &step))
     }
 
@@ -85,7 +86,10 @@ async fn known_records(core: &Core, stream: &StreamKey, keys: &[&str]) -> Result
     let link = core.link().await?;
     let Some(id) = stream_id(core, &link, stream).await? else { return Ok(vec![None; keys.len()]) };
     let texts: Vec<_> = keys.iter().map(|key| kept(key)).collect();
-    let sql = "SELECT key, row, hash, partition FROM known_records WHERE stream = $1 AND key = ANY($2)";
+    // Key by key: see `ROWS`.
+    let sql = "SELECT u.key, k.row, k.hash, k.partition FROM unnest($2::text[]) AS u(key)
+         CROSS JOIN LATERAL
+             (SELECT row, hash, partition FROM known_records WHERE stream = $1 AND key = u.key LIMIT 1) AS k";
     let mut known = HashMap::new();
     for row in &link.query(sql, &[&id, &texts]).await? {
         let record = KnownRecord { row: small(row, 1)?, hash: hash(get(row, 2)?)?, partition: small(row, 3)? };
@@ -107,8 +111,9 @@ async fn commit(tx: &Transaction, step: &Collected) -> Result<Vec<u32>, Failure>
     if export == Export::Full {
         see(tx, step, &published).await?;
     }
-    remove(tx, stream, step, export).await?;
-    rejects(tx, tenant, stream, step).await?;
+    let removals = remove(tx, stream, step, export).await?;
+    rebuild::note_published(tx, stream, step.drop, &step.ordinals, &removals).await?;
+    rejects(tx, tenant, stream, step.drop, &step.rejects).await?;
     write::outcomes(tx, tenant, &BTreeMap::from([(step.drop, step.outcomes.clone())])).await?;
     if let Some(checkpoint) = &step.checkpoint {
         let text = serde_json::to_string(checkpoint)?;
@@ -133,7 +138,11 @@ async fn publish(link: &Link, stream: i64, records: &[PublishedRecord]) -> Resul
         return Ok(Vec::new());
     }
     const NEXT: &str = "SELECT next_row FROM streams WHERE id = $1";
-    const ROWS: &str = "SELECT key, row FROM known_records WHERE stream = $1 AND key = ANY($2)";
+    // Key by key: `key = ANY($2)` is planned while the table is small, and then it seems cheapest to walk over all rows of
+    // the stream, which the index of their numbers gives, and to hold each against all keys. The plan stays when the table
+    // has grown to a million.
+    const ROWS: &str = "SELECT u.key, k.row FROM unnest($2::text[]) AS u(key)
+         CROSS JOIN LATERAL (SELECT row FROM known_records WHERE stream = $1 AND key = u.key LIMIT 1) AS k";
     let texts: Vec<_> = records.iter().map(|record| kept(&record.key)).collect();
     link.prepare(&[NEXT, ROWS]).await?;
     let parameters: [super::pool::Parameter<'_>; 2] = [&stream, &texts];
@@ -183,27 +192,33 @@ async fn see(link: &Link, step: &Collected, published: &[u32]) -> Result<(), Fai
     Ok(())
 }
 
-/// Forgets the hashes of records whose removal was published.
-async fn remove(link: &Link, stream: i64, step: &Collected, export: Export) -> Result<(), Failure> {
+/// Forgets the hashes of records whose removal was published; returns who they were.
+async fn remove(link: &Link, stream: i64, step: &Collected, export: Export) -> Result<Vec<AbsentRecord>, Failure> {
     if step.removed.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let rows: Vec<i64> = step.removed.iter().map(|row| i64::from(*row)).collect();
-    link.execute("DELETE FROM known_records WHERE stream = $1 AND row = ANY($2)", &[&stream, &rows]).await?;
+    let sql = "DELETE FROM known_records WHERE stream = $1 AND row = ANY($2) RETURNING row, key, partition";
+    let removed = link.query(sql, &[&stream, &rows]).await?;
     if export == Export::Full {
-        let removals = i64::try_from(step.removed.len()).unwrap_or(i64::MAX);
+        let count = i64::try_from(step.removed.len()).unwrap_or(i64::MAX);
         let sql = "UPDATE drops SET removals = removals + $2 WHERE number = $1";
-        link.execute(sql, &[&step.drop.cast_signed(), &removals]).await?;
+        link.execute(sql, &[&step.drop.cast_signed(), &count]).await?;
     }
-    Ok(())
+    removed.iter().map(absent).collect()
 }
 
-async fn rejects(link: &Link, tenant: i64, stream: i64, step: &Collected) -> Result<(), Failure> {
-    if step.rejects.is_empty() {
+pub(super) async fn rejects(
+    link: &Link,
+    tenant: i64,
+    stream: i64,
+    drop: DropNumber,
+    of: &[NewReject],
+) -> Result<(), Failure> {
+    if of.is_empty() {
         return Ok(());
     }
-    let drop = step.drop.cast_signed();
-    let of = &step.rejects;
+    let drop = drop.cast_signed();
     let optional = |value: fn(&NewReject) -> Option<&String>| -> Vec<_> {
         of.iter().map(|reject| value(reject).map(|text| kept(text))).collect()
     };
@@ -272,8 +287,12 @@ async fn records(link: &Link, stream: i64, rows: &[i64]) -> Result<Vec<AbsentRec
     }
     let sql = "SELECT row, key, partition FROM known_records WHERE stream = $1 AND row = ANY($2) ORDER BY row";
     let found = link.query(sql, &[&stream, &rows]).await?;
-    let record = |row| Ok(AbsentRecord { row: small(row, 0)?, key: told(row, 1)?, partition: small(row, 2)? });
-    found.iter().map(record).collect()
+    found.iter().map(absent).collect()
+}
+
+/// Row, key and partition of a known record.
+fn absent(row: &tokio_postgres::Row) -> Result<AbsentRecord, Failure> {
+    Ok(AbsentRecord { row: small(row, 0)?, key: told(row, 1)?, partition: small(row, 2)? })
 }
 
 async fn absent_count(core: &Arc<Core>, stream: &StreamKey, drop: DropNumber) -> Result<(u64, u64), Failure> {

@@ -14,7 +14,7 @@ use super::tls::Tls;
 use crate::StoreError;
 
 /// The oldest server that has what we use: `pg_current_xact_id` came with 13.
-const SERVER_MIN: u32 = 130_000;
+const VERSION_MIN: u32 = 13;
 
 /// Called with the channel of every notification.
 pub(super) type News = Box<dyn FnMut(&str, i32) + Send>;
@@ -33,7 +33,7 @@ impl Connector {
         let tls = match place.config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(Tls::new(place.roots.as_deref()).map_err(|reason| {
-                StoreError::Unreachable(format!("{}: the certificates to trust: {reason}", place.shown))
+                StoreError::Refused(format!("{}: the certificates to trust: {reason}", place.shown))
             })?),
         };
         let timeout = Duration::from_millis(options.connect_ms_max);
@@ -65,10 +65,10 @@ impl Connector {
         let config = &self.place.config;
         let Some(tls) = &self.tls else {
             let (client, connection) = config.connect(NoTls).await?;
-            return Ok((client, Box::pin(drive(connection, news))));
+            return self.used(client, connection, news);
         };
         let refused = match config.connect(tls.clone()).await {
-            Ok((client, connection)) => return Ok((client, Box::pin(drive(connection, news)))),
+            Ok((client, connection)) => return self.used(client, connection, news),
             Err(error) => error,
         };
         let reason = super::failure::reason(&refused);
@@ -77,7 +77,7 @@ impl Connector {
         }
         let place = &self.place.shown;
         if config.get_ssl_mode() != SslMode::Prefer {
-            return Err(StoreError::Unreachable(format!(
+            return Err(StoreError::Refused(format!(
                 "{place}: {reason}; name the server as its certificate does, and its authority with sslrootcert=FILE"
             ))
             .into());
@@ -89,6 +89,21 @@ impl Connector {
         );
         let mut config = config.clone();
         let (client, connection) = config.ssl_mode(SslMode::Disable).connect(NoTls).await?;
+        self.used(client, connection, news)
+    }
+
+    /// A connection to a server that is new enough. That is asked before anything else: an older one would answer the
+    /// settings of a session with errors that tell nobody what is wrong.
+    fn used<T>(
+        &self,
+        client: Client,
+        connection: Connection<Socket, T>,
+        news: Option<News>,
+    ) -> Result<(Client, BoxFuture<'static, ()>), Failure>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        require_version(connection.parameter("server_version").unwrap_or_default(), &self.place.shown)?;
         Ok((client, Box::pin(drive(connection, news))))
     }
 }
@@ -125,7 +140,7 @@ fn session(options: &PostgresOptions) -> Result<String, StoreError> {
         && schema.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
         && schema.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '_');
     if !is_name || schema.starts_with("pg_") {
-        return Err(StoreError::Unreachable(format!(
+        return Err(StoreError::Refused(format!(
             "{schema:?} cannot be the schema of the store; use lower case letters, digits and _"
         )));
     }
@@ -138,29 +153,34 @@ fn session(options: &PostgresOptions) -> Result<String, StoreError> {
     ))
 }
 
-/// Refuses a server that is too old, cannot keep our text, or is a standby.
+/// Refuses a server that is too old. `version` is what it says of itself when a session begins, such as
+/// `15.8 (Debian 15.8-0+deb12u1)` or `17beta2`.
+fn require_version(version: &str, place: &str) -> Result<(), StoreError> {
+    let digits = version.find(|character: char| !character.is_ascii_digit()).unwrap_or(version.len());
+    match version[..digits].parse::<u32>() {
+        Ok(major) if major >= VERSION_MIN => Ok(()),
+        _ => Err(StoreError::Refused(format!(
+            "{place} is PostgreSQL {version}; this passerelle needs {VERSION_MIN} or newer: upgrade the server"
+        ))),
+    }
+}
+
+/// Refuses a server that cannot keep our text, or cannot be written.
 pub(super) async fn check(client: &Client, place: &str) -> Result<(), Failure> {
     let row = client
         .query_one(
-            "SELECT current_setting('server_version_num')::text, current_setting('server_version'),
-                    current_setting('server_encoding'), pg_is_in_recovery(), current_setting('transaction_read_only')",
+            "SELECT current_setting('server_encoding'), pg_is_in_recovery(), current_setting('transaction_read_only')",
             &[],
         )
         .await?;
-    let (number, version, encoding): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-    if number.parse::<u32>().unwrap_or_default() < SERVER_MIN {
-        return Err(StoreError::Unreachable(format!(
-            "{place} is PostgreSQL {version}; this passerelle needs 13 or newer: upgrade the server"
-        ))
-        .into());
-    }
+    let encoding: String = row.get(0);
     if encoding != "UTF8" {
-        return Err(StoreError::Unreachable(format!(
+        return Err(StoreError::Refused(format!(
             "{place} has the encoding {encoding}; create a database with ENCODING 'UTF8'"
         ))
         .into());
     }
-    let (is_standby, is_read_only): (bool, String) = (row.get(3), row.get(4));
+    let (is_standby, is_read_only): (bool, String) = (row.get(1), row.get(2));
     if is_standby || is_read_only == "on" {
         let what = if is_standby { "it is a standby server" } else { "it is read-only" };
         return Err(
@@ -168,4 +188,27 @@ pub(super) async fn check(client: &Client, place: &str) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused() {
+        let check = |version: &str, is_taken: bool| {
+            let told = require_version(version, "postgres://hub@db:5432/hub").map_err(|error| error.to_string());
+            let expected = format!("hub@db:5432/hub is PostgreSQL {version}; this passerelle needs 13 or newer");
+            assert_eq!(told.is_ok(), is_taken, "{version}");
+            assert!(told.is_ok() || told.is_err_and(|told| told.contains(&expected)), "{version}");
+        };
+        check("15.8 (Debian 15.8-0+deb12u1)", true);
+        check("13.0", true);
+        check("17beta2", true);
+        check("100", true);
+        check("12.22", false);
+        check("9.6.24", false);
+        check("", false);
+        check("unknown", false);
+    }
 }

@@ -50,6 +50,7 @@ impl DeliverStore for PostgresStore {
         batch: Option<&str>,
         end: Delivered,
     ) -> Result<(), StoreError> {
+        end.require_keys()?;
         if transaction!(self, |tx| finish_attempt(&tx, tenant, system, batch, &end))? {
             self.core.outbox_has_more();
         }

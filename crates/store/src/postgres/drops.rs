@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use canonical::record::ContentHash;
+use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
 use super::core::Core;
 use super::failure::Failure;
 use super::pool::Link;
+use super::rebuild;
 use super::rows::{self, get, told};
 use super::text::kept;
 use super::transaction::Transaction;
 use super::write;
-use crate::value::{Coded, nanoseconds};
+use crate::value::{Coded, nanoseconds, time};
 use crate::{DropEnd, DropNumber, Export, Judgement, NewDrop, OpenedDrop, Outcomes, RecordOutcome, StreamKey};
 
 /// The number of a stream's row; `None` when it was never read.
@@ -56,14 +58,15 @@ pub(super) async fn open(tx: &Transaction, drop: &NewDrop) -> Result<OpenedDrop,
         }
         end(tx, stream, open.number, DropEnd::Refused, nanoseconds(drop.at)).await?;
     }
+    rebuild::forget_resolved(tx, stream).await?;
     let first = if drop.again { None } else { repeated(tx, stream, drop, mapping).await? };
     let number = insert(tx, stream, drop, mapping, first.as_ref()).await?;
     if let Some(first) = first {
-        let records = first.records;
-        return Ok(OpenedDrop { number, judgement: Judgement::Duplicate { of: first.number, records } });
+        let judgement = Judgement::Duplicate { of: first.number, records: first.records };
+        return Ok(OpenedDrop { number, begun_at: drop.at, judgement });
     }
     tx.execute("UPDATE streams SET open_drop = $2 WHERE id = $1", &[&stream, &number.cast_signed()]).await?;
-    Ok(OpenedDrop { number, judgement: Judgement::New })
+    Ok(OpenedDrop { number, begun_at: drop.at, judgement: Judgement::New })
 }
 
 /// Ends a drop; nothing of what it has seen is needed any more.
@@ -108,11 +111,12 @@ struct OpenDrop {
     fingerprint: Option<ContentHash>,
     export: Export,
     outcomes: Outcomes,
+    begun_at: Timestamp,
 }
 
 async fn open_drop_of(link: &Link, stream: i64) -> Result<Option<OpenDrop>, Failure> {
     let sql = "SELECT d.number, d.name, d.fingerprint, d.export, d.records_read, d.rows_read, d.in_flight, d.created,
-                d.updated, d.unchanged, d.removed, d.duplicate, d.rejected, d.parked, d.waiting, d.withheld
+                d.updated, d.unchanged, d.removed, d.duplicate, d.rejected, d.parked, d.waiting, d.withheld, d.begun_at
          FROM streams s JOIN drops d ON d.number = s.open_drop WHERE s.id = $1";
     let Some(row) = link.query_opt(sql, &[&stream]).await? else { return Ok(None) };
     Ok(Some(OpenDrop {
@@ -121,6 +125,7 @@ async fn open_drop_of(link: &Link, stream: i64) -> Result<Option<OpenDrop>, Fail
         fingerprint: fingerprint(get(&row, 2)?)?,
         export: Export::from_column(get(&row, 3)?)?,
         outcomes: rows::outcomes(&row, 4)?,
+        begun_at: time(get(&row, 16)?),
     }))
 }
 
@@ -142,7 +147,7 @@ async fn resume(tx: &Transaction, open: &OpenDrop, drop: &NewDrop, mapping: i64)
         _ => Vec::new(),
     };
     let judgement = Judgement::Resumed { seen, outcomes: open.outcomes.clone() };
-    Ok(OpenedDrop { number: open.number, judgement })
+    Ok(OpenedDrop { number: open.number, begun_at: open.begun_at, judgement })
 }
 
 /// An accepted drop that a new one repeats.

@@ -41,6 +41,16 @@ impl Failure {
         self.state() == Some(&SqlState::UNIQUE_VIOLATION)
     }
 
+    /// Whether a process of the server crashed, which takes all sessions with it and has the server recover.
+    pub fn is_crash(&self) -> bool {
+        self.state() == Some(&SqlState::CRASH_SHUTDOWN)
+    }
+
+    /// Whether the server says that an argument makes no sense to it.
+    pub fn is_wrong_argument(&self) -> bool {
+        self.state() == Some(&SqlState::INVALID_PARAMETER_VALUE)
+    }
+
     /// Whether the server has no room for so many locks.
     pub fn is_out_of_locks(&self) -> bool {
         self.state() == Some(&SqlState::OUT_OF_MEMORY)
@@ -88,21 +98,24 @@ impl Failure {
 /// What a code of the server means for people.
 fn of_state(state: &SqlState, place: String, reason: String) -> StoreError {
     let unreachable = |what: &str| StoreError::Unreachable(format!("{place} {what} ({reason})"));
+    let refused = |what: &str| StoreError::Refused(format!("{place} {what} ({reason})"));
     match state.code() {
-        "28P01" | "28000" => unreachable("does not let us in; correct the user or the password in the store's address"),
-        "3D000" => unreachable("is not there; create the database, or correct its name in the store's address"),
+        "28P01" | "28000" => refused("does not let us in; correct the user or the password in the store's address"),
+        "3D000" => refused("is not there; create the database, or correct its name in the store's address"),
         "53300" => {
             unreachable("has no connection left; raise max_connections there, or lower the store's connections_max")
         }
         "57014" => unreachable("stopped a statement that took too long; it is tried again"),
         "53200" => unreachable("is out of memory or of locks; raise max_locks_per_transaction there"),
         "25006" => StoreError::Storage { place, reason: format!("it is read-only ({reason}): use the primary server") },
-        "42501" => {
-            StoreError::Storage { place, reason: format!("a right is missing ({reason}): grant it to the user") }
-        }
+        "42501" => refused("does not let the user do what a hub must; grant the right that is missing"),
         "53100" => StoreError::Storage { place, reason: format!("the server's disk is full ({reason})") },
         "58030" => StoreError::Storage { place, reason: format!("the server cannot write ({reason})") },
         "3F000" | "42P01" => unreachable("has no store, or lost it; start the hub once, it makes the store"),
+        // Errors inside the server: a disk that is quite full keeps it from writing its own files, and has no code then.
+        code if code.starts_with("XX") => {
+            StoreError::Storage { place, reason: format!("the server failed ({reason}); look at its log and its disk") }
+        }
         // Sessions that the server ends, connections that break, and a server that has no means just now.
         code if ["08", "57", "53", "25"].contains(&&code[..2]) => unreachable("cannot serve us now"),
         code => StoreError::Internal(format!("{place}: {reason} ({code})")),

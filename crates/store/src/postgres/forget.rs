@@ -14,7 +14,7 @@ use crate::{DropEnd, DropNumber, Export, StreamKey};
 
 /// The hash of nothing that could be published. The record's row stays: the record is known, and a full export that
 /// does not show it any more says that it is gone.
-const NO_CONTENT: [u8; 16] = [0; 16];
+pub(super) const NO_CONTENT: [u8; 16] = [0; 16];
 
 /// Forgets what the record of an observation last showed, because that observation was given up.
 ///

@@ -50,6 +50,15 @@ impl LeaseStore for PostgresStore {
         reading.await.map_err(|failure| failure.at(&self.core.place))
     }
 
+    async fn workers(&self) -> Result<Vec<Worker>, StoreError> {
+        let reading = async {
+            let tx = Transaction::begin_read(&self.core).await?;
+            let sql = "SELECT name, kinds FROM workers WHERE until > clock_timestamp() ORDER BY name";
+            tx.query(sql, &[]).await?.iter().map(worker_of).collect::<Result<_, Failure>>()
+        };
+        reading.await.map_err(|failure| failure.at(&self.core.place))
+    }
+
     fn fenced(&self, lease: &Lease) -> Arc<dyn Store> {
         Arc::new(PostgresStore {
             core: Arc::clone(&self.core),
@@ -87,15 +96,17 @@ async fn renew(tx: &Transaction, worker: &Worker, held: &[Lease], time: Duration
     let found = tx.query(prolong, &[&works, &epochs, &&*worker.name, &milliseconds(time)]).await?;
     let prolonged = found.iter().map(|row| get::<&str>(row, 0)).collect::<Result<Vec<_>, _>>()?;
     let found = tx.query("SELECT name, kinds FROM workers ORDER BY name", &[]).await?;
-    let worker = |row: &tokio_postgres::Row| {
-        let kinds: &str = get(row, 1)?;
-        let kinds = kinds.split(',').filter(|kind| !kind.is_empty()).map(Arc::from).collect();
-        Ok(Worker { name: get::<&str>(row, 0)?.into(), kinds })
-    };
     Ok(Renewed {
         held: held.iter().filter(|lease| prolonged.contains(&&*lease.work)).cloned().collect(),
-        workers: found.iter().map(worker).collect::<Result<_, Failure>>()?,
+        workers: found.iter().map(worker_of).collect::<Result<_, Failure>>()?,
     })
+}
+
+/// A worker, of its name and its kinds of work.
+fn worker_of(row: &tokio_postgres::Row) -> Result<Worker, Failure> {
+    let kinds: &str = get(row, 1)?;
+    let kinds = kinds.split(',').filter(|kind| !kind.is_empty()).map(Arc::from).collect();
+    Ok(Worker { name: get::<&str>(row, 0)?.into(), kinds })
 }
 
 async fn take(

@@ -64,7 +64,7 @@ async fn run(core: Arc<Core>, is_hub: bool, first: oneshot::Sender<()>) {
             Err(failure) => {
                 drop(first.take());
                 let error = failure.at(&core.place);
-                tracing::warn!(%error, "no news of the outbox from other processes");
+                tracing::debug!(%error, "no news of the outbox from other processes");
             }
         }
         tokio::time::sleep(pause).await;

@@ -12,6 +12,7 @@ use crate::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_the_house.sql"),
     include_str!("../../migrations/postgres/0002_leases.sql"),
+    include_str!("../../migrations/postgres/0003_what_was_published.sql"),
 ];
 
 /// The schema version that this binary knows.
@@ -91,10 +92,11 @@ async fn version(core: &Core, transaction: &Transaction) -> Result<Option<u32>, 
     let (tables, ours): (i64, i64) = (row.get(0), row.get(1));
     if ours == 0 {
         if tables > 0 {
-            return Err(Failure::internal(format!(
+            return Err(StoreError::Refused(format!(
                 "the schema {} of {} belongs to another program; configure another schema",
                 core.options.schema, core.place
-            )));
+            ))
+            .into());
         }
         return Ok(None);
     }

@@ -71,7 +71,7 @@ fn split(address: &str) -> (String, Ours) {
 
 fn unreadable(error: tokio_postgres::Error) -> StoreError {
     // It names a parameter, never a value.
-    StoreError::Unreachable(format!(
+    StoreError::Refused(format!(
         "the address of the store cannot be read ({}); write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special \
          characters of the password as %XX",
         super::failure::reason(&error)

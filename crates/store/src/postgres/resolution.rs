@@ -306,6 +306,7 @@ impl Resolution for PostgresResolution {
     }
 
     async fn commit(mut self: Box<Self>, writes: Resolved) -> Result<(), StoreError> {
+        writes.require_keys()?;
         let outcome = self.write(&writes).await.map_err(|failure| self.core.conflict_of_rows(failure));
         let has_more = self.told(outcome)?;
         let PostgresResolution { core, transaction, .. } = *self;

@@ -11,7 +11,7 @@ use super::dictionary::Session;
 use super::drops::{bitmap, bitmap_bytes, end, intern_stream, open, seen, stream_id};
 use super::failure::Failure;
 use super::value::{Coded, nanoseconds, time};
-use super::write;
+use super::{rebuild, write};
 use crate::{
     AbsentRecord, CollectStore, Collected, DropNumber, Export, KnownRecord, NewDrop, NewReject, OpenedDrop,
     PublishedRecord, StoreError, StreamKey, StreamState,
@@ -35,6 +35,7 @@ impl CollectStore for SqliteStore {
     }
 
     async fn commit_collected(&self, step: Collected) -> Result<Vec<u32>, StoreError> {
+        step.require_keys()?;
         self.core.write(self.fence.as_ref(), move |session| commit(session, &step)).await
     }
 
@@ -139,8 +140,9 @@ fn commit(session: &Session<'_>, step: &Collected) -> Result<Vec<u32>, Failure> 
     if export == Export::Full {
         see(session, step, &published)?;
     }
-    remove(session, stream, step, export)?;
-    rejects(session, tenant, stream, step)?;
+    let removals = remove(session, stream, step, export)?;
+    rebuild::note_published(session, stream, step.drop, &step.ordinals, &removals)?;
+    rejects(session, tenant, stream, step.drop, &step.rejects)?;
     write::outcomes(session, tenant, step.drop, &step.outcomes)?;
     if let Some(checkpoint) = &step.checkpoint {
         session
@@ -203,33 +205,42 @@ fn see(session: &Session<'_>, step: &Collected, published: &[u32]) -> Result<(),
     Ok(())
 }
 
-/// Forgets the hashes of records whose removal was published.
-fn remove(session: &Session<'_>, stream: i64, step: &Collected, export: Export) -> Result<(), Failure> {
+/// Forgets the hashes of records whose removal was published; returns who they were.
+fn remove(session: &Session<'_>, stream: i64, step: &Collected, export: Export) -> Result<Vec<AbsentRecord>, Failure> {
+    let mut removals = Vec::with_capacity(step.removed.len());
     if step.removed.is_empty() {
-        return Ok(());
+        return Ok(removals);
     }
-    let mut delete = session.prepare("DELETE FROM known_records WHERE stream = ?1 AND row = ?2")?;
+    let mut delete =
+        session.prepare("DELETE FROM known_records WHERE stream = ?1 AND row = ?2 RETURNING key, partition")?;
     for row in &step.removed {
-        delete.execute([stream, i64::from(*row)])?;
+        let removed =
+            |found: &rusqlite::Row<'_>| Ok(AbsentRecord { row: *row, key: found.get(0)?, partition: found.get(1)? });
+        removals.extend(delete.query_row([stream, i64::from(*row)], removed).optional()?);
     }
     if export == Export::Full {
-        let removals = i64::try_from(step.removed.len()).unwrap_or(i64::MAX);
+        let count = i64::try_from(step.removed.len()).unwrap_or(i64::MAX);
         session
             .prepare("UPDATE drops SET removals = removals + ?2 WHERE number = ?1")?
-            .execute([step.drop.cast_signed(), removals])?;
+            .execute([step.drop.cast_signed(), count])?;
     }
-    Ok(())
+    Ok(removals)
 }
 
-fn rejects(session: &Session<'_>, tenant: i64, stream: i64, step: &Collected) -> Result<(), Failure> {
+pub(super) fn rejects(
+    session: &Session<'_>,
+    tenant: i64,
+    stream: i64,
+    drop: DropNumber,
+    rejects: &[NewReject],
+) -> Result<(), Failure> {
     let mut insert = session.prepare(
         "INSERT INTO rejects (tenant, stream, drop_number, ordinal, file, line, key, code, reason, raw)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (drop_number, ordinal) DO NOTHING",
     )?;
-    for NewReject { ordinal, file, line, key, code, reason, raw } in &step.rejects {
+    for NewReject { ordinal, file, line, key, code, reason, raw } in rejects {
         let (ordinal, line) = (ordinal.cast_signed(), line.map(u64::cast_signed));
-        let drop = step.drop.cast_signed();
-        insert.execute(params![tenant, stream, drop, ordinal, file, line, key, code, reason, raw])?;
+        insert.execute(params![tenant, stream, drop.cast_signed(), ordinal, file, line, key, code, reason, raw])?;
     }
     Ok(())
 }

@@ -48,6 +48,7 @@ impl DeliverStore for SqliteStore {
         batch: Option<&str>,
         end: Delivered,
     ) -> Result<(), StoreError> {
+        end.require_keys()?;
         let (tenant, system, batch) = (tenant.to_owned(), system.to_owned(), batch.map(str::to_owned));
         let finish = move |session: &Session<'_>, outbox: &mut OutboxNumbers| {
             finish_attempt(session, outbox, &tenant, &system, batch.as_deref(), &end)

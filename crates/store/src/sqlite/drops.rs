@@ -1,13 +1,14 @@
 //! Opening a drop: its number, and whether it was seen before.
 
 use canonical::record::ContentHash;
+use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use rusqlite::{OptionalExtension, params};
 
 use super::dictionary::Session;
 use super::failure::Failure;
-use super::rows;
-use super::value::{Coded, nanoseconds};
+use super::value::{Coded, nanoseconds, time};
+use super::{rebuild, rows};
 use crate::{DropEnd, DropNumber, Export, Judgement, NewDrop, OpenedDrop, Outcomes, RecordOutcome, StreamKey};
 
 /// The number of a stream's row; `None` when it was never read.
@@ -43,15 +44,16 @@ pub(super) fn open(session: &Session<'_>, drop: &NewDrop) -> Result<OpenedDrop, 
         }
         end(session, stream, open.number, DropEnd::Refused, nanoseconds(drop.at))?;
     }
+    rebuild::forget_resolved(session, stream)?;
     let first = if drop.again { None } else { repeated(session, stream, drop, mapping)? };
     let number = insert(session, stream, drop, mapping, first.as_ref())?;
     if let Some(first) = first {
-        let records = first.records;
-        return Ok(OpenedDrop { number, judgement: Judgement::Duplicate { of: first.number, records } });
+        let judgement = Judgement::Duplicate { of: first.number, records: first.records };
+        return Ok(OpenedDrop { number, begun_at: drop.at, judgement });
     }
     let mut update = session.prepare("UPDATE streams SET open_drop = ?2 WHERE id = ?1")?;
     update.execute([stream, number.cast_signed()])?;
-    Ok(OpenedDrop { number, judgement: Judgement::New })
+    Ok(OpenedDrop { number, begun_at: drop.at, judgement: Judgement::New })
 }
 
 /// Ends a drop; nothing of what it has seen is needed any more.
@@ -101,12 +103,13 @@ struct OpenDrop {
     fingerprint: Option<ContentHash>,
     export: Export,
     outcomes: Outcomes,
+    begun_at: Timestamp,
 }
 
 fn open_drop_of(session: &Session<'_>, stream: i64) -> Result<Option<OpenDrop>, Failure> {
     let mut select = session.prepare(
         "SELECT d.number, d.name, d.fingerprint, d.export, d.records_read, d.rows_read, d.in_flight, d.created,
-                d.updated, d.unchanged, d.removed, d.duplicate, d.rejected, d.parked, d.waiting, d.withheld
+                d.updated, d.unchanged, d.removed, d.duplicate, d.rejected, d.parked, d.waiting, d.withheld, d.begun_at
          FROM streams s JOIN drops d ON d.number = s.open_drop WHERE s.id = ?1",
     )?;
     let mut found = select.query([stream])?;
@@ -117,6 +120,7 @@ fn open_drop_of(session: &Session<'_>, stream: i64) -> Result<Option<OpenDrop>, 
         fingerprint: row.get::<_, Option<[u8; 16]>>(2)?.map(ContentHash),
         export: Export::from_column(row.get(3)?)?,
         outcomes: rows::outcomes(row, 4)?,
+        begun_at: time(row.get(16)?),
     }))
 }
 
@@ -130,7 +134,7 @@ fn resume(session: &Session<'_>, open: &OpenDrop, drop: &NewDrop, mapping: i64) 
         _ => Vec::new(),
     };
     let judgement = Judgement::Resumed { seen, outcomes: open.outcomes.clone() };
-    Ok(OpenedDrop { number: open.number, judgement })
+    Ok(OpenedDrop { number: open.number, begun_at: open.begun_at, judgement })
 }
 
 /// An accepted drop that a new one repeats.

@@ -39,6 +39,24 @@ impl Leases {
             _ => Err(StoreError::Fenced(lease.work.to_string())),
         }
     }
+
+    /// Takes a kind of work away from all who ever had some of it; `false`, and nothing is changed, when somebody has.
+    /// Called by whoever holds the connection that writes.
+    pub fn fence_off(&self, kind: &str) -> bool {
+        let now = Instant::now();
+        let mut table = self.table();
+        let is_of_kind = |work: &str| work.split_once('/').map_or(work, |(kind, _)| kind) == kind;
+        let mut works: Vec<&mut Work> =
+            table.works.iter_mut().filter(|(name, _)| is_of_kind(name)).map(|(_, work)| work).collect();
+        if works.iter().any(|work| work.holder.as_ref().is_some_and(|(_, until)| *until > now)) {
+            return false;
+        }
+        for work in &mut works {
+            work.epoch += 1;
+            work.holder = None;
+        }
+        true
+    }
 }
 
 impl Table {
@@ -133,6 +151,12 @@ impl LeaseStore for SqliteStore {
             worker: work.holder.as_ref().filter(|(_, until)| *until > now).map(|(worker, _)| worker.clone()),
         };
         Ok(table.works.iter().map(status).collect())
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>, StoreError> {
+        let now = Instant::now();
+        let table = self.core.leases.table();
+        Ok(table.workers.iter().filter(|(_, until)| **until > now).map(|(worker, _)| worker.clone()).collect())
     }
 
     fn fenced(&self, lease: &Lease) -> Arc<dyn Store> {

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0003_parked_deliveries_release_themselves.sql"),
     include_str!("../../migrations/sqlite/0004_what_was_delivered_before.sql"),
     include_str!("../../migrations/sqlite/0005_a_backlog_per_system.sql"),
+    include_str!("../../migrations/sqlite/0006_what_was_published.sql"),
 ];
 
 /// `PSRL` in the file's header: what tells our file from any other SQLite database.
@@ -60,7 +61,8 @@ pub(super) fn version(connection: &Connection, place: &Path) -> Result<u32, Fail
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION_ID && (tables > 0 || found > 0) {
         let place = place.display();
-        return Err(Failure::internal(format!("{place} is a database of another program; configure another file")));
+        let told = format!("{place} is a database of another program; configure another file");
+        return Err(StoreError::Refused(told).into());
     }
     if found > known() {
         return Err(StoreError::Newer { place: place.display().to_string(), found, known: known() }.into());

@@ -156,6 +156,7 @@ impl Resolution for SqliteResolution {
     }
 
     async fn commit(mut self: Box<Self>, writes: Resolved) -> Result<(), StoreError> {
+        writes.require_keys()?;
         let publishes = !writes.outbox.is_empty();
         let releases = self
             .lend(move |writer, core, tenant| {

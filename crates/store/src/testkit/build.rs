@@ -50,6 +50,7 @@ pub fn step(drop: DropNumber) -> Collected {
         drop,
         checkpoint: None,
         published: Vec::new(),
+        ordinals: Vec::new(),
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),

@@ -76,8 +76,9 @@ pub async fn an_open_drop_goes_on_with_its_number(context: &mut Context) -> Held
         let first = Collected { outcomes: counted.clone(), ..step(opened.number) };
         context.store().commit_collected(first).await?;
         context.reopen().await?;
-        let resumed = context.store().open_drop(drop_of("a.csv", content, export)).await?;
-        assert_eq!(resumed.number, opened.number);
+        let later = NewDrop { at: at(7), ..drop_of("a.csv", content, export) };
+        let resumed = context.store().open_drop(later).await?;
+        assert_eq!((resumed.number, resumed.begun_at), (opened.number, opened.begun_at));
         match resumed.judgement {
             Judgement::Resumed { seen, outcomes } => {
                 assert_eq!(outcomes, counted);

@@ -2,6 +2,7 @@
 
 use canonical::entity::{Entity, Operation};
 use master::MasterId;
+use roaring::RoaringTreemap;
 
 use super::build::{
     TENANT, arc, at, change, crosswalk, customer, drop_of, entry, master, only, outcomes, parked, published, reject,
@@ -35,6 +36,8 @@ pub async fn fill(store: &dyn Store) -> Result<(), StoreError> {
     resolve(store, drop).await?;
     deliver(store, drop).await?;
     operate(store).await?;
+    // As if its bus had been lost.
+    store.mark_lost().await?;
     let other = Resolved { masters: vec![master(1, 1, "globex")], ..Resolved::default() };
     let mut resolution = store.begin_resolve(OTHER_TENANT).await?;
     resolution.reserve(1, 1).await?;
@@ -67,9 +70,23 @@ async fn collect(store: &dyn Store) -> Result<DropNumber, StoreError> {
     store.note_run(&stream(), at(7), Some(ODD)).await?;
     store.note_run(&stream_of(TENANT, "crm", "contacts"), at(6), None).await?;
     let open = store.open_drop(drop_of("c.csv", 3, Export::Full)).await?.number;
-    let half = Collected { published: vec![published("C4", 4)], outcomes: outcomes(1, 1, &[]), ..step(open) };
-    store.commit_collected(half).await?;
+    let half = Collected {
+        published: vec![published("C4", 4), published("C5", 5)],
+        ordinals: positions(&[0, 1])?,
+        outcomes: outcomes(2, 2, &[]),
+        ..step(open)
+    };
+    let removed = store.commit_collected(half).await?.into_iter().take(1).collect();
+    store.commit_collected(Collected { removed, outcomes: outcomes(1, 1, &[]), ..step(open) }).await?;
     Ok(first)
+}
+
+/// Positions in a drop, as collect writes them.
+fn positions(positions: &[u64]) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    let written = positions.iter().collect::<RoaringTreemap>().serialize_into(&mut bytes);
+    written.map_err(|error| StoreError::Internal(error.to_string()))?;
+    Ok(bytes)
 }
 
 async fn resolve(store: &dyn Store, drop: DropNumber) -> Result<(), StoreError> {

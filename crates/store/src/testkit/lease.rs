@@ -92,12 +92,15 @@ pub async fn workers_know_of_each_other(context: &mut Context) -> Held {
     let (one, other) = (worker("one"), Worker { kinds: vec!["collect".into()], ..worker("other") });
     assert_eq!(store.renew(&other, &[], LONG).await?.workers, std::slice::from_ref(&other));
     assert_eq!(store.renew(&one, &[], LONG).await?.workers, [one.clone(), other.clone()]);
+    assert_eq!(store.workers().await?, [one.clone(), other.clone()]);
     store.take(&other, &works(&["collect/erp"]), 1, LONG).await?;
     store.leave(&other).await?;
+    assert_eq!(store.workers().await?, std::slice::from_ref(&one));
     assert_eq!(store.renew(&one, &[], LONG).await?.workers, std::slice::from_ref(&one));
     assert_eq!(names(&store.take(&one, &works(&["collect/erp"]), 1, LONG).await?), ["collect/erp"]);
     // One that was not heard of in time is no worker any more.
     store.renew(&other, &[], NONE).await?;
+    assert_eq!(store.workers().await?, std::slice::from_ref(&one));
     assert_eq!(store.renew(&one, &[], LONG).await?.workers, [one]);
     Ok(())
 }

@@ -44,6 +44,8 @@ async fn fill(store: &dyn Store, tenant: &str, search: &str) -> Result<DropNumbe
         Attempt { batch: "b".into(), tenant: tenant.into(), system: "erp".into(), members: vec![], at: at(1) };
     store.begin_attempt(&attempt).await?;
     store.set_target_state(tenant, "erp", TargetState::Paused, Some(tenant), at(1)).await?;
+    let rows: Vec<_> = store.outbox(10).await?.into_iter().filter(|row| *row.tenant == *tenant).collect();
+    store.add_to_backlog("erp", &rows).await?;
     Ok(drop)
 }
 
@@ -62,18 +64,24 @@ async fn sees_nothing(store: &dyn Store, other_drop: DropNumber) -> Result<(), S
     let stream = stream_of(MINE, "erp", "customers");
     assert_eq!(store.known_records(&stream, &["C1"]).await?, [None]);
     assert_eq!(store.absent_count(&stream, other_drop).await?, (0, 0));
+    assert_eq!(store.absent_records(&stream, other_drop, None, 10).await?.len(), 0);
+    assert_eq!(store.stream_state(&stream).await?, crate::StreamState::default());
     let mut read = store.begin_resolve(MINE).await?;
     assert_eq!(read.crosswalk(&[local("erp", "C1")]).await?, [None]);
     assert_eq!(read.matches(&[KEY.to_owned()]).await?, [vec![]]);
     assert_eq!(read.masters(&[MasterId(1)]).await?, [None]);
     assert_eq!(read.sources_of(&[MasterId(1)]).await?, [vec![]]);
     assert_eq!(read.waiting_for(&[local("erp", "C9")]).await?, []);
+    let invoice = LocalKey { entity: Entity::Invoice, ..local("billing", "F1") };
+    assert_eq!(read.waiting_of(&[invoice]).await?, []);
     assert_eq!(read.parked_keys(&[(arc("erp"), "k".to_owned())]).await?, [false]);
     drop(read);
     assert!(store.held(MINE, "erp", &[MasterId(1)]).await?[0].master.is_none());
     assert_eq!(store.local_keys(MINE, "erp", &[MasterId(1)]).await?, [None]);
     assert_eq!(store.open_attempts(MINE, "erp").await?, []);
     assert_eq!(store.target_state(MINE, "erp").await?, TargetState::Up);
+    assert_eq!(store.backlog(MINE, "erp", 10).await?, []);
+    assert_eq!(store.backlog_count(MINE, "erp").await?, 0);
     assert_eq!(store.streams(&mine).await?, []);
     assert_eq!(store.drops(&mine).await?, []);
     assert_eq!(store.rejects(&mine).await?, []);
@@ -109,6 +117,9 @@ async fn sees_its_own(store: &dyn Store, drop: DropNumber) -> Result<(), StoreEr
     assert_eq!(store.find(None, "dupont").await?.len(), 2);
     assert_eq!(store.masters(&Filter::default()).await?.len(), 2, "without a tenant, all of them");
     assert_eq!(store.outbox(10).await?.iter().map(|row| &*row.tenant).collect::<Vec<_>>(), [OTHER, MINE]);
+    let backlog = store.backlog(MINE, "erp", 10).await?;
+    assert_eq!(backlog.iter().map(|row| &*row.change.tenant).collect::<Vec<_>>(), [MINE]);
+    assert_eq!(store.backlog_count(MINE, "erp").await?, 1);
     let counts = store.counts(&mine).await?;
     assert_eq!((counts.customers, counts.outbox, counts.rejects, counts.tasks), (1, 1, 1, 1));
     Ok(())

@@ -41,6 +41,7 @@ fn step(drop: u64) -> Collected {
         drop,
         checkpoint: None,
         published: Vec::new(),
+        ordinals: Vec::new(),
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),
@@ -80,6 +81,30 @@ async fn a_commit_whose_answer_is_lost_is_asked_for() {
     resolution.commit(Resolved { outcomes, ..Resolved::default() }).await.unwrap();
     let shown = store.drops(&Filter::default()).await.unwrap()[0].outcomes.in_flight;
     assert_eq!(shown, 15);
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_at_any_moment_leaves_no_transaction_behind() {
+    let Some(server) = server() else { return };
+    // Few connections, so that the next call has what the one before has left.
+    let options = PostgresOptions { connections_max: 2, ..server.options() };
+    let store = PostgresStore::open(&server.url(), options).await.unwrap();
+    let everything = Filter::default();
+    for steps in 0..12 {
+        // A transaction that writes has asked something as soon as it has begun.
+        let mut call = store.begin_resolve("acme");
+        // Given up after so many steps: before, while and after the transaction begins.
+        for _ in 0..steps {
+            if futures::poll!(call.as_mut()).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+        let read = store.streams(&everything).await;
+        assert!(read.is_ok(), "after {steps} steps: {read:?}");
+        store.begin_resolve("acme").await.unwrap().commit(Resolved::default()).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,4 +170,29 @@ async fn a_server_that_stops_and_starts_again() {
         }
         assert_eq!(read(&*store).await, before + 10);
     }
+}
+
+/// A transaction that wrote nothing durable leaves its number to another one after a crash, which commits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_number_of_a_transaction_that_a_crash_took_says_nothing() {
+    let Some(server) = server::start() else { return };
+    let proxy = Proxy::to(server.port()).await;
+    let url = proxy.url().replace("/hub?", "/postgres?");
+    let store = PostgresStore::open(&url, server.options()).await.unwrap();
+    let resolution = store.begin_resolve("acme").await.unwrap();
+    proxy.lose(Loses::Server);
+    let commit = tokio::spawn(resolution.commit(Resolved::default()));
+    let begun = Instant::now();
+    while !proxy.is_away() {
+        assert!(begun.elapsed() < PATIENCE, "no commit came by");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.command("stop immediate");
+    server.command("start");
+    for _ in 0..20 {
+        server.query("postgres", "SELECT pg_current_xact_id()");
+    }
+    proxy.lose(Loses::Nothing);
+    let outcome = tokio::time::timeout(PATIENCE, commit).await.expect("an answer").unwrap();
+    assert!(matches!(outcome, Err(StoreError::Unreachable(_))), "{outcome:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +16,12 @@ pub enum Loses {
     Answer = 1,
     /// The connection is lost before the server hears of it.
     Request = 2,
+    /// The same, and nobody reaches the server from then on until nothing is to be lost.
+    Server = 3,
 }
+
+/// What is lost while nobody reaches the server.
+const AWAY: u8 = 4;
 
 /// A proxy on a port of its own, for as long as it lives.
 pub struct Proxy {
@@ -47,6 +53,11 @@ impl Proxy {
         self.loses.store(what as u8, Ordering::SeqCst);
     }
 
+    /// Whether nobody reaches the server.
+    pub fn is_away(&self) -> bool {
+        self.loses.load(Ordering::SeqCst) == AWAY
+    }
+
     /// Whether what was to be lost was lost.
     pub fn has_lost(&self) -> bool {
         self.loses.load(Ordering::SeqCst) == Loses::Nothing as u8
@@ -60,6 +71,9 @@ impl Drop for Proxy {
 }
 
 async fn carry(mut client: TcpStream, server: u16, loses: Arc<AtomicU8>) {
+    while loses.load(Ordering::SeqCst) == AWAY {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
     let (mut up, mut down) = ([0_u8; 65_536], [0_u8; 65_536]);
     loop {
@@ -68,7 +82,10 @@ async fn carry(mut client: TcpStream, server: u16, loses: Arc<AtomicU8>) {
                 let Ok(count @ 1..) = read else { return };
                 let is_commit = up[..count].windows(7).any(|part| part == b"COMMIT\0");
                 let lost = if is_commit { loses.swap(Loses::Nothing as u8, Ordering::SeqCst) } else { 0 };
-                if lost == Loses::Request as u8 {
+                if lost == Loses::Server as u8 {
+                    loses.store(AWAY, Ordering::SeqCst);
+                }
+                if lost == Loses::Request as u8 || loses.load(Ordering::SeqCst) == AWAY {
                     return;
                 }
                 if server.write_all(&up[..count]).await.is_err() {

@@ -60,8 +60,22 @@ pub fn start() -> Option<Server> {
         eprintln!("SKIPPED: PostgreSQL is not installed (apt-get install postgresql); its store was not tested");
         return None;
     };
+    // A port that was free can be taken by another process before the server has it.
+    let mut told = String::new();
+    for _ in 0..STARTS_MAX {
+        match start_at(&programs, free_port()) {
+            Ok(server) => return Some(server),
+            Err(reason) => told = reason,
+        }
+    }
+    panic!("the server does not start: {told}")
+}
+
+const STARTS_MAX: u32 = 5;
+
+/// Starts a server; else what its keeper said.
+fn start_at(programs: &Path, port: u16) -> Result<Server, String> {
     let folder = tempfile::Builder::new().prefix("passerelle-postgres-").tempdir().unwrap().keep();
-    let port = free_port();
     let mut command = Command::new("sh");
     command.args(["-c", KEEPER, "keeper"]).arg(programs).arg(&folder).arg(port.to_string());
     let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -69,9 +83,12 @@ pub fn start() -> Option<Server> {
     let mut output = BufReader::new(output);
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
-    let told = || std::fs::read_to_string(folder.join("keeper")).unwrap_or_default();
-    assert_eq!(line.trim(), "ready", "the server does not start: {}", told());
-    Some(Server { port, folder, keeper: Mutex::new((keeper, input, output)), stores: AtomicUsize::new(0) })
+    if line.trim() != "ready" {
+        let told = std::fs::read_to_string(folder.join("keeper")).unwrap_or_default();
+        let _ = keeper.wait();
+        return Err(told);
+    }
+    Ok(Server { port, folder, keeper: Mutex::new((keeper, input, output)), stores: AtomicUsize::new(0) })
 }
 
 fn free_port() -> u16 {

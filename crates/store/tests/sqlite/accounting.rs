@@ -67,6 +67,7 @@ fn step(stream_index: usize, drop: DropNumber, outcomes: Outcomes, end: Option<D
         drop,
         checkpoint: None,
         published: Vec::new(),
+        ordinals: Vec::new(),
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),

@@ -73,6 +73,7 @@ async fn round(store: &SqliteStore, round: u64) {
         drop,
         checkpoint: Some(round.into()),
         published,
+        ordinals: Vec::new(),
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),
