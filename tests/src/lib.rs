@@ -3,6 +3,7 @@
 pub mod checker;
 pub mod directory;
 pub mod engine;
+pub mod faults;
 pub mod house;
 pub mod mappings;
 pub mod process;
