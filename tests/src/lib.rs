@@ -6,6 +6,7 @@ pub mod engine;
 pub mod faults;
 pub mod house;
 pub mod mappings;
+pub mod measure;
 pub mod process;
 pub mod scripted;
 pub mod server;
