@@ -50,10 +50,10 @@ impl Default for Limits {
         Limits {
             partitions: 2,
             message_events_max: 500,
-            message_bytes_max: 1 << 20,
+            message_bytes_max: 64 << 10,
             resolve_events_max: 1_000,
             relay_changes_max: 1_000,
-            prefetch: 8,
+            prefetch: 128,
             retry_delay_min: Duration::from_millis(200),
             retry_delay_max: Duration::from_secs(60),
             waiting_alarm: Duration::from_secs(3_600),

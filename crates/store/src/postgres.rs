@@ -119,7 +119,7 @@ impl Default for PostgresOptions {
             wait_ms_max: 30_000,
             statement_ms_max: 60_000,
             lock_ms_max: 30_000,
-            idle_ms_max: 20_000,
+            idle_ms_max: 10_000,
             settle_ms_max: 300_000,
             poll_ms: 1_000,
             application_name: "passerelle".to_owned(),

@@ -56,7 +56,7 @@ impl Default for RabbitMqOptions {
             unconfirmed_count_max: 1000,
             unconfirmed_bytes_max: 8 << 20,
             publish_count_max: 32,
-            ahead_count_min: 64,
+            ahead_count_min: 256,
             delivery_count_max: 100_000,
             tls: TlsFiles::default(),
         }

@@ -6,7 +6,14 @@
 //! What was refused, with everything of this window behind it for the same queue, goes out again on a new channel.
 //! A queue that was seen to be led, and then refuses the first messages of a new channel, is full. One that is not
 //! led is waited for.
+//!
+//! **A public message that nobody listens to** costs as much as one for a queue, and a hub has one for each change.
+//! So each publish asks first: the first message of a routing key is mandatory, and when it comes back, the others of
+//! that key stay at home. What is published later asks again; so whoever binds a queue hears of every change that is
+//! committed after that.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::BasicPublishOptions;
@@ -36,10 +43,12 @@ pub(super) async fn publish(publishing: &Session, consuming: &Session, messages:
     }
     publishing.unblocked().await?;
     let turn = publishing.take_turn().await?;
-    let mut lane = Lane { session: publishing, channel: Some(publishing.confirming_channel().await?) };
+    let channel = Some(publishing.confirming_channel().await?);
+    let mut lane = Lane { session: publishing, channel, audience: Audience::default() };
+    let (count_max, bytes_max) = (publishing.options.unconfirmed_count_max, publishing.options.unconfirmed_bytes_max);
     let mut rest = messages;
     while !rest.is_empty() {
-        let (window, later) = rest.split_at(window_length(rest, publishing));
+        let (window, later) = lane.audience.window(rest, count_max, bytes_max);
         lane.deliver(consuming, window).await?;
         rest = later;
     }
@@ -62,22 +71,59 @@ fn queue_of(route: &Route) -> Option<&Queue> {
     }
 }
 
-/// How many messages may be on their way at a time; one always may.
-fn window_length(messages: &[Message], session: &Session) -> usize {
-    let (count_max, bytes_max) = (session.options.unconfirmed_count_max, session.options.unconfirmed_bytes_max);
-    let mut bytes = 0;
-    let fits = messages.iter().take(count_max).take_while(|message| {
-        let has_room = bytes < bytes_max;
-        bytes += message.body.len();
-        has_room
-    });
-    fits.count().max(1)
+/// Which routing keys of public messages lead to a queue, as far as one publish has asked.
+#[derive(Default)]
+struct Audience(BTreeMap<Arc<str>, bool>);
+
+impl Audience {
+    /// The messages that may be on their way at a time, at least one if there is any to send, and what comes after them.
+    /// What nobody listens to is left out. A message that asks is the last of its window, so that its answer is known
+    /// before anything behind it goes out, and order is kept between routing keys.
+    fn window<'m>(
+        &self,
+        messages: &'m [Message],
+        count_max: usize,
+        bytes_max: usize,
+    ) -> (Vec<&'m Message>, &'m [Message]) {
+        let (mut window, mut bytes) = (Vec::new(), 0);
+        for (index, message) in messages.iter().enumerate() {
+            let is_heard = self.hears(&message.route);
+            if is_heard == Some(false) {
+                continue;
+            }
+            if !window.is_empty() && (window.len() >= count_max || bytes >= bytes_max) {
+                return (window, &messages[index..]);
+            }
+            bytes += message.body.len();
+            window.push(message);
+            if is_heard.is_none() {
+                return (window, &messages[index + 1..]);
+            }
+        }
+        (window, &[])
+    }
+
+    /// Whether messages of a route arrive anywhere; `None` when that is not known yet.
+    fn hears(&self, route: &Route) -> Option<bool> {
+        match route {
+            Route::Queue(_) => Some(true),
+            Route::Public(key) => self.0.get(key).copied(),
+        }
+    }
+
+    /// Notes what became of a message that was sent.
+    fn note(&mut self, route: &Route, is_heard: bool) {
+        if let Route::Public(key) = route {
+            self.0.insert(Arc::clone(key), is_heard);
+        }
+    }
 }
 
 /// The channel of one publish. It is dropped, and with it whatever still comes, after anything but success.
 struct Lane<'s> {
     session: &'s Session,
     channel: Option<Channel>,
+    audience: Audience,
 }
 
 impl Lane<'_> {
@@ -89,8 +135,8 @@ impl Lane<'_> {
     }
 
     /// Sends the messages of a window until all of them are taken.
-    async fn deliver(&mut self, consuming: &Session, window: &[Message]) -> Result<(), BusError> {
-        let mut open = self.exchange(window.iter().collect()).await?;
+    async fn deliver(&mut self, consuming: &Session, window: Vec<&Message>) -> Result<(), BusError> {
+        let mut open = self.exchange(window).await?;
         let mut refusals = Refusals { led: Vec::new(), begun: Instant::now() };
         while !open.is_empty() {
             refusals.judge(self.session, consuming, &mut open).await?;
@@ -111,7 +157,9 @@ impl Lane<'_> {
         let answered = async {
             let mut confirms = Vec::with_capacity(messages.len());
             for message in &messages {
-                confirms.push(send(&channel, message).await?);
+                let is_mandatory =
+                    self.audience.hears(&message.route) != Some(true) || queue_of(&message.route).is_some();
+                confirms.push(send(&channel, message, is_mandatory).await?);
             }
             let mut answers = Vec::with_capacity(confirms.len());
             for confirm in confirms {
@@ -128,7 +176,7 @@ impl Lane<'_> {
             answers => answers?,
         };
         let is_public = messages.iter().any(|message| queue_of(&message.route).is_none());
-        let again = refused(messages, answers)?;
+        let again = refused(messages, answers, &mut self.audience)?;
         if is_public && again.iter().all(|message| queue_of(&message.route).is_some()) {
             self.session.note_public(false);
         }
@@ -139,10 +187,10 @@ impl Lane<'_> {
     }
 }
 
-async fn send(channel: &Channel, message: &Message) -> Result<lapin::PublisherConfirm, BusError> {
-    let (exchange, key, mandatory) = match &message.route {
-        Route::Queue(queue) => ("", queue.to_string(), true),
-        Route::Public(key) => (PUBLIC_EXCHANGE, key.to_string(), false),
+async fn send(channel: &Channel, message: &Message, mandatory: bool) -> Result<lapin::PublisherConfirm, BusError> {
+    let (exchange, key) = match &message.route {
+        Route::Queue(queue) => ("", queue.to_string()),
+        Route::Public(key) => (PUBLIC_EXCHANGE, key.to_string()),
     };
     let key = fault::short("a routing key", key)?;
     let properties = BasicProperties::default()
@@ -155,12 +203,21 @@ async fn send(channel: &Channel, message: &Message) -> Result<lapin::PublisherCo
 }
 
 /// The messages that were refused, each with all that follow it to the same place, so that their order stays.
-fn refused(messages: Vec<&Message>, answers: Vec<Confirmation>) -> Result<Vec<&Message>, BusError> {
+fn refused<'m>(
+    messages: Vec<&'m Message>,
+    answers: Vec<Confirmation>,
+    audience: &mut Audience,
+) -> Result<Vec<&'m Message>, BusError> {
     let mut again: Vec<&Message> = Vec::new();
     for (message, answer) in messages.into_iter().zip(answers) {
         match answer {
-            Confirmation::Ack(None) if !again.iter().any(|refused| refused.route == message.route) => {}
+            Confirmation::Ack(None) if !again.iter().any(|refused| refused.route == message.route) => {
+                audience.note(&message.route, true);
+            }
             Confirmation::Ack(None) | Confirmation::Nack(None) => again.push(message),
+            Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) if queue_of(&message.route).is_none() => {
+                audience.note(&message.route, false);
+            }
             // Only a mandatory message comes back, and its routing key is the name of the queue that is missing.
             Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
                 return Err(BusError::Unroutable(returned.delivery.routing_key.to_string()));
@@ -257,11 +314,29 @@ mod tests {
             let told = |(_, taken): &(&Route, bool)| {
                 if *taken { Confirmation::Ack(None) } else { Confirmation::Nack(None) }
             };
-            let again = refused(messages.iter().collect(), answers.iter().map(told).collect()).unwrap();
+            let told: Vec<_> = answers.iter().map(told).collect();
+            let again = refused(messages.iter().collect(), told, &mut Audience::default()).unwrap();
             assert_eq!(again.iter().map(|message| message.id.as_str()).collect::<Vec<_>>(), expected, "{answers:?}");
         };
         check(&[(&here, true), (&there, true)], &[]);
         check(&[(&here, true), (&here, false), (&there, true), (&here, true)], &["1", "3"]);
         check(&[(&here, false), (&there, false), (&there, true), (&here, false)], &["0", "1", "2", "3"]);
+    }
+
+    #[test]
+    fn what_nobody_listens_to_stays_at_home_and_the_first_of_a_key_asks() {
+        let queue = Route::Queue(Queue::Observed(0));
+        let audience = Audience(BTreeMap::from([("heard".into(), true), ("unheard".into(), false)]));
+        let check = |keys: &[&str], expected: &[&str], left: usize| {
+            let route = |key: &str| if key == "queue" { queue.clone() } else { Route::Public(key.into()) };
+            let messages: Vec<Message> = keys.iter().map(|key| message(&route(key), key)).collect();
+            let (window, later) = audience.window(&messages, 3, usize::MAX);
+            let window: Vec<&str> = window.iter().map(|message| message.id.as_str()).collect();
+            assert_eq!((window.as_slice(), later.len()), (expected, left), "{keys:?}");
+        };
+        check(&["queue", "heard", "heard", "heard"], &["queue", "heard", "heard"], 1);
+        check(&["unheard", "queue", "unheard"], &["queue"], 0);
+        check(&["unheard", "unheard"], &[], 0);
+        check(&["heard", "unknown", "unknown"], &["heard", "unknown"], 1);
     }
 }

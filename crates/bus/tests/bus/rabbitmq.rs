@@ -132,6 +132,35 @@ async fn foreign_programs_read_public_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_listens_hears_everything_after_that_in_order() {
+    let Some(house) = House::new() else { return };
+    let bus = house.bus(options());
+    bus.declare(&[QUEUE]).await.unwrap();
+    let public = |(key, id): (&str, usize)| Message { route: Route::Public(key.into()), ..message(id) };
+    let keys = ["acme.customer.upsert", "acme.customer.remove", "acme.customer.upsert", "other.customer.upsert"];
+    let round = |first: usize| keys.into_iter().zip(first..).map(public).chain([message(first)]).collect::<Vec<_>>();
+    // Nobody listens, and what is for queues goes out all the same.
+    bus.publish(round(0)).await.unwrap();
+    let foreign = house.foreign().await;
+    let channel = &foreign.channel;
+    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare("warehouse".into(), exclusive, FieldTable::default()).await.unwrap();
+    let (exchange, key, bind) = ("passerelle.public".into(), "acme.#".into(), QueueBindOptions::default());
+    channel.queue_bind("warehouse".into(), exchange, key, bind, FieldTable::default()).await.unwrap();
+    bus.publish(round(10)).await.unwrap();
+    bus.publish(round(20)).await.unwrap();
+    let consume = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+    let mut consumer =
+        channel.basic_consume("warehouse".into(), "".into(), consume, FieldTable::default()).await.unwrap();
+    for expected in ["10", "11", "12", "20", "21", "22"] {
+        let delivery = consumer.next().await.unwrap().unwrap();
+        assert_eq!(delivery.properties.message_id().as_ref().unwrap().as_str(), expected);
+    }
+    let mut subscription = bus.subscribe(&QUEUE, 10).await.unwrap();
+    assert_eq!(ids(&take(subscription.as_mut(), 3).await.unwrap()), ["0", "10", "20"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_that_vanishes_is_noticed() {
     let Some(house) = House::new() else { return };
     let bus = house.bus(options());

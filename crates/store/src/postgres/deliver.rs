@@ -201,15 +201,21 @@ async fn believe_newer(
     let keys: Vec<_> = rows.iter().map(|row| kept(&row.local.key)).collect();
     let words = &tx.core().words;
     let entities = rows.iter().map(|row| words.must_entity(&row.local.entity)).collect::<Result<Vec<_>, _>>()?;
+    // Record by record: a join that was planned while the tables were small would be kept, and go through all records of
+    // the system.
     let sql = concat!(
         "UPDATE crosswalk c SET holds = NULL, earlier = CASE WHEN c.holds IS NULL THEN c.earlier ELSE ",
         write::earlier_with_holds!("c"),
         " END
-         FROM unnest($1::text[], $2::bigint[]) AS u(key, entity)
-         WHERE c.key = u.key AND c.system = $3 AND c.entity = u.entity AND c.tenant = $4 AND EXISTS (
-             SELECT 1 FROM sources s JOIN attempts a ON a.tenant = $4 AND a.system = $3 AND a.batch = $5
-             WHERE s.key = u.key AND s.system = $3 AND s.entity = u.entity AND s.tenant = $4 AND s.removed = 0
-               AND s.observed_at >= a.at)"
+         WHERE id = ANY (ARRAY(
+             SELECT held.id FROM unnest($1::text[], $2::bigint[]) AS u(key, entity)
+             CROSS JOIN LATERAL (
+                 SELECT 1 FROM sources WHERE key = u.key AND system = $3 AND entity = u.entity AND tenant = $4
+                    AND removed = 0 AND observed_at >= (SELECT at FROM attempts WHERE tenant = $4 AND system = $3 AND batch = $5)
+                 LIMIT 1) AS shown
+             CROSS JOIN LATERAL (
+                 SELECT id FROM crosswalk WHERE key = u.key AND system = $3 AND entity = u.entity AND tenant = $4
+                 LIMIT 1) AS held))"
     );
     tx.execute(sql, &[&keys, &entities, &system, &tenant, &batch]).await?;
     Ok(())

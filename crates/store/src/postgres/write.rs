@@ -192,8 +192,11 @@ pub(super) async fn crosswalk(
     Ok(())
 }
 
-pub(super) const KEYS_GONE: &str = "DELETE FROM match_keys k USING unnest($2::text[], $3::bigint[]) AS u(key, master)
-     WHERE k.tenant = $1 AND k.key = u.key AND k.master = u.master";
+/// Key by key, and by the places of rows that are never updated: a join that was planned while the table was small would
+/// be kept, and go through all keys of the tenant.
+pub(super) const KEYS_GONE: &str = "DELETE FROM match_keys WHERE ctid = ANY (ARRAY(
+         SELECT k.ctid FROM unnest($2::text[], $3::bigint[]) AS u(key, master) CROSS JOIN LATERAL
+             (SELECT ctid FROM match_keys WHERE tenant = $1 AND key = u.key AND master = u.master LIMIT 1) AS k))";
 pub(super) const KEYS_NEW: &str = "INSERT INTO match_keys (tenant, key, master)
      SELECT $1::bigint, u.* FROM unnest($2::text[], $3::bigint[]) AS u ON CONFLICT DO NOTHING";
 pub(super) const KEYS_ALL_NEW: &str = "INSERT INTO match_keys (tenant, key, master)
