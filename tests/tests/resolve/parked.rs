@@ -101,6 +101,28 @@ async fn a_discard_resolves_what_is_behind_and_accounts_for_both() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_comes_again_is_not_parked_again() {
+    let world = world();
+    let hub = parked(&world).await;
+    let drop = hub.store.drops(&store::Filter::default()).await.unwrap().iter().map(|drop| drop.number).min().unwrap();
+    let accounting = hub.accounting("erp").await;
+    assert_eq!(accounting.get(RecordOutcome::Parked), 2);
+    for _ in 0..2 {
+        let again = Message {
+            route: Route::Queue(Queue::Observed(0)),
+            id: "parked".to_owned(),
+            content_type: CONTENT_TYPE,
+            body: observation(drop).to_bytes(),
+        };
+        hub.bus.publish(vec![again]).await.unwrap();
+        hub.settle().await;
+    }
+    assert_eq!(codes(&hub).await, ["resolve.internal", "resolve.behind"]);
+    assert_eq!(hub.accounting("erp").await, accounting);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_was_given_up_is_taken_again_when_it_is_shown_again() {
     let world = world();
     let hub = parked(&world).await;

@@ -24,6 +24,9 @@ impl Working<'_> {
             }
             return Ok(());
         }
+        if self.is_parked(one) {
+            return Ok(());
+        }
         if self.is_blocked(one) {
             self.park(one, "resolve.behind", None);
             return Ok(());

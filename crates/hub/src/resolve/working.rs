@@ -111,6 +111,8 @@ pub(super) struct Working<'c> {
     covers: HashMap<Arc<str>, Option<Arc<[String]>>>,
     waiting: Waiting,
     blocked: HashSet<BlockedKey>,
+    /// Where that stands in the feeds: a message that comes again is parked already.
+    parked: HashSet<Position>,
     /// What an operator lets go in this transaction, although it is parked.
     unblocked: HashSet<BlockedKey>,
     /// Changes on their way to a system, in calls that have not ended, with the time when the call began: it may show
@@ -133,6 +135,7 @@ impl<'c> Working<'c> {
             covers: HashMap::new(),
             waiting: Waiting::default(),
             blocked: HashSet::new(),
+            parked: HashSet::new(),
             unblocked: HashSet::new(),
             under_way: HashMap::new(),
             numbers: Numbers::default(),
@@ -153,7 +156,7 @@ impl<'c> Working<'c> {
     /// Parks an observation, unless it was taken in all the same.
     pub async fn set_aside(&mut self, one: &links::Prepared, code: &str, reason: &str) -> Result<(), StoreError> {
         self.read(std::slice::from_ref(one)).await?;
-        if !self.is_seen(one) {
+        if !self.is_seen(one) && !self.is_parked(one) {
             self.park(one, code, Some(reason.to_owned()));
         }
         Ok(())
@@ -232,6 +235,11 @@ impl<'c> Working<'c> {
 
     pub fn is_blocked(&self, one: &links::Prepared) -> bool {
         self.blocked.contains(&one.blocked_key())
+    }
+
+    /// Whether this very observation is parked: its message came again before it was acknowledged.
+    pub fn is_parked(&self, one: &links::Prepared) -> bool {
+        !one.observation.derived && self.is_blocked(one) && self.parked.contains(&one.observation.position)
     }
 
     /// A master as it is after the observations so far; `None` until its first version is made.
@@ -383,6 +391,9 @@ impl<'c> Working<'c> {
     pub fn park(&mut self, one: &links::Prepared, code: &str, reason: Option<String>) {
         self.blocked.insert(one.blocked_key());
         let observation = &one.observation;
+        if !observation.derived {
+            self.parked.insert(observation.position);
+        }
         let (system, key) = one.blocked_key();
         self.writes.parked.push(NewParked {
             stage: ParkedStage::Observed,

@@ -32,6 +32,13 @@ pub struct Position {
     pub ordinal: u64,
 }
 
+impl Position {
+    /// As it stands in two columns of a row, both of which may be empty.
+    pub(crate) fn from_columns(drop: Option<i64>, ordinal: Option<i64>) -> Option<Position> {
+        Some(Position { drop: drop?.cast_unsigned(), ordinal: ordinal?.cast_unsigned() })
+    }
+}
+
 /// The latest document that one stream shows of one record, kept whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceRow {
@@ -372,8 +379,8 @@ pub trait Resolution: Send {
     async fn waiting_of(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError>;
     /// What waits for these records, oldest first.
     async fn waiting_for(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError>;
-    /// Which of these partition keys of a system have something parked before resolve.
-    async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<bool>, StoreError>;
+    /// What is parked before resolve under each of these keys of a system: the positions, `None` for what has none.
+    async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<Vec<Option<Position>>>, StoreError>;
     /// Takes numbers from the tenant's sequences. Numbers that are not used are lost, never given twice.
     async fn reserve(&mut self, masters: u64, versions: u64) -> Result<Reserved, StoreError>;
     /// Writes everything and commits. Parked deliveries that need a key which this makes known are taken up again, as by

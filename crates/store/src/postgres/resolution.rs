@@ -18,8 +18,8 @@ use super::write::Rows;
 use super::{line, masters, outbox, write};
 use crate::value::{Coded, MasterKey};
 use crate::{
-    CrosswalkRow, Lease, LocalKey, MasterRow, ParkedStage, Reserved, Resolution, Resolved, SourceRow, StoreError,
-    WaitingRow,
+    CrosswalkRow, Lease, LocalKey, MasterRow, ParkedStage, Position, Reserved, Resolution, Resolved, SourceRow,
+    StoreError, WaitingRow,
 };
 
 /// A key leads to at most this many masters.
@@ -134,15 +134,21 @@ impl PostgresResolution {
         Ok(found)
     }
 
-    async fn try_parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<bool>, Failure> {
+    async fn try_parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<Vec<Option<Position>>>, Failure> {
         let texts: Vec<_> = keys.iter().map(|(_, key)| kept(key)).collect();
         let stage = ParkedStage::Observed.code();
-        let sql = "SELECT DISTINCT system, key FROM parked WHERE key = ANY($1) AND stage = $2 AND tenant = $3";
+        let sql =
+            "SELECT system, key, drop_number, ordinal FROM parked WHERE key = ANY($1) AND stage = $2 AND tenant = $3";
         let found = self.transaction.query(sql, &[&texts, &stage, &self.tenant]).await?;
-        let read =
-            |words: &super::words::Words, row: &tokio_postgres::Row| Ok((words.text(get(row, 0)?)?, told(row, 1)?));
-        let found: HashSet<(Arc<str>, String)> = self.core.read(&found, read).await?.into_iter().collect();
-        Ok(keys.iter().map(|key| found.contains(key)).collect())
+        let read = |words: &super::words::Words, row: &tokio_postgres::Row| {
+            let position = Position::from_columns(get(row, 2)?, get(row, 3)?);
+            Ok(((words.text(get(row, 0)?)?, told(row, 1)?), position))
+        };
+        let mut positions: HashMap<(Arc<str>, String), Vec<Option<Position>>> = HashMap::new();
+        for (key, position) in self.core.read(&found, read).await? {
+            positions.entry(key).or_default().push(position);
+        }
+        Ok(keys.iter().map(|key| positions.get(key).cloned().unwrap_or_default()).collect())
     }
 
     async fn try_reserve(&mut self, masters: u64, versions: u64) -> Result<Reserved, Failure> {
@@ -292,7 +298,7 @@ impl Resolution for PostgresResolution {
         self.told(outcome)
     }
 
-    async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<bool>, StoreError> {
+    async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<Vec<Option<Position>>>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }

@@ -13,8 +13,8 @@ use super::resolve::write_outbox;
 use super::value::{Coded, MasterKey, nanoseconds};
 use super::{line, masters, rows, write};
 use crate::{
-    CrosswalkRow, LocalKey, MasterRow, MatchKeysWrite, ParkedStage, Reserved, Resolution, Resolved, SourceRow,
-    StoreError, WaitingRow,
+    CrosswalkRow, LocalKey, MasterRow, MatchKeysWrite, ParkedStage, Position, Reserved, Resolution, Resolved,
+    SourceRow, StoreError, WaitingRow,
 };
 
 /// A key leads to at most this many masters.
@@ -140,12 +140,12 @@ impl Resolution for SqliteResolution {
         self.waiting(keys, "needs_key = ?1 AND needs_system = ?2 AND needs_entity = ?3 AND tenant = ?4").await
     }
 
-    async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<bool>, StoreError> {
+    async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<Vec<Option<Position>>>, StoreError> {
         self.each(keys, |session, tenant, keys| {
             if is_empty(session, "SELECT 1 FROM parked LIMIT 1")? {
-                return Ok(vec![false; keys.len()]);
+                return Ok(vec![Vec::new(); keys.len()]);
             }
-            keys.iter().map(|(system, key)| is_parked(session, tenant, ParkedStage::Observed, system, key)).collect()
+            keys.iter().map(|(system, key)| parked_positions(session, tenant, system, key)).collect()
         })
         .await
     }
@@ -214,6 +214,25 @@ pub(super) fn is_parked(
     let mut select = session
         .prepare("SELECT 1 FROM parked WHERE key = ?1 AND system = ?2 AND stage = ?3 AND tenant = ?4 LIMIT 1")?;
     Ok(select.exists(params![key, system, stage.code(), tenant])?)
+}
+
+/// The positions of what is parked before resolve under a key.
+fn parked_positions(
+    session: &Session<'_>,
+    tenant: i64,
+    system: &str,
+    key: &str,
+) -> Result<Vec<Option<Position>>, Failure> {
+    let Some(system) = session.id(system)? else { return Ok(Vec::new()) };
+    let mut select = session.prepare(
+        "SELECT drop_number, ordinal FROM parked WHERE key = ?1 AND system = ?2 AND stage = ?3 AND tenant = ?4",
+    )?;
+    let stage = ParkedStage::Observed.code();
+    let found = select.query_map(params![key, system, stage, tenant], |row| {
+        let (drop, ordinal): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        Ok(Position::from_columns(drop, ordinal))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 fn save(session: &Session<'_>, tenant: i64, writes: &Resolved) -> Result<(), Failure> {

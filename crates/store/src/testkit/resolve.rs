@@ -13,8 +13,8 @@ use super::build::{
     waiting,
 };
 use crate::{
-    BacklogRow, Collected, CrosswalkRow, Export, LocalKey, MasterRow, MatchKeysWrite, OutboxRow, OutboxWrite,
-    ParkedStage, RecordOutcome, Reserved, Resolved, SourceRow, Store, StoreError,
+    BacklogRow, Collected, CrosswalkRow, Export, LocalKey, MasterRow, MatchKeysWrite, NewParked, OutboxRow,
+    OutboxWrite, ParkedStage, Position, RecordOutcome, Reserved, Resolved, SourceRow, Store, StoreError,
 };
 
 type Held = Result<(), StoreError>;
@@ -141,7 +141,7 @@ pub async fn keys_that_nobody_has_lead_nowhere(context: &mut Context) -> Held {
     assert_eq!(read.masters(&[MasterId(1)]).await?, [None]);
     assert_eq!(read.sources_of(&[MasterId(1), MasterId(2)]).await?, [vec![], vec![]]);
     assert_eq!(read.waiting_for(&[local("erp", "C1")]).await?, []);
-    assert_eq!(read.parked_keys(&[(arc("erp"), "k".to_owned())]).await?, [false]);
+    assert_eq!(read.parked_keys(&[(arc("erp"), "k".to_owned())]).await?, [vec![]]);
     Ok(())
 }
 
@@ -215,16 +215,18 @@ pub async fn waiting_documents_keep_their_order(context: &mut Context) -> Held {
 
 pub async fn parked_keys_block(context: &mut Context) -> Held {
     let store = context.store();
-    let rows = vec![parked(ParkedStage::Observed, "erp", "k1"), parked(ParkedStage::Delivery, "erp", "k2")];
+    let at = Some(Position { drop: 4, ordinal: 7 });
+    let first = NewParked { position: at, ..parked(ParkedStage::Observed, "erp", "k1") };
+    let rows = vec![first, parked(ParkedStage::Delivery, "erp", "k2")];
     resolve(&*store, TENANT, Resolved { parked: rows, ..Resolved::default() }).await?;
     let asked = [(arc("erp"), "k1".to_owned()), (arc("erp"), "k2".to_owned()), (arc("crm"), "k1".to_owned())];
     let mut read = store.begin_resolve(TENANT).await?;
-    assert_eq!(read.parked_keys(&asked).await?, [true, false, false]);
+    assert_eq!(read.parked_keys(&asked).await?, [vec![at], vec![], vec![]]);
     drop(read);
     let number = store.parked(&only(TENANT)).await?[0].number;
     resolve(&*store, TENANT, Resolved { unparked: vec![number], ..Resolved::default() }).await?;
     let mut read = store.begin_resolve(TENANT).await?;
-    assert_eq!(read.parked_keys(&asked).await?, [false, false, false]);
+    assert_eq!(read.parked_keys(&asked).await?, [vec![], vec![], vec![]]);
     Ok(())
 }
 

@@ -83,7 +83,7 @@ async fn resolve_once(store: &dyn Store, system: &str, round: u64) -> Result<Don
     let masters = resolution.masters(&ids).await?;
     let sources = resolution.sources_of(&ids).await?;
     let blocked = resolution.parked_keys(&[(here.system.clone(), format!("customer/{}", here.key))]).await?;
-    assert_eq!(blocked, [false]);
+    assert_eq!(blocked, [vec![]]);
     resolution.waiting_of(std::slice::from_ref(&here)).await?;
     resolution.waiting_for(std::slice::from_ref(&here)).await?;
     let reserved = resolution.reserve(1, 1).await?;

@@ -79,7 +79,10 @@ impl Working<'_> {
         let keys = prepared.iter().map(links::Prepared::blocked_key).filter(|key| !self.unblocked.contains(key));
         let keys = unique(keys);
         let blocked = self.resolution.parked_keys(&keys).await?;
-        self.blocked.extend(keys.into_iter().zip(blocked).filter(|(_, blocked)| *blocked).map(|(key, _)| key));
+        for (key, positions) in keys.into_iter().zip(blocked).filter(|(_, positions)| !positions.is_empty()) {
+            self.blocked.insert(key);
+            self.parked.extend(positions.into_iter().flatten());
+        }
         Ok(())
     }
 
