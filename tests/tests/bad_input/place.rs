@@ -153,13 +153,13 @@ fn two_hubs_on_one_directory() {
     let first = Running::start(directory.root());
     directory.write("in/erp/customers-1.csv", customers("1", "Martin"));
     assert!(first.wait_for("deliver.finished", 1, Duration::from_secs(60)), "the first hub works");
-    for arguments in [&["run"][..], &["run", "--once"]] {
-        let second = directory.run(arguments).with(2);
-        second.tells(&["in use by another hub (process", "[store.in-use]"]);
-    }
+    directory.run(&["run"]).with(2).tells(&["in use by another hub (process", "[store.in-use]"]);
     // By whatever way the directory is named.
     let roundabout = directory.root().join("in/..");
-    passerelle(&roundabout, &["run", "--once"]).with(2).tells(&["[store.in-use]"]);
+    passerelle(&roundabout, &["run"]).with(2).tells(&["[store.in-use]"]);
+    // What is asked for once is done by the hub that runs.
+    let once = passerelle(&roundabout, &["run", "--once", "--json"]).with(0).json();
+    assert_eq!(ended(&once, "erp", "created"), 0, "{once}");
     // The first one has not suffered, and takes commands of the others.
     directory.write("customers-2.csv", customers("2", "Le Goff"));
     let accounting = directory.run(&["ingest", "erp", "customers-2.csv", "--json"]).with(0).json();
