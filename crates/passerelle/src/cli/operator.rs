@@ -225,8 +225,9 @@ let the hub in or not do all that it must, 3 when it is not there.")]
 Example:
   passerelle bus rebuild --dir hub
 
-Stop every worker first. Then rebuild the bus, and start the workers: they read again what was lost, from the archives of
-files or from the systems, and deliver what nobody knows to have arrived. It can be done twice.")]
+Stop every worker first. Then rebuild the bus, and start the workers: they read again what was lost
+(from the archives of files, or from the systems) and deliver what nobody knows to have arrived.
+It can be done twice.")]
     Rebuild(BusRebuild),
     /// Print the AsyncAPI 3 document of everything that travels on the bus
     #[command(after_help = "Example:\n  passerelle bus asyncapi > asyncapi.json")]
