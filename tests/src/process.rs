@@ -78,3 +78,11 @@ impl Running {
         self.stages.iter().collect()
     }
 }
+
+impl Drop for Running {
+    /// A test that fails leaves no hub behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
