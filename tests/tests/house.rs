@@ -281,7 +281,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
 ];
 
 /// The contracts whose calls are about rows of tenants.
-const OF_TENANTS: [&str; 4] = ["collect", "resolve", "deliver", "operate"];
+const OF_TENANTS: [&str; 5] = ["attachments", "collect", "resolve", "deliver", "operate"];
 
 #[test]
 fn every_call_of_the_store_is_held_against_a_second_tenant() {

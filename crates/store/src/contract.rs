@@ -1,5 +1,6 @@
 //! What a store is, in types.
 
+pub mod attachments;
 pub mod collect;
 pub mod deliver;
 pub mod installation;
@@ -17,6 +18,7 @@ pub trait Store:
     + lease::LeaseStore
     + installation::InstallationStore
     + rebuild::RebuildStore
+    + attachments::AttachmentStore
 {
 }
 
@@ -28,6 +30,7 @@ impl<S> Store for S where
         + lease::LeaseStore
         + installation::InstallationStore
         + rebuild::RebuildStore
+        + attachments::AttachmentStore
 {
 }
 

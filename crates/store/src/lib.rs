@@ -13,6 +13,7 @@ pub mod sqlite;
 pub mod testkit;
 mod value;
 
+pub use contract::attachments::*;
 pub use contract::collect::*;
 pub use contract::deliver::*;
 pub use contract::installation::*;

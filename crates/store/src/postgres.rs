@@ -39,6 +39,7 @@
 //! for its state again first. A server that comes back as
 //! another one (a standby that lost the last commits) has lost data; use synchronous replication.
 
+mod attachments;
 mod backlog;
 mod collect;
 mod connect;

@@ -3,6 +3,7 @@
 //! One connection writes; those who want to write queue for it in the order of asking. A few connections read, each
 //! call in a transaction of its own. Nothing blocks a thread of the runtime.
 
+mod attachments;
 mod backlog;
 mod collect;
 mod connection;

@@ -3,6 +3,7 @@
 //! A backend passes when [`run`] returns no failure. The cases know nothing of SQL and check the guarantees that the
 //! contract's doc comments give, one by one.
 
+mod attachments;
 mod build;
 mod collect;
 mod deliver;
@@ -92,6 +93,7 @@ macro_rules! cases {
 /// All cases.
 pub fn cases() -> Vec<Case> {
     cases! {
+        attachments: an_attached_file_is_kept_once;
         collect: a_stream_that_was_never_read_has_the_default_state, a_checkpoint_and_a_run_survive_a_restart,
             drop_numbers_increase_and_are_never_reused, an_open_drop_goes_on_with_its_number,
             another_drop_ends_the_open_one_as_refused, a_full_export_repeats_the_last_accepted_only,

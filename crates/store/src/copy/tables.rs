@@ -361,6 +361,12 @@ pub(crate) const TABLES: &[Table] = &[
         numbers: after_highest("id"),
     },
     Table {
+        name: "attachments",
+        columns: &[number("id"), number("tenant"), ours("hash"), bytes("bytes")],
+        key: "id",
+        numbers: after_highest("id"),
+    },
+    Table {
         name: "journal",
         columns: &[
             number("number"),

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_the_house.sql"),
     include_str!("../../migrations/postgres/0002_leases.sql"),
     include_str!("../../migrations/postgres/0003_what_was_published.sql"),
+    include_str!("../../migrations/postgres/0004_attached_files.sql"),
 ];
 
 /// The schema version that this binary knows.

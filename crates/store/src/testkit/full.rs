@@ -9,9 +9,9 @@ use super::build::{
     source, step, stream, stream_of, waiting,
 };
 use crate::{
-    Attempt, Collected, Command, CrosswalkRow, Delivered, DropEnd, DropNumber, Export, JournalEntry, JournalKind,
-    MasterRow, MatchKeysWrite, Member, NeededKey, NewParked, NewReject, NewTask, OutboxWrite, ParkedStage, Position,
-    RecordOutcome, Resolved, SourceRow, Store, StoreError, TargetState,
+    Attachment, Attempt, Collected, Command, CrosswalkRow, Delivered, DropEnd, DropNumber, Export, JournalEntry,
+    JournalKind, MasterRow, MatchKeysWrite, Member, NeededKey, NewParked, NewReject, NewTask, OutboxWrite, ParkedStage,
+    Position, RecordOutcome, Resolved, SourceRow, Store, StoreError, TargetState,
 };
 
 /// Text that not every engine can hold as it is.
@@ -36,6 +36,7 @@ pub async fn fill(store: &dyn Store) -> Result<(), StoreError> {
     resolve(store, drop).await?;
     deliver(store, drop).await?;
     operate(store).await?;
+    store.save_attachments(TENANT, vec![Attachment { hash: "a".repeat(64), bytes: vec![0, 0xff] }]).await?;
     // As if its bus had been lost.
     store.mark_lost().await?;
     let other = Resolved { masters: vec![master(1, 1, "globex")], ..Resolved::default() };

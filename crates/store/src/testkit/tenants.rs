@@ -9,8 +9,8 @@ use super::build::{
     step, stream_of, waiting,
 };
 use crate::{
-    Attempt, Collected, Delivered, DropNumber, Export, Filter, JournalKind, LocalKey, MatchKeysWrite, NewDrop, NewTask,
-    ParkedStage, Position, RecordOutcome, Resolved, Store, StoreError, TargetState,
+    Attachment, Attempt, Collected, Delivered, DropNumber, Export, Filter, JournalKind, LocalKey, MatchKeysWrite,
+    NewDrop, NewTask, ParkedStage, Position, RecordOutcome, Resolved, Store, StoreError, TargetState,
 };
 
 const MINE: &str = "acme";
@@ -44,6 +44,7 @@ async fn fill(store: &dyn Store, tenant: &str, search: &str) -> Result<DropNumbe
         Attempt { batch: "b".into(), tenant: tenant.into(), system: "erp".into(), members: vec![], at: at(1) };
     store.begin_attempt(&attempt).await?;
     store.set_target_state(tenant, "erp", TargetState::Paused, Some(tenant), at(1)).await?;
+    store.save_attachments(tenant, vec![Attachment { hash: "a".to_owned(), bytes: tenant.into() }]).await?;
     let rows: Vec<_> = store.outbox(10).await?.into_iter().filter(|row| *row.tenant == *tenant).collect();
     store.add_to_backlog("erp", &rows).await?;
     Ok(drop)
@@ -82,6 +83,7 @@ async fn sees_nothing(store: &dyn Store, other_drop: DropNumber) -> Result<(), S
     assert_eq!(store.target_state(MINE, "erp").await?, TargetState::Up);
     assert_eq!(store.backlog(MINE, "erp", 10).await?, []);
     assert_eq!(store.backlog_count(MINE, "erp").await?, 0);
+    assert_eq!(store.attachment(MINE, "a").await?, None);
     assert_eq!(store.streams(&mine).await?, []);
     assert_eq!(store.drops(&mine).await?, []);
     assert_eq!(store.rejects(&mine).await?, []);
@@ -111,6 +113,7 @@ async fn sees_its_own(store: &dyn Store, drop: DropNumber) -> Result<(), StoreEr
     std::mem::drop(read);
     assert_eq!(store.tasks(&mine).await?.iter().map(|task| task.question.as_str()).collect::<Vec<_>>(), [MINE]);
     assert_eq!(store.targets(&mine).await?[0].delivered, 1);
+    assert_eq!(store.attachment(MINE, "a").await?.as_deref(), Some(MINE.as_bytes()));
     assert_eq!(store.parked(&mine).await?.len(), 2);
     assert_eq!(store.drop_journal(drop, &mine).await?.len(), 1);
     assert_eq!(store.find(Some(MINE), "dupont").await?.len(), 1);
