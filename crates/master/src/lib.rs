@@ -16,6 +16,7 @@ mod covers;
 mod golden;
 mod id;
 mod match_key;
+pub mod matching;
 mod normal;
 mod path;
 mod search;

@@ -1,0 +1,28 @@
+//! Matching: how much speaks for two records being one customer, and which records are one.
+//!
+//! [`Evidence`] is what a record has shown, normalised once. [`blocking_keys`] let records that may be one find each
+//! other. A [`Model`] scores and explains pairs; it is shipped, or learned from a tenant's own records without anybody
+//! naming duplicates. [`divide`] makes customers of records.
+
+mod compare;
+mod divide;
+mod evidence;
+mod keys;
+mod learn;
+mod matcher;
+mod model;
+mod name;
+mod place;
+mod reach;
+mod text;
+
+pub use compare::{Comparison, Kind, ValueLevel, Veto};
+pub use divide::{Thresholds, Verdict, divide};
+pub use evidence::{Evidence, VALUES_MAX};
+pub use keys::{BlockingKey, KeyKind, blocking_keys};
+pub use learn::LearnOptions;
+pub use matcher::{ClusterNumber, MatchOptions, Matcher, RecordNumber};
+pub use model::{Alternative, Bits, FIELDS, Model, Reasons, Score};
+pub use name::NameLevel;
+pub use place::AddressLevel;
+pub use reach::EmailLevel;

@@ -1,0 +1,231 @@
+//! Text as it is compared: one alphabet, one case, words, and how far two of them are apart.
+
+use deunicode::deunicode_char;
+
+/// So many characters of a value are looked at; what is longer is no name and no address.
+pub(super) const CHARACTERS_MAX: usize = 256;
+
+/// So many words of a value are looked at.
+pub(super) const WORDS_MAX: usize = 16;
+
+/// Words that names of companies and streets have or lack without meaning anything by it.
+const FILLERS: &[&str] = &[
+    "and", "da", "das", "de", "del", "della", "den", "der", "des", "di", "die", "do", "dos", "du", "e", "el", "en",
+    "et", "la", "las", "le", "les", "los", "of", "the", "und", "van", "von", "y",
+];
+
+/// Whether a word says nothing by itself.
+pub(super) fn is_filler(word: &str) -> bool {
+    FILLERS.binary_search(&word).is_ok()
+}
+
+/// Lower case letters and digits of ASCII; whatever else parts words is one blank, a point, or an ampersand.
+///
+/// Letters of other alphabets are transliterated; pictures and signs are left out.
+pub(super) fn folded(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len().min(CHARACTERS_MAX));
+    for character in text.chars().take(CHARACTERS_MAX) {
+        if character.is_ascii_alphanumeric() {
+            folded.push(character.to_ascii_lowercase());
+        } else if matches!(character, '.' | '@') {
+            folded.push(character);
+        } else if character.is_alphanumeric() {
+            let letters = deunicode_char(character).unwrap_or_default();
+            folded.extend(letters.chars().map(|letter| letter.to_ascii_lowercase()));
+        } else if !is_mark(character) && !folded.ends_with(' ') {
+            folded.push(' ');
+        }
+    }
+    folded
+}
+
+/// Accents that are written as characters of their own, and what joins pictures.
+fn is_mark(character: char) -> bool {
+    matches!(character, '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// The words of a text. Letters that points alone part are one word: `S.A.R.L.` is `sarl`.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let folded = folded(text);
+    let mut words: Vec<String> = Vec::new();
+    for run in folded.split([' ', '@']) {
+        let parts = || run.split('.').filter(|part| !part.is_empty());
+        if parts().count() > 1 && parts().all(|part| part.len() <= 2) {
+            words.push(parts().collect());
+        } else {
+            words.extend(parts().map(str::to_owned));
+        }
+        if words.len() >= WORDS_MAX {
+            words.truncate(WORDS_MAX);
+            break;
+        }
+    }
+    words
+}
+
+/// Letters and digits of a text, without anything between them.
+pub(super) fn squeezed(text: &str) -> String {
+    let mut squeezed = folded(text);
+    squeezed.retain(|character| character.is_ascii_alphanumeric());
+    squeezed
+}
+
+/// The digits of a text.
+pub(super) fn digits(text: &str) -> String {
+    text.chars().take(CHARACTERS_MAX).filter(char::is_ascii_digit).collect()
+}
+
+/// The longest text whose distance is told.
+const MEASURED_MAX: usize = 63;
+
+/// How many letters have to be put in, left out, exchanged, or swapped with their neighbour to make one text of the other
+/// (optimal string alignment); `None` when they are more than `limit`.
+pub(super) fn distance(one: &str, other: &str, limit: usize) -> Option<usize> {
+    if one == other {
+        return Some(0);
+    }
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len().abs_diff(other.len()) > limit {
+        return None;
+    }
+    let (one, other) = (&one[..one.len().min(MEASURED_MAX)], &other[..other.len().min(MEASURED_MAX)]);
+    let mut rows = [[0_u8; MEASURED_MAX + 1]; 3];
+    for (column, cell) in (0_u8..).zip(&mut rows[1][..=other.len()]) {
+        *cell = column;
+    }
+    for (row, letter) in (1_u8..).zip(one) {
+        let at = usize::from(row);
+        let [before, last, now] = &mut rows;
+        now[0] = row;
+        let mut least = row;
+        for column in 1..=other.len() {
+            let exchanged = last[column - 1] + u8::from(*letter != other[column - 1]);
+            let mut cell = exchanged.min(last[column] + 1).min(now[column - 1] + 1);
+            if at > 1 && column > 1 && *letter == other[column - 2] && one[at - 2] == other[column - 1] {
+                cell = cell.min(before[column - 2] + 1);
+            }
+            now[column] = cell;
+            least = least.min(cell);
+        }
+        if usize::from(least) > limit {
+            return None;
+        }
+        rows.rotate_left(1);
+    }
+    let distance = usize::from(rows[1][other.len()]);
+    (distance <= limit).then_some(distance)
+}
+
+/// Whether two texts have the same digits. Who numbers things means different ones: `Garage 1` and `Garage 2`.
+pub(super) fn has_same_digits(one: &str, other: &str) -> bool {
+    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<u8>>();
+    digits(one) == digits(other)
+}
+
+/// Whether two texts differ by a slip of the pen at most: none in up to 3 letters, one in up to 7, two in more. A digit
+/// is never a slip.
+pub(super) fn is_near(one: &str, other: &str) -> bool {
+    let limit = match one.len().max(other.len()) {
+        0..=3 => 0,
+        4..=7 => 1,
+        _ => 2,
+    };
+    distance(one, other, limit).is_some() && has_same_digits(one, other)
+}
+
+/// How a word sounds, in at most 6 letters: what French, German and English spell in several ways is one.
+pub(super) fn sound(word: &str) -> String {
+    let mut sound = String::with_capacity(6);
+    let mut letters = word.bytes().peekable();
+    while let Some(letter) = letters.next() {
+        let heard = match letter {
+            b'a' | b'e' | b'i' | b'o' | b'u' | b'y' => sound.is_empty().then_some('a'),
+            b'h' => sound.is_empty().then_some('h'),
+            b'w' => sound.is_empty().then_some('f'),
+            b'p' if letters.peek() == Some(&b'h') => {
+                letters.next();
+                Some('f')
+            }
+            b'c' | b'k' | b'q' | b'g' | b'j' => Some('k'),
+            b's' | b'z' | b'x' => Some('s'),
+            b'd' | b't' => Some('t'),
+            b'b' | b'p' => Some('p'),
+            b'v' | b'f' => Some('f'),
+            b'm' | b'n' => Some('n'),
+            other => Some(char::from(other)),
+        };
+        if let Some(heard) = heard.filter(|heard| !sound.ends_with(*heard)) {
+            sound.push(heard);
+        }
+        if sound.len() >= 6 {
+            break;
+        }
+    }
+    sound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        assert_eq!(words(text), expected, "{text}");
+    }
+
+    #[test]
+    fn words_are_of_one_alphabet() {
+        check("Établissements  Robin S.A.R.L.", &["etablissements", "robin", "sarl"]);
+        check("Müller & Söhne GmbH & Co. KG", &["muller", "sohne", "gmbh", "co", "kg"]);
+        check("Straße 12-14", &["strasse", "12", "14"]);
+        check("e\u{301}te\u{301}", &["ete"]);
+        check("Παπαδόπουλος", &["papadopoulos"]);
+        check("Иванов", &["ivanov"]);
+        check("北京", &["bei", "jing"]);
+        check("😀 🚀", &[]);
+        check("a.b.c d.ef ghi.jk", &["abc", "def", "ghi", "jk"]);
+        check("", &[]);
+        assert!(!words("محمد").is_empty());
+        assert_eq!(words(&"x ".repeat(1_000_000)).len(), WORDS_MAX);
+        assert!(folded(&"é".repeat(1_000_000)).len() <= CHARACTERS_MAX);
+    }
+
+    #[test]
+    fn fillers_are_sorted() {
+        assert!(FILLERS.is_sorted());
+        assert!(is_filler("des") && !is_filler("robin"));
+    }
+
+    #[test]
+    fn distances_count_slips() {
+        for (one, other, limit, expected) in [
+            ("durand", "durand", 0, Some(0)),
+            ("durand", "durnad", 1, Some(1)),
+            ("durand", "duran", 1, Some(1)),
+            ("durand", "dxrandy", 2, Some(2)),
+            ("durand", "dupont", 2, None),
+            ("durand", "martin", 2, None),
+            ("", "ab", 2, Some(2)),
+            ("ab", "", 1, None),
+            ("ca", "abc", 3, Some(3)),
+        ] {
+            assert_eq!(distance(one, other, limit), expected, "{one} {other}");
+            assert_eq!(distance(other, one, limit), expected, "{other} {one}");
+        }
+        assert!(is_near("etablissements", "etablisement") && !is_near("sas", "sa") && is_near("", ""));
+        assert!(!is_near("durand95", "durand96") && is_near("durand95", "duran95"));
+        let long = "x".repeat(300);
+        assert!(is_near(&long, &format!("{long}y")));
+    }
+
+    #[test]
+    fn one_sound_has_several_spellings() {
+        for (one, other) in
+            [("schmidt", "schmitt"), ("philippe", "filipe"), ("meyer", "maier"), ("lefevre", "lefebvre")]
+        {
+            let alike = sound(one) == sound(other);
+            assert_eq!(alike, (one, other) != ("lefevre", "lefebvre"), "{} {}", sound(one), sound(other));
+        }
+        assert_eq!(sound(""), "");
+    }
+}
