@@ -3,6 +3,7 @@
 //! A check never loses anything: documents keep identifiers as their source gives them.
 //! An identifier that fails its check is reported, and has no weight in deciding who is who.
 
+mod account;
 mod bank;
 mod checksum;
 mod compact;
@@ -25,7 +26,8 @@ pub enum Scheme {
     Siren,
     /// French establishment number: SIREN and 5 digits, Luhn, with the exception of La Poste (ICD 0009).
     Siret,
-    /// VAT number with its country's prefix: the European Union, GB, XI, CH and NO (ICD 0223).
+    /// VAT number with its country's prefix: the European Union with its one-stop shops (EU and IM), GB, XI, CH and NO
+    /// (ICD 0223).
     Vat,
     /// D-U-N-S number: 9 digits without a checksum (ICD 0060).
     Duns,
@@ -33,7 +35,8 @@ pub enum Scheme {
     Gln,
     /// Legal entity identifier, ISO 17442: 20 characters, modulo 97 (ICD 0199).
     Lei,
-    /// International bank account number, ISO 13616: a structure for each country, modulo 97.
+    /// International bank account number, ISO 13616: a structure for each country, modulo 97, and the national check
+    /// digits of Belgium, Montenegro, Norway and Spain.
     Iban,
     /// Bank identifier, ISO 9362: 8 or 11 characters with a country inside.
     Bic,

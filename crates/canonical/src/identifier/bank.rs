@@ -1,7 +1,7 @@
 //! IBAN, BIC and creditor reference.
 
-use super::Reason;
 use super::checksum::{hold, modulo_97};
+use super::{Reason, account};
 
 use super::global::check_pair_exists;
 use crate::codes::is_country;
@@ -36,7 +36,7 @@ const STRUCTURES: &[([u8; 2], &str)] = &[
 ];
 
 pub(super) fn iban(bytes: &[u8]) -> Result<(), Reason> {
-    let [first, second, tens, ones, account @ ..] = bytes else {
+    let [first, second, tens, ones, rest @ ..] = bytes else {
         return Err(Reason::Length);
     };
     if ![first, second].into_iter().all(u8::is_ascii_uppercase) || ![tens, ones].into_iter().all(u8::is_ascii_digit) {
@@ -44,8 +44,9 @@ pub(super) fn iban(bytes: &[u8]) -> Result<(), Reason> {
     }
     let place =
         STRUCTURES.binary_search_by_key(&[*first, *second], |(country, _)| *country).map_err(|_| Reason::Country)?;
-    follows(account, STRUCTURES[place].1)?;
-    hold(modulo_97(account.iter().chain(&bytes[..4]))? == 1 && check_pair_exists(&bytes[2..4]))
+    follows(rest, STRUCTURES[place].1)?;
+    hold(modulo_97(rest.iter().chain(&bytes[..4]))? == 1 && check_pair_exists(&bytes[2..4]))?;
+    account::check([*first, *second], rest)
 }
 
 /// Whether the characters are of the structure's kinds, run by run.

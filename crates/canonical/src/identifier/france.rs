@@ -5,6 +5,8 @@ use super::checksum::{digits, hold, luhn, number};
 
 /// La Poste, whose establishments outgrew the Luhn sum.
 const LA_POSTE: &[u8] = b"356000000";
+/// The establishment number of its head office, which still has it.
+const HEAD_OFFICE: &[u8] = b"00048";
 
 pub(super) fn siren(bytes: &[u8]) -> Result<(), Reason> {
     let digits = digits::<9>(bytes)?;
@@ -14,12 +16,15 @@ pub(super) fn siren(bytes: &[u8]) -> Result<(), Reason> {
     hold(luhn(&digits) == 0)
 }
 
-/// An establishment of La Poste has a digit sum that is a multiple of 5; its head office also fits Luhn.
+/// An establishment of La Poste has a digit sum that is a multiple of 5 instead; only its head office fits Luhn.
 pub(super) fn siret(bytes: &[u8]) -> Result<(), Reason> {
     let digits = digits::<14>(bytes)?;
-    siren(&bytes[..9])?;
-    let post = bytes.starts_with(LA_POSTE) && digits.iter().sum::<u32>().is_multiple_of(5);
-    hold(post || luhn(&digits) == 0)
+    let (company, establishment) = bytes.split_at(9);
+    siren(company)?;
+    if company == LA_POSTE && establishment != HEAD_OFFICE {
+        return hold(digits.iter().sum::<u32>().is_multiple_of(5));
+    }
+    hold(luhn(&digits) == 0)
 }
 
 /// The alphabet of the two leading characters: no I and no O.

@@ -1,10 +1,11 @@
-//! VAT numbers of the European Union, the United Kingdom, Northern Ireland, Switzerland and Norway.
+//! VAT numbers of the European Union and of its one-stop shops, the United Kingdom, Northern Ireland, Switzerland and Norway.
 //!
 //! The normal form keeps the country's prefix; Greece is `EL`, as the Union writes it.
 
 mod atlantic;
 mod east;
 mod neighbours;
+mod one_stop;
 mod west;
 
 use super::compact::Compact;
@@ -26,12 +27,14 @@ const COUNTRIES: &[(&[u8; 2], Check)] = &[
     (b"EE", east::estonia),
     (b"EL", east::greece),
     (b"ES", west::spain),
+    (b"EU", one_stop::union),
     (b"FI", neighbours::finland),
     (b"FR", france::vat),
     (b"GB", atlantic::united_kingdom),
     (b"HR", east::croatia),
     (b"HU", east::hungary),
     (b"IE", atlantic::ireland),
+    (b"IM", one_stop::imports),
     (b"IT", west::italy),
     (b"LT", east::lithuania),
     (b"LU", west::luxembourg),
@@ -68,6 +71,9 @@ pub(super) fn check(compact: &mut Compact) -> Result<(), Reason> {
 
 /// Brings old and national ways of writing to the one of today.
 fn normalise(compact: &mut Compact) -> Result<(), Reason> {
+    if compact.bytes().starts_with(b"BE(0)") {
+        compact.replace(2..5, b"0")?;
+    }
     let length = compact.bytes().len();
     let leading_zero_is_missing = match compact.bytes() {
         [b'G', b'R', ..] => {
@@ -76,7 +82,7 @@ fn normalise(compact: &mut Compact) -> Result<(), Reason> {
         }
         [b'E', b'L', ..] => length == 10,
         [b'B', b'E', ..] => length == 11,
-        [b'C', b'H', b'E', ..] => return cut_suffix(compact, &[b"MWST", b"TVA", b"IVA"]),
+        [b'C', b'H', b'E', ..] => return cut_suffix(compact, &[b"MWST", b"TVA", b"IVA", b"TPV"]),
         [b'N', b'O', ..] => return cut_suffix(compact, &[b"MVA"]),
         _ => false,
     };

@@ -29,11 +29,14 @@ pub(super) fn ireland(bytes: &[u8]) -> Result<(), Reason> {
     hold((weighted(&digits, &[8, 7, 6, 5, 4, 3, 2]) + 9 * second) % 23 == check)
 }
 
-/// Nine digits, or twelve with a branch; five characters for government departments and health authorities.
+/// Nine digits, or twelve with a branch; government departments and health authorities have five characters, which the
+/// Union writes with 8888 in the middle and two check digits.
 pub(super) fn united_kingdom(bytes: &[u8]) -> Result<(), Reason> {
     match bytes {
         [b'G', b'D', rest @ ..] if rest.len() == 3 => authority(rest, true),
         [b'H', b'A', rest @ ..] if rest.len() == 3 => authority(rest, false),
+        [b'G', b'D', b'8', b'8', b'8', b'8', rest @ ..] if rest.len() == 5 => checked_authority(rest, true),
+        [b'H', b'A', b'8', b'8', b'8', b'8', rest @ ..] if rest.len() == 5 => checked_authority(rest, false),
         [_, _, _, _, _, _, _, _, _] => trader(bytes),
         [_, _, _, _, _, _, _, _, _, branch @ ..] if branch.len() == 3 => {
             digits::<3>(branch)?;
@@ -46,6 +49,12 @@ pub(super) fn united_kingdom(bytes: &[u8]) -> Result<(), Reason> {
 fn authority(bytes: &[u8], is_department: bool) -> Result<(), Reason> {
     let digits = digits::<3>(bytes)?;
     if (number(&digits) < 500) == is_department { Ok(()) } else { Err(Reason::Unassigned) }
+}
+
+fn checked_authority(bytes: &[u8], is_department: bool) -> Result<(), Reason> {
+    let digits = digits::<5>(bytes)?;
+    authority(&bytes[..3], is_department)?;
+    hold(number(&digits[..3]) % 97 == number(&digits[3..]))
 }
 
 /// Modulo 97, or modulo 97 plus 55 for numbers given out since 2010.

@@ -175,6 +175,7 @@ pub(super) fn romania(bytes: &[u8]) -> Result<(), Reason> {
     hold(weighted(&digits[..9], &[7, 5, 3, 2, 1, 7, 5, 3, 2]) * 10 % 11 % 10 == digits[9])
 }
 
+/// A century and sex, a day of birth, a county, three digits and a check digit.
 fn romanian_person(digits: &[u32; 13]) -> Result<(), Reason> {
     let century = match digits[0] {
         0 => return Err(Reason::Unassigned),
@@ -183,6 +184,9 @@ fn romanian_person(digits: &[u32; 13]) -> Result<(), Reason> {
         _ => 1900,
     };
     if !is_date(century + number(&digits[1..3]), number(&digits[3..5]), number(&digits[5..7])) {
+        return Err(Reason::Unassigned);
+    }
+    if !matches!(number(&digits[7..9]), 1..=48 | 51 | 52 | 70 | 80..=83) {
         return Err(Reason::Unassigned);
     }
     let check = weighted(&digits[..12], &[2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9]) % 11;
