@@ -42,8 +42,9 @@ pub(crate) fn verify<R: Read>(
         }
         rows += 1;
         if let (Some(column), Some(sum)) = (column, &footer.sum) {
-            match split.iter().nth(column).and_then(|value| number(value, sum.decimal)) {
-                Some(value) => total += value,
+            let value = split.iter().nth(column).and_then(|value| number(value, sum));
+            match value.and_then(|value| total.checked_add(value)) {
+                Some(sum) => total = sum,
                 None => unreadable = unreadable.or(Some(found.line)),
             }
         }
@@ -78,10 +79,13 @@ fn check_count(footer: &Footer, last: &[String], rows: u64) -> Result<(), Proble
 fn check_sum(footer: &Footer, last: &[String], total: Decimal, unreadable: Option<u64>) -> Result<(), Problem> {
     let Some(sum) = &footer.sum else { return Ok(()) };
     if let Some(line) = unreadable {
-        let reason = format!("line {line} has no number in column \"{}\", so the sum cannot be checked", sum.column);
+        let reason = format!(
+            "line {line} has no number in column \"{}\", or one too large to be added, so the sum cannot be checked",
+            sum.column
+        );
         return Err(Problem::refused("csv.control-total", reason));
     }
-    match last.get(sum.at.saturating_sub(1)).and_then(|value| number(value, sum.decimal)) {
+    match last.get(sum.at.saturating_sub(1)).and_then(|value| number(value, sum)) {
         Some(stated) if stated == total => Ok(()),
         Some(_) => {
             let reason =
@@ -93,13 +97,14 @@ fn check_sum(footer: &Footer, last: &[String], total: Decimal, unreadable: Optio
 }
 
 /// A number with digits grouped by spaces or apostrophes; blank is zero.
-fn number(text: &str, decimal: char) -> Option<Decimal> {
+fn number(text: &str, sum: &ControlTotal) -> Option<Decimal> {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\'' | '\u{2019}' => {}
             space if space.is_whitespace() => {}
-            point if point == decimal => plain.push('.'),
+            point if point == sum.decimal => plain.push('.'),
+            group if Some(group) == sum.group => {}
             '.' | ',' => return None,
             other => plain.push(other),
         }

@@ -1,5 +1,6 @@
 //! Finding the header, and with it the columns.
 
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -7,8 +8,9 @@ use canonical::record::{Columns, DuplicateColumn};
 use files::{Problem, Text};
 
 use crate::dialect::{Dialect, Values};
-use crate::settings::Header;
+use crate::settings::{Duplicates, Header};
 use crate::splitter::{Found, Kind, Splitter};
+use crate::workbook::RENDERED;
 
 /// How far a header may be from the beginning.
 const PREAMBLE_LINES_MAX: u64 = 200;
@@ -19,7 +21,19 @@ pub(crate) struct HeaderRule {
     pub header: Header,
     pub columns: Vec<String>,
     pub comment: Option<String>,
+    pub naming: Naming,
 }
+
+/// How the columns get their names from the header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Naming {
+    /// How many lines the header has.
+    pub lines: usize,
+    pub duplicates: Duplicates,
+}
+
+/// A header has at most so many lines.
+pub(crate) const HEADER_LINES_MAX: usize = 10;
 
 /// The header of a file.
 #[derive(Debug)]
@@ -70,10 +84,54 @@ impl HeaderRule {
                 continue;
             }
             if certain || matches!(self.header, Header::StartsWith(_)) {
-                return self.accept(&names, found.line, line, dialect);
+                let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+                let (number, line) = (found.line, line.to_owned());
+                let names = self.further(names, splitter, dialect, text)?;
+                return self.accept(&names.iter().map(String::as_str).collect::<Vec<_>>(), number, &line, dialect);
             }
         }
         Err(self.missing())
+    }
+
+    /// The names of columns with those of the header's further lines.
+    fn further<R: Read>(
+        &self,
+        first: Vec<String>,
+        splitter: &mut Splitter<R>,
+        dialect: Dialect,
+        text: Text,
+    ) -> Result<Vec<String>, Problem> {
+        if self.naming.lines == 1 {
+            return Ok(first);
+        }
+        let mut lines = vec![first];
+        let mut values = Values::default();
+        while lines.len() < self.naming.lines {
+            let Some(found) = splitter.next()? else { return Err(self.missing()) };
+            let line = text.decode(splitter.bytes(&found)).map_err(|at| wrong_encoding(text, at))?;
+            if found.kind != Kind::Whole {
+                return Err(unreadable(&found));
+            }
+            lines.push(values.split(dialect, &line).iter().map(|name| name.trim().to_owned()).collect());
+        }
+        let last = lines.len() - 1;
+        for line in &mut lines[..last] {
+            // A text above several columns stands over the first of them.
+            for at in 1..line.len() {
+                if line[at].is_empty() {
+                    line[at] = line[at - 1].clone();
+                }
+            }
+        }
+        let width = lines.iter().map(Vec::len).max().unwrap_or_default();
+        let name = |at: usize| {
+            // A column that has no name of its own has none that the ones above could complete.
+            let own = lines[last].get(at).filter(|own| !own.is_empty());
+            let above = lines[..last].iter().filter_map(|line| line.get(at).or(line.last()));
+            let parts: Vec<&str> = above.chain(own).map(String::as_str).filter(|part| !part.is_empty()).collect();
+            parts.join(" ")
+        };
+        Ok((0..width).map(name).collect())
     }
 
     fn is_comment(&self, line: &str) -> bool {
@@ -87,6 +145,7 @@ impl HeaderRule {
         }
         let other = [';', '\t', '|', ','].into_iter().find(|other| line.contains(*other));
         if names.len() == 1
+            && dialect != RENDERED
             && let Some(other) = other
             && !dialect.quote.is_some_and(|quote| line.as_bytes().contains(&quote))
         {
@@ -106,10 +165,14 @@ impl HeaderRule {
     }
 
     fn named<'a>(&self, line: Option<u64>, names: impl Iterator<Item = &'a str>) -> Result<Located, Problem> {
-        let columns = Columns::new(names).map_err(|DuplicateColumn { name, first, second }| {
+        let named = match self.naming.duplicates {
+            Duplicates::Refuse => Columns::new(names),
+            Duplicates::Number => Columns::new(numbered(names)),
+        };
+        let columns = named.map_err(|DuplicateColumn { name, first, second }| {
             let reason = format!(
-                "{}: column \"{name}\" stands twice, at positions {first} and {second}; correct the export, or give \
-                 every column a name of its own by header and columns",
+                "{}: column \"{name}\" stands twice, at positions {first} and {second}; correct the export, \
+                 say duplicates = \"number\", or give every column a name of its own by header and columns",
                 place(line)
             );
             Problem::refused("csv.column-twice", reason)
@@ -128,6 +191,23 @@ impl HeaderRule {
         };
         Problem::refused("csv.header-missing", reason)
     }
+}
+
+/// The names with a number behind each that stood there before. Columns without a name are not looked up: they need none.
+fn numbered<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut known: HashSet<String> = HashSet::new();
+    let mut numbers: HashMap<&str, u64> = HashMap::new();
+    let mut numbered = Vec::new();
+    for name in names {
+        let mut found = name.to_owned();
+        while !found.is_empty() && !known.insert(found.clone()) {
+            let number = numbers.entry(name).or_insert(1);
+            *number += 1;
+            found = format!("{name} {number}");
+        }
+        numbered.push(found);
+    }
+    numbered
 }
 
 /// Where columns get their names.

@@ -6,22 +6,24 @@ use std::sync::atomic::AtomicU64;
 
 use canonical::record::{Body, Columns, Rows};
 use connector::NeededColumn;
-use files::{Content, FileTaken, Format, Problem, Records, Text, Unplaced};
+use files::{Content, FileTaken, Format, GroupCodes, Problem, Records, RowGroup, Text, Unplaced};
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use crate::columns;
 use crate::dialect::{Dialect, Split, Values};
 use crate::footer;
-use crate::group::Group;
-use crate::header::HeaderRule;
+use crate::header::{HeaderRule, Naming};
+use crate::join::{JoinRule, Joined};
 use crate::settings::{Footer, Header, Ragged};
 use crate::splitter::{Found, Kind, Splitter};
+use crate::workbook::{RENDERED, SheetRule};
 
 /// How the files of one stream are written.
 #[derive(Clone, Debug)]
 pub struct CsvFormat {
     pub(crate) dialect: Dialect,
+    pub(crate) sheet: SheetRule,
     pub(crate) encoding: Option<&'static encoding_rs::Encoding>,
     pub(crate) header: HeaderRule,
     pub(crate) footer: Option<Footer>,
@@ -31,6 +33,7 @@ pub struct CsvFormat {
     pub(crate) needed: Vec<NeededColumn>,
     pub(crate) group_by: Vec<String>,
     pub(crate) group_rows_max: usize,
+    pub(crate) join: Option<JoinRule>,
 }
 
 /// Where a record ends. Line 0 stands for the beginning of the file, in front of its header.
@@ -38,12 +41,44 @@ pub struct CsvFormat {
 pub struct CsvPosition {
     offset: u64,
     line: u64,
+    /// Whether that is behind everything: what is left over of a second file was given as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ended: bool,
+}
+
+/// A file as text.
+struct Source {
+    text: Text,
+    dialect: Dialect,
+    /// The text of a sheet of a workbook; `None` for a file that is text itself.
+    rendered: Option<Arc<[u8]>>,
 }
 
 impl CsvFormat {
-    fn splitter(&self, file: &FileTaken, text: &Text, at: &CsvPosition) -> Result<Splitter<Content>, Problem> {
-        let content = file.open_text(text, at.offset)?;
-        Ok(Splitter::new(content, self.dialect, self.record_bytes_max, at.offset, at.line.max(1)))
+    /// The same for one file by itself, row by row.
+    pub(crate) fn alone(&self) -> CsvFormat {
+        CsvFormat { join: None, group_by: Vec::new(), needed: Vec::new(), footer: None, ..self.clone() }
+    }
+
+    fn source(&self, file: &FileTaken) -> Result<Source, Problem> {
+        Ok(match self.sheet.render(file)? {
+            Some(rendered) => {
+                let text = Text { encoding: encoding_rs::UTF_8, mark: 0 };
+                Source { text, dialect: RENDERED, rendered: Some(rendered) }
+            }
+            None => {
+                let text = Text::detect(&file.head()?, self.encoding)?;
+                Source { text, dialect: self.dialect, rendered: None }
+            }
+        })
+    }
+
+    fn splitter(&self, file: &FileTaken, source: &Source, at: &CsvPosition) -> Result<Splitter<Content>, Problem> {
+        let content = match &source.rendered {
+            Some(rendered) => Content::shared(Arc::clone(rendered), at.offset),
+            None => file.open_text(&source.text, at.offset)?,
+        };
+        Ok(Splitter::new(content, source.dialect, self.record_bytes_max, at.offset, at.line.max(1)))
     }
 
     /// The columns that group rows, as positions.
@@ -63,28 +98,44 @@ impl Format for CsvFormat {
     type Records = CsvRecords;
 
     fn inspect(&self, file: &FileTaken) -> Result<(), Problem> {
-        let text = Text::detect(&file.head()?, self.encoding)?;
-        let mut splitter = self.splitter(file, &text, &CsvPosition::default())?;
-        let header = self.header.locate(&mut splitter, self.dialect, text)?;
+        let source = self.source(file)?;
+        let (text, dialect) = (source.text, source.dialect);
+        let mut splitter = self.splitter(file, &source, &CsvPosition::default())?;
+        let mut header = self.header.locate(&mut splitter, dialect, text)?;
+        if let Some(rule) = &self.join {
+            header.columns = Arc::clone(Joined::read(self, rule, file, &header.columns)?.columns());
+        }
         columns::check(&self.needed, &header)?;
         let Some(footer) = &self.footer else { return Ok(()) };
         let comment = self.header.comment.as_deref();
-        footer::verify(footer, &mut splitter, self.dialect, text, &header.columns, comment)
+        footer::verify(footer, &mut splitter, dialect, text, &header.columns, comment)
     }
 
     fn open(&self, file: &FileTaken, position: &CsvPosition) -> Result<CsvRecords, Problem> {
-        let text = Text::detect(&file.head()?, self.encoding)?;
-        let mut splitter = self.splitter(file, &text, &CsvPosition::default())?;
-        let columns = self.header.locate(&mut splitter, self.dialect, text)?.columns;
+        let source = self.source(file)?;
+        let (text, dialect) = (source.text, source.dialect);
+        let mut splitter = self.splitter(file, &source, &CsvPosition::default())?;
+        let columns = self.header.locate(&mut splitter, dialect, text)?.columns;
         if position.line > 0 {
-            splitter = self.splitter(file, &text, position)?;
+            splitter = self.splitter(file, &source, position)?;
         }
+        let mut format = self.clone();
+        if source.rendered.is_some() {
+            (format.dialect, format.ragged) = (dialect, Ragged::Pad);
+        }
+        let joined = self.join.as_ref().map(|rule| Joined::read(self, rule, file, &columns)).transpose()?;
+        let orphans = match &joined {
+            Some(joined) if !position.ended => joined.orphans(self, file)?,
+            _ => Vec::new(),
+        };
         Ok(CsvRecords {
-            group_by: self.group_positions(&columns)?,
+            group_by: self.group_positions(joined.as_ref().map_or(&*columns, |joined| joined.columns()))?,
+            joined,
+            orphans,
             splitter,
             text,
             columns,
-            format: self.clone(),
+            format,
             values: Values::default(),
             open: None,
             spoils_next: None,
@@ -99,15 +150,20 @@ pub struct CsvRecords {
     splitter: Splitter<Content>,
     text: Text,
     columns: Arc<Columns>,
+    joined: Option<Joined>,
+    /// What is left over of the second file; it comes last.
+    orphans: Vec<Unplaced>,
     group_by: Vec<usize>,
     format: CsvFormat,
     values: Values,
-    open: Option<Group>,
+    open: Option<RowGroup>,
     /// The line of an unreadable row that may belong to the next group.
     spoils_next: Option<u64>,
     ready: VecDeque<Unplaced>,
     ended: bool,
 }
+
+const CODES: GroupCodes = GroupCodes { broken: "csv.group-broken", too_large: "csv.group-too-large" };
 
 /// What a line turned out to be.
 enum Line {
@@ -138,7 +194,7 @@ impl Records for CsvRecords {
                 Line::Nothing => {}
                 Line::Footer => self.end(),
                 Line::Row(rows) if self.group_by.is_empty() => {
-                    let raw = self.splitter.bytes(&found).to_vec();
+                    let raw = self.raw(&found);
                     return Ok(Some(Unplaced { line: found.line, raw, body: Ok(Body::Rows(rows)) }));
                 }
                 Line::Row(rows) => self.gather(&found, &rows),
@@ -166,7 +222,7 @@ impl Records for CsvRecords {
             None if self.spoils_next.is_some() => return None,
             None => self.splitter.position(),
         };
-        Some(CsvPosition { offset, line })
+        Some(CsvPosition { offset, line, ended: self.ended })
     }
 
     fn consumed(&self) -> Arc<AtomicU64> {
@@ -182,6 +238,34 @@ fn ragged(count: usize, columns: usize) -> String {
 }
 
 impl CsvRecords {
+    /// The columns of the file itself.
+    pub(crate) fn columns(&self) -> &Arc<Columns> {
+        &self.columns
+    }
+
+    /// A row with the rows of the second file that belong to it.
+    fn join(&self, rows: Rows) -> Line {
+        let Some(joined) = &self.joined else { return Line::Row(rows) };
+        let rows = joined.expand(&rows);
+        let most = self.format.group_rows_max;
+        if rows.len() > most {
+            let reason =
+                format!("{} rows of the second file belong to it, more than group_rows_max = {most}", rows.len());
+            return Line::Broken("csv.group-too-large", reason);
+        }
+        Line::Row(rows)
+    }
+
+    /// The bytes of what was found, as somebody can read them: the row of a sheet has tabs between its cells.
+    fn raw(&self, found: &Found) -> Vec<u8> {
+        let mut raw = self.splitter.bytes(found).to_vec();
+        if self.format.dialect == RENDERED {
+            raw.retain(|byte| Some(*byte) != RENDERED.quote);
+            raw.iter_mut().filter(|byte| **byte == RENDERED.delimiter).for_each(|byte| *byte = b'\t');
+        }
+        raw
+    }
+
     fn parse(&mut self, found: &Found) -> Line {
         let bytes = self.splitter.bytes(found);
         match found.kind {
@@ -218,7 +302,7 @@ impl CsvRecords {
         let split = self.values.split(self.format.dialect, &line);
         let mut rows = Rows::with_capacity(Arc::clone(&self.columns), line.len(), 1);
         if rows.push(split.iter()) || (self.format.ragged == Ragged::Pad && pad(&mut rows, &split)) {
-            return Line::Row(rows);
+            return self.join(rows);
         }
         Line::Ragged(split.len())
     }
@@ -242,14 +326,19 @@ impl CsvRecords {
 
     /// Adds a row to the open group, or begins the next one with it.
     fn gather(&mut self, found: &Found, rows: &Rows) {
-        let raw = self.splitter.bytes(found);
+        let raw = &self.raw(found)[..];
         let key = |at: usize| rows.value(0, at).unwrap_or_default();
         if let Some(group) = &mut self.open
             && group.continues(self.group_by.iter().map(|at| key(*at)))
         {
+            if self.group_by.iter().any(|at| !key(*at).trim().is_empty()) {
+                // The group goes on: what could not be read before stood in the middle of it.
+                self.spoils_next = None;
+            }
             return group.add(rows, raw, self.format.group_rows_max);
         }
-        let mut group = Group::new(found, self.group_by.iter().map(|at| key(*at).to_owned()).collect());
+        let first = self.group_by.iter().map(|at| key(*at).to_owned()).collect();
+        let mut group = RowGroup::new(CODES, found.offset, found.line, first);
         if let Some(line) = self.spoils_next.take() {
             group.spoil_before(line);
         }
@@ -260,7 +349,7 @@ impl CsvRecords {
 
     /// A row that cannot be read is rejected, and so is each group that it may belong to: a record that lacks a row is wrong.
     fn broken(&mut self, found: &Found, key: Option<Vec<String>>, code: &'static str, reason: String) {
-        let raw = self.splitter.bytes(found).to_vec();
+        let raw = self.raw(found);
         let reject = Unplaced { line: found.line, raw, body: Err((code, reason)) };
         if self.group_by.is_empty() {
             return self.ready.push_back(reject);
@@ -270,7 +359,10 @@ impl CsvRecords {
                 group.spoil(found.line, Some(reject), self.format.group_rows_max);
             }
             (_, Some(key)) => {
-                let mut group = Group::new(found, key);
+                let mut group = RowGroup::new(CODES, found.offset, found.line, key);
+                if let Some(line) = self.spoils_next.take() {
+                    group.spoil_before(line);
+                }
                 group.spoil(found.line, Some(reject), self.format.group_rows_max);
                 self.close();
                 self.open = Some(group);
@@ -295,6 +387,7 @@ impl CsvRecords {
     fn end(&mut self) {
         self.close();
         self.spoils_next = None;
+        self.ready.extend(self.orphans.drain(..));
         self.ended = true;
     }
 }
@@ -309,7 +402,12 @@ fn pad(rows: &mut Rows, split: &Split<'_>) -> bool {
 }
 
 /// What the header rule is when the configuration does not say.
-pub(crate) fn header_rule(header: Option<Header>, columns: Vec<String>, comment: Option<String>) -> HeaderRule {
+pub(crate) fn header_rule(
+    header: Option<Header>,
+    columns: Vec<String>,
+    comment: Option<String>,
+    naming: Naming,
+) -> HeaderRule {
     let header = header.unwrap_or(if columns.is_empty() { Header::First } else { Header::None });
-    HeaderRule { header, columns, comment }
+    HeaderRule { header, columns, comment, naming }
 }

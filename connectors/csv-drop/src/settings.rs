@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Reads and writes delimited text files in folders.
+/// Reads and writes tables in files: delimited text, and the sheets of workbooks (reading only).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CsvDrop {
@@ -25,7 +25,9 @@ files::gather_settings! {
 }
 
 files::pick_up_settings! {
-    /// A folder of delimited text files to read.
+    /// A folder of delimited text files, or of workbooks, to read. What a file is, its content says: workbooks of Excel
+    /// (`.xlsx`, `.xlsb`, `.xls`) and OpenDocument (`.ods`), and what other programs call `.xls`: web pages with a table,
+    /// XML documents of Excel 2003, and delimited text.
     pub struct CsvStream {
         /// The character between two values: one ASCII character, such as `;`, `,`, `|` or a tab (`"\t"`). Default: `,`.
         #[serde(default = "comma")]
@@ -46,9 +48,33 @@ files::pick_up_settings! {
         /// What the last line of a complete file looks like. A file without it was cut off, and is refused as a whole.
         #[serde(default)]
         pub footer: Option<Footer>,
-        /// What happens to rows with more or fewer values than there are columns.
+        /// What happens to rows with more or fewer values than there are columns. Rows of workbooks are always padded.
         #[serde(default)]
         pub ragged: Ragged,
+        /// A second file of each drop whose rows belong to those of the first: lines of invoices, say.
+        #[serde(default)]
+        pub join: Option<Join>,
+        /// How many lines the header has: each column is called by the texts of all of them, joined by a blank, where a
+        /// blank text above counts as the one to the left of it. Default: 1.
+        #[serde(default = "header_lines")]
+        pub header_lines: usize,
+        /// What happens to a column whose name stands in the header before, or that has none.
+        #[serde(default)]
+        pub duplicates: Duplicates,
+        /// The sheet of a workbook that is read: its name, or its number from 1, which counts hidden ones, too. In a web
+        /// page it is the number of the table. Default: the first that is not hidden.
+        #[serde(default)]
+        pub sheet: Option<Sheet>,
+        /// Whether all cells of a merged area of a sheet have the value of the first one. Default: no, the others are blank.
+        #[serde(default)]
+        pub fill_merged: bool,
+        /// What a cell of an `.xlsx` gives whose number format is a percentage.
+        #[serde(default)]
+        pub percent: Percent,
+        /// A workbook has at most this many bytes, the text of its sheet as well, and unpacked it has at most eight times
+        /// as many; a larger one is refused. Workbooks, unlike text, are held in memory while they are read.
+        #[serde(default = "workbook_bytes_max")]
+        pub workbook_bytes_max: u64,
         /// A record, with all the lines that its quotes span, has at most this many bytes; a longer one is rejected.
         #[serde(default = "record_bytes_max")]
         pub record_bytes_max: usize,
@@ -97,6 +123,9 @@ pub struct ControlTotal {
     /// The decimal sign of both. Default: `.`. Spaces and apostrophes between digits are ignored.
     #[serde(default = "point")]
     pub decimal: char,
+    /// A character between digits of both that means nothing, such as `.` in `98.765,43`. Default: none.
+    #[serde(default)]
+    pub group: Option<char>,
 }
 
 /// What happens to rows with more or fewer values than there are columns.
@@ -153,6 +182,62 @@ pub enum LineEnd {
     Lf,
 }
 
+/// A second file of each drop, joined to the first by key. Both are taken, read and put away together; a file whose second
+/// one is not there yet waits for it, and holds back those behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// The name of the second file: a `*` in it stands for what the `*` in `files` stands for in the name of the first, so
+    /// that `lines-*.csv` goes with `invoices-*.csv`.
+    pub file: String,
+    /// Which columns must be equal: those of the first file with those of the second.
+    pub on: BTreeMap<String, String>,
+    /// What stands in front of the names of the second file's columns. Default: `lines.`.
+    #[serde(default = "join_prefix")]
+    pub prefix: String,
+    /// The names of its columns, if it has no header. Its delimiter, quote and encoding are those of the first.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// The second file is held in memory: it has at most this many rows, or the drop is refused.
+    #[serde(default = "join_rows_max")]
+    pub rows_max: usize,
+    /// It has at most this many bytes. In memory it takes about as many, and 16 for each row and value.
+    #[serde(default = "join_bytes_max")]
+    pub bytes_max: usize,
+}
+
+/// A sheet of a workbook.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Sheet {
+    /// Its number, counted from 1.
+    Number(usize),
+    /// Its name.
+    Name(String),
+}
+
+/// What happens to a column whose name stands in the header before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Duplicates {
+    /// The file is refused: nobody knows which of them is meant. Columns without a name may repeat.
+    #[default]
+    Refuse,
+    /// The second column `id` is called `id 2`, the third `id 3`.
+    Number,
+}
+
+/// What a cell gives whose number format is a percentage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Percent {
+    /// The number that is stored: `0.055` for 5.5 %.
+    #[default]
+    Stored,
+    /// The number that is shown: `5.5` for 5.5 %.
+    Shown,
+}
+
 /// What is written for a record that was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -193,6 +278,26 @@ fn point() -> char {
 
 fn yes() -> bool {
     true
+}
+
+fn join_prefix() -> String {
+    "lines.".to_owned()
+}
+
+fn join_rows_max() -> usize {
+    1_000_000
+}
+
+fn join_bytes_max() -> usize {
+    256 << 20
+}
+
+fn header_lines() -> usize {
+    1
+}
+
+fn workbook_bytes_max() -> u64 {
+    64 << 20
 }
 
 fn record_bytes_max() -> usize {

@@ -9,6 +9,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter, memchr2};
 
 use crate::dialect::Dialect;
+use crate::workbook::RENDERED;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +134,7 @@ impl<R: Read> Splitter<R> {
             match bytes.get(at) {
                 Some(next) if *next == quote => at += 1,
                 Some(b'\n') => return Ok(at),
-                Some(b'\r') => match bytes.get(at + 1) {
+                Some(b'\r') => match bytes[at..].iter().find(|byte| **byte != b'\r') {
                     Some(b'\n') => return Ok(at),
                     None if self.ended => return Ok(at),
                     None => return Err(Scan::More),
@@ -151,9 +152,9 @@ impl<R: Read> Splitter<R> {
         match memchr(b'\n', &bytes[from.min(bytes.len())..]) {
             Some(found) => {
                 let end = from + found;
-                Scan::End(end - usize::from(end > 0 && bytes[end - 1] == b'\r'), end + 1)
+                Scan::End(without_returns(&bytes[..end]), end + 1)
             }
-            None if self.ended => Scan::End(bytes.len() - usize::from(bytes.last() == Some(&b'\r')), bytes.len()),
+            None if self.ended => Scan::End(without_returns(bytes), bytes.len()),
             None => Scan::More,
         }
     }
@@ -207,7 +208,11 @@ impl<R: Read> Splitter<R> {
         let range = self.start..self.start + end;
         let consumed = &self.buffer[self.start..self.start + next];
         // Only quoted values contain line ends; counting is spared for the many that are one line.
-        let lines = memchr_iter(b'\n', consumed).count().max(1) as u64;
+        let lines = match self.dialect == RENDERED {
+            // A row of a sheet is a line, whatever its cells contain.
+            true => 1,
+            false => memchr_iter(b'\n', consumed).count().max(1) as u64,
+        };
         let found = Found { kind, range, offset: self.offset, line: self.line, lines };
         self.start += next;
         self.offset += next as u64;
@@ -244,4 +249,9 @@ impl<R: Read> Splitter<R> {
         self.ended = count == 0;
         Ok(())
     }
+}
+
+/// Where a line ends without the carriage returns in front of its line feed: a file that was written as text twice has two.
+fn without_returns(line: &[u8]) -> usize {
+    line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1)
 }

@@ -3,6 +3,8 @@
 mod conformance;
 mod drops;
 mod grammar;
+mod joined;
+mod samples;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -320,6 +320,10 @@ pub struct Write {
     /// that are gone (a JSON merge patch, RFC 7396); default false.
     #[serde(default)]
     pub differences: bool,
+    /// With `differences`: goes into objects as well, so that of an object inside only the fields that differ are sent,
+    /// as RFC 7396 has it; for systems that keep what is not sent there too; default false.
+    #[serde(default)]
+    pub nested: bool,
     /// The body's media type; default `application/json`.
     #[serde(default = "defaults::content_type")]
     pub content_type: String,

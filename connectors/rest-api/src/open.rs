@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use canonical::entity::Entity;
-use connector::{Batching, Connector, Fault, OpenContext, Ports, Source};
+use connector::{Batching, Connector, Fault, OpenContext, Ports, Source, Split};
 use reqwest::Certificate;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
@@ -34,7 +34,7 @@ impl Connector for RestApi {
         let client = Arc::new(client(&self, context)?);
         let mut ports = Ports::default();
         for (name, stream) in &self.streams {
-            let source = source(name, stream, &client)?;
+            let source = source(name, stream, context.stream(name).split, &client)?;
             ports.sources.insert(name.clone(), Box::new(source) as Box<dyn Source>);
         }
         if self.targets.is_empty() {
@@ -180,7 +180,7 @@ fn headers(configuration: &RestApi) -> Result<HeaderMap, Fault> {
     Ok(headers)
 }
 
-fn source(name: &str, stream: &Stream, client: &Arc<Client>) -> Result<RestSource, Fault> {
+fn source(name: &str, stream: &Stream, split: Option<Split>, client: &Arc<Client>) -> Result<RestSource, Fault> {
     if let Some(place) = unknown_place(&stream.path, &[]) {
         return Err(Fault::halt(format!("streams.{name}.path: nothing fills {place}")));
     }
@@ -197,6 +197,7 @@ fn source(name: &str, stream: &Stream, client: &Arc<Client>) -> Result<RestSourc
             pages_max: stream.pages_max,
         },
         marks: stream.since.as_ref().map(|since| marks(name, since)).transpose()?,
+        split,
         file: stream.path.as_str().into(),
         ended: None,
     })

@@ -95,15 +95,27 @@ impl Resource {
     }
 }
 
-/// The outermost fields that differ from what the system was last known to hold, and null for those that are gone.
-pub(crate) fn differences(body: &Json, previous: Option<&Record>) -> Option<Json> {
-    let Body::Json(Json::Object(previous)) = &previous?.body else { return None };
-    let Json::Object(fields) = body else { return None };
+/// The fields that differ from what the system was last known to hold, and null for those that are gone:
+/// the outermost ones alone, or `nested` those of objects inside as well.
+pub(crate) fn differences(body: &Json, previous: Option<&Record>, nested: bool) -> Option<Json> {
+    match (body, &previous?.body) {
+        (Json::Object(fields), Body::Json(Json::Object(previous))) => Some(patch(fields, previous, nested)),
+        _ => None,
+    }
+}
+
+fn patch(fields: &Members, previous: &Members, nested: bool) -> Json {
     let different = fields.iter().filter(|(name, value)| previous.get(name) != Some(value));
     let gone = previous.iter().filter(|(name, value)| !value.is_null() && !fields.contains(name));
-    let different = different.map(|(name, value)| (name.to_owned(), value.clone()));
+    let different = different.map(|(name, value)| {
+        let sent = match (value, previous.get(name)) {
+            (Json::Object(inner), Some(Json::Object(before))) if nested => patch(inner, before, nested),
+            _ => value.clone(),
+        };
+        (name.to_owned(), sent)
+    });
     let gone = gone.map(|(name, _)| (name.to_owned(), Json::Null));
-    Some(Json::Object(different.chain(gone).collect::<Members>()))
+    Json::Object(different.chain(gone).collect::<Members>())
 }
 
 fn check_writes(name: &str, target: &TargetResource) -> Result<(), Fault> {
@@ -126,6 +138,9 @@ fn check_writes(name: &str, target: &TargetResource) -> Result<(), Fault> {
         }
         if write.differences && field == "create" {
             return halt(field, "what is not there yet cannot be sent as differences");
+        }
+        if write.nested && !write.differences {
+            return halt(field, "nested says how differences are sent; it goes with differences = true");
         }
     }
     let names_one = |path: &str| path.contains("{key}") || path.contains("{reference}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use canonical::record::{Body, Json, Place, Record};
-use connector::{Batch, Checkpoint, DropLabel, Fault, Item, Reject, Source};
+use connector::{Batch, Checkpoint, DropLabel, Fault, Item, Reject, Source, Split};
 
 use crate::checkpoint::Progress;
 use crate::document::Path;
@@ -27,6 +27,8 @@ pub(crate) struct RestSource {
     pub(crate) name: String,
     pub(crate) collection: Collection,
     pub(crate) marks: Option<Marks>,
+    /// Where an item becomes several records.
+    pub(crate) split: Option<Split>,
     pub(crate) file: Arc<str>,
     /// The end of the run that was given out last, until it was answered with `None`.
     pub(crate) ended: Option<Checkpoint>,
@@ -45,7 +47,7 @@ impl Source for RestSource {
         loop {
             let step = self.collection.step(&mut progress).await?;
             let given = progress.given;
-            let items: Vec<Item> = step.fresh.into_iter().filter_map(|entry| self.item(&mut progress, entry)).collect();
+            let items: Vec<Item> = step.fresh.into_iter().flat_map(|entry| self.items(&mut progress, entry)).collect();
             progress.over = step.over;
             if items.is_empty() && !step.over {
                 continue;
@@ -84,21 +86,33 @@ impl RestSource {
         DropLabel { name, fingerprint: None, bytes: None, bytes_done: None, skip: None }
     }
 
-    /// The item as the hub sees it; `None` when it was given out in this state before.
-    fn item(&self, progress: &mut Progress, entry: Entry) -> Option<Item> {
+    /// The item as the hub sees it, which may be several records; none when it was given out in this state before.
+    fn items(&self, progress: &mut Progress, entry: Entry) -> Vec<Item> {
         if let (Some(marks), Some(value)) = (&self.marks, &entry.value) {
             let mark = marks.field.get(value).and_then(|value| marks.format.read(value));
             if let Some(mark) = mark {
                 progress.see(&mark);
                 if !progress.recent.note(&mark, entry.identity.content) {
-                    return None;
+                    return Vec::new();
                 }
             }
         }
+        let Some(split) = &self.split else { return vec![self.item(progress, entry.value, entry.raw)] };
+        let Some(value) = entry.value else { return vec![self.item(progress, None, entry.raw)] };
+        let mut parts = value.parts(&split.at, &split.with).peekable();
+        let mut items = Vec::new();
+        while let Some(part) = parts.next() {
+            let is_whole = items.is_empty() && parts.peek().is_none();
+            let raw = if is_whole { entry.raw.clone() } else { part.to_string().into_bytes() };
+            items.push(self.item(progress, Some(part), raw));
+        }
+        items
+    }
+
+    fn item(&self, progress: &mut Progress, value: Option<Json>, raw: Vec<u8>) -> Item {
         let place = Place { file: Some(Arc::clone(&self.file)), line: None, ordinal: progress.given };
         progress.given += 1;
-        let raw = entry.raw;
-        Some(match entry.value {
+        match value {
             Some(body @ Json::Object(_)) => Item::Record(Record { place, body: Body::Json(body), raw }),
             Some(_) => Item::Reject(Reject {
                 place,
@@ -113,6 +127,6 @@ impl RestSource {
                     .to_owned(),
                 raw,
             }),
-        })
+        }
     }
 }

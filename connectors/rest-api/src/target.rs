@@ -191,7 +191,8 @@ impl RestTarget {
         }
         for _ in 0..WRITES_PER_CHANGE_MAX {
             let write = self.write_for(resource, key.as_deref())?;
-            let sent = differences(&body, change.previous.as_ref().filter(|_| write.differences && !whole));
+            let known = change.previous.as_ref().filter(|_| write.differences && !whole);
+            let sent = differences(&body, known, write.nested);
             let sent = sent.as_ref().unwrap_or(&body);
             match self.write(resource, change, write, key.as_deref(), sent, deadline).await? {
                 Written::Done(answer) => return self.applied(resource, change, &body, key, &answer, deadline).await,

@@ -8,6 +8,7 @@ use crate::context::{Context, Wish};
 use crate::path::{Namespaces, Path};
 use crate::reader::XmlFormat;
 use crate::settings::{XmlExport, XmlStream, XmlTarget};
+use crate::split::Split;
 use crate::walker::Plan;
 use crate::writer::XmlWriter;
 
@@ -36,8 +37,9 @@ impl StreamSettings for XmlStream {
         let wishes = wanted.iter().flat_map(|(name, paths)| paths.iter().map(move |path| (name, path)));
         let wishes = wishes.map(|(name, path)| Ok((name.clone(), Wish::parse(path, &namespaces)?)));
         let context = Context::new(wishes.collect::<Result<Vec<_>, Fault>>()?, &records);
+        let split = told.split.as_ref().map(|split| Split::parse(split, &namespaces)).transpose()?.unwrap_or_default();
         let (record_bytes_max, depth_max) = (self.record_bytes_max, self.depth_max);
-        let plan = Plan { records, context, record_bytes_max, depth_max };
+        let plan = Plan { records, context, split, record_bytes_max, depth_max };
         let held_max = (self.batch_records_max, self.batch_bytes_max);
         Ok(XmlFormat { plan, encoding: pick_up.encoding, verify: self.verify, held_max })
     }
@@ -56,9 +58,10 @@ impl XmlStream {
             ));
         }
         let records = paths.iter().map(|path| Path::parse(path, namespaces)).collect::<Result<Vec<_>, _>>()?;
-        match records.iter().find(|path| path.attribute.is_some() || path.names) {
+        match records.iter().find(|path| path.attribute.is_some() || path.names || path.condition.is_some()) {
             Some(path) => {
-                Err(Fault::halt(format!("record = \"{path}\" must be an element, not an attribute or a name")))
+                let reason = "must be an element, not an attribute or a name, and without a condition";
+                Err(Fault::halt(format!("record = \"{path}\" {reason}")))
             }
             None => Ok(records),
         }

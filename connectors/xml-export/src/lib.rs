@@ -2,8 +2,8 @@
 //!
 //! What every file connector does (finding, settling, archiving, publishing) is in `files`; here is XML:
 //! [`settings`] are the published configuration, `path` tells which element is a record, `recorder` keeps its bytes,
-//! `naming` tells what names stand for, `walker` goes
-//! through a document with every limit in place, `reader` makes records, and `writer` renders changes.
+//! `naming` tells what names stand for, `walker` goes through a document with every limit in place, `split` cuts records
+//! at repeated elements inside them, `reader` makes records, and `writer` renders changes.
 
 mod connector_port;
 mod context;
@@ -12,6 +12,7 @@ mod path;
 mod reader;
 mod recorder;
 pub mod settings;
+mod split;
 mod walker;
 mod writer;
 

@@ -18,6 +18,47 @@ pub(crate) struct Path {
     pub attribute: Option<Step>,
     /// The name of the element is meant, not its text.
     pub names: bool,
+    /// What an element on the way must hold.
+    pub condition: Option<Condition>,
+}
+
+/// A demand on an element of a path: the text at a path below it is one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Condition {
+    /// So many steps lead to the element.
+    pub step: usize,
+    steps: Vec<Step>,
+    values: Vec<Box<str>>,
+}
+
+impl Condition {
+    /// Parses `child/grandchild='value'|'other'`.
+    fn parse(text: &str, step: usize, namespaces: &Namespaces) -> Result<Self, Fault> {
+        let value = |quoted: &str| -> Option<Box<str>> {
+            let quoted = quoted.trim();
+            let inside = quoted.strip_prefix('\'')?.strip_suffix('\'')?;
+            (!inside.contains('\'')).then(|| inside.into())
+        };
+        let parts = text.split_once('=').and_then(|(path, values)| {
+            let values: Option<Vec<Box<str>>> = values.split('|').map(value).collect();
+            Some((path, values?))
+        });
+        let Some((path, values)) = parts else {
+            let reason = format!("\"[{text}]\" is no condition; write [child='value'] or [child='value'|'other']");
+            return Err(Fault::halt(reason));
+        };
+        Ok(Condition { step, steps: Step::relative(path, namespaces)?, values })
+    }
+
+    /// Whether what is meant is the innermost of the elements that are open below the one that is tested.
+    pub fn fits(&self, below: &[Name]) -> bool {
+        below.len() == self.steps.len() && self.steps.iter().zip(below).rev().all(|(step, name)| step.fits(name))
+    }
+
+    /// Whether the text, trimmed, is what is asked for.
+    pub fn is_met(&self, text: Option<&str>) -> bool {
+        text.is_some_and(|text| self.values.iter().any(|value| **value == *text))
+    }
 }
 
 /// A name in any of some namespaces, or in any namespace at all.
@@ -51,14 +92,32 @@ impl Step {
         Ok(Step { local: local.into(), namespaces: uris })
     }
 
+    /// Parses the steps from an element down to another one: `a/b`.
+    pub fn relative(text: &str, namespaces: &Namespaces) -> Result<Vec<Self>, Fault> {
+        text.trim().trim_start_matches("./").split('/').map(|part| Step::parse(part, false, namespaces)).collect()
+    }
+
     pub fn fits(&self, name: &Name) -> bool {
         self.local == name.local && self.namespaces.as_ref().is_none_or(|uris| uris.contains(&name.namespace))
     }
 }
 
 impl Path {
-    /// Parses `/a/b/c`, `//b/c`, and either with a last `/@attribute` or `/name()`. A path without a leading slash starts at the root.
+    /// Parses `/a/b/c`, `//b/c`, and either with a last `/@attribute` or `/name()` and with one condition behind a step,
+    /// `//b[d='1']/c`. A path without a leading slash starts at the root.
     pub fn parse(text: &str, namespaces: &Namespaces) -> Result<Self, Fault> {
+        let Some((before, rest)) = text.split_once('[') else { return Path::unconditional(text, namespaces) };
+        let Some((inside, behind)) = rest.split_once(']') else {
+            return Err(Fault::halt(format!("\"{text}\" is no path: a ] is missing")));
+        };
+        let mut path = Path::unconditional(&format!("{before}{behind}"), namespaces)?;
+        let step = before.trim().trim_start_matches('/').split('/').count();
+        path.condition = Some(Condition::parse(inside, step, namespaces)?);
+        path.text = text.trim().to_owned();
+        Ok(path)
+    }
+
+    fn unconditional(text: &str, namespaces: &Namespaces) -> Result<Self, Fault> {
         let text = text.trim();
         let (from_root, rest) = match text.strip_prefix("//") {
             Some(rest) => (false, rest),
@@ -74,14 +133,24 @@ impl Path {
             None => None,
         };
         let steps = parts.iter().map(|part| Step::parse(part, false, namespaces)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Path { text: text.to_owned(), from_root, steps, attribute, names })
+        Ok(Path { text: text.to_owned(), from_root, steps, attribute, names, condition: None })
     }
 
     /// Whether the innermost of these open elements, the outermost first, is meant.
     pub fn fits(&self, open: &[Name]) -> bool {
-        let Some(above) = open.len().checked_sub(self.steps.len()) else { return false };
-        (above == 0 || !self.from_root)
-            && self.steps.iter().zip(&open[above..]).rev().all(|(step, name)| step.fits(name))
+        self.fits_until(self.steps.len(), open)
+    }
+
+    /// Whether the element that the first steps lead to is the innermost of these open ones.
+    pub fn fits_until(&self, steps: usize, open: &[Name]) -> bool {
+        let steps = &self.steps[..steps.min(self.steps.len())];
+        let Some(above) = open.len().checked_sub(steps.len()) else { return false };
+        (above == 0 || !self.from_root) && steps.iter().zip(&open[above..]).rev().all(|(step, name)| step.fits(name))
+    }
+
+    /// How many steps lie below the element that the condition is about.
+    pub fn steps_below_condition(&self) -> usize {
+        self.condition.as_ref().map_or(0, |condition| self.steps.len().saturating_sub(condition.step))
     }
 
     /// Whether elements below this root can be meant.

@@ -27,6 +27,14 @@ pub struct XmlFormat {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct XmlPosition {
     records: u64,
+    /// How many parts of the next record were given, where records are cut into several.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    parts: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_nothing(parts: &u64) -> bool {
+    *parts == 0
 }
 
 impl XmlFormat {
@@ -38,7 +46,7 @@ impl XmlFormat {
         let content: Box<dyn Read + Send> =
             if text.encoding == UTF_8 { Box::new(content) } else { text.transcode(Box::new(content)) };
         let walker = Walker::new(content, self.plan.clone());
-        Ok(XmlRecords { walker, records: 0, held: VecDeque::new(), consumed })
+        Ok(XmlRecords { walker, position: XmlPosition::default(), held: VecDeque::new(), consumed })
     }
 
     /// Reads a file through; its records are there already unless they are too many to hold.
@@ -49,9 +57,9 @@ impl XmlFormat {
             if !records.walker.builds {
                 continue;
             }
-            let unplaced = records.unplaced(passed);
+            let (unplaced, ends) = unplaced(passed);
             bytes += unplaced.raw.len();
-            records.held.push_back(unplaced);
+            records.held.push_back((unplaced, ends));
             if records.held.len() > records_max || bytes > bytes_max {
                 records.held = VecDeque::new();
                 records.walker.builds = false;
@@ -93,20 +101,21 @@ impl Format for XmlFormat {
 
     fn open(&self, file: &FileTaken, position: &XmlPosition) -> Result<XmlRecords, Problem> {
         if self.verify
-            && position.records == 0
+            && *position == XmlPosition::default()
             && let Some(records) = self.verified(file)?
         {
             return Ok(records);
         }
         let mut records = self.begin(file)?;
         records.walker.builds = false;
-        while records.records < position.records {
-            if records.walker.next()?.is_none() {
-                return Err(Problem::refused("file.changed", "the file ends before the stored position"));
-            }
-            records.records += 1;
+        while records.position.records < position.records {
+            records.pass_over()?;
         }
+        // The record that the position is inside of is built, so that the rest of its parts can be.
         records.walker.builds = true;
+        while records.position.parts < position.parts {
+            records.pass_over()?;
+        }
         Ok(records)
     }
 }
@@ -114,20 +123,36 @@ impl Format for XmlFormat {
 /// The records of one file, in order.
 pub struct XmlRecords {
     walker: Walker<Box<dyn Read + Send>>,
-    /// How many were given out or passed over.
-    records: u64,
-    /// Records of a file that was read through already.
-    held: VecDeque<Unplaced>,
+    /// Behind what was given out or passed over.
+    position: XmlPosition,
+    /// Records of a file that was read through already, each with whether its element ends with it.
+    held: VecDeque<(Unplaced, bool)>,
     consumed: Arc<AtomicU64>,
 }
 
+fn unplaced(passed: Passed) -> (Unplaced, bool) {
+    let body = match passed.tree {
+        Some(tree) => Ok(Body::Element(tree)),
+        None => Err(("xml.empty", "the element could not be built".to_owned())),
+    };
+    (Unplaced { line: passed.line, raw: passed.raw, body }, passed.ends)
+}
+
 impl XmlRecords {
-    fn unplaced(&self, passed: Passed) -> Unplaced {
-        let body = match passed.tree {
-            Some(tree) => Ok(Body::Element(tree)),
-            None => Err(("xml.empty", "the element could not be built".to_owned())),
+    fn pass_over(&mut self) -> Result<(), Problem> {
+        match self.walker.next()? {
+            Some(passed) => self.went_on(passed.ends),
+            None => return Err(Problem::refused("file.changed", "the file ends before the stored position")),
+        }
+        Ok(())
+    }
+
+    /// A record was given out or passed over; its element may go on.
+    fn went_on(&mut self, ends: bool) {
+        self.position = match ends {
+            true => XmlPosition { records: self.position.records + 1, parts: 0 },
+            false => XmlPosition { parts: self.position.parts + 1, ..self.position },
         };
-        Unplaced { line: passed.line, raw: self.walker.recorder().kept(), body }
     }
 }
 
@@ -137,14 +162,16 @@ impl Records for XmlRecords {
     fn next(&mut self) -> Result<Option<Unplaced>, Problem> {
         let next = match self.held.pop_front() {
             Some(held) => Some(held),
-            None => self.walker.next()?.map(|passed| self.unplaced(passed)),
+            None => self.walker.next()?.map(unplaced),
         };
-        self.records += u64::from(next.is_some());
-        Ok(next)
+        Ok(next.map(|(unplaced, ends)| {
+            self.went_on(ends);
+            unplaced
+        }))
     }
 
     fn position(&self) -> Option<XmlPosition> {
-        Some(XmlPosition { records: self.records })
+        Some(self.position.clone())
     }
 
     fn consumed(&self) -> Arc<AtomicU64> {

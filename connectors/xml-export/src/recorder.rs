@@ -60,6 +60,11 @@ impl<R: Read> Recorder<R> {
         kept
     }
 
+    /// How many bytes were taken since the mark.
+    pub fn taken(&self) -> usize {
+        self.kept.len() + (self.start - self.kept_from)
+    }
+
     /// The line of the mark, counted from 1.
     pub fn marked_line(&self) -> u64 {
         self.marked_line

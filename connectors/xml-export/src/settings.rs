@@ -58,8 +58,10 @@ files::pick_up_settings! {
         /// What a record needs from the elements around it, by a name of your choice: a path to an element or attribute
         /// that stands before the record, such as `account = "//Stmt/Acct/Id/IBAN"`, or a list of paths of which the first
         /// that is there counts. Its text becomes the first child of the record, with that name in the namespace
-        /// `urn:passerelle:context`. A last step `name()` gives the element's name instead of its text; `position()` alone
-        /// gives the record's number, from 1, among those in the element around it.
+        /// `urn:passerelle:context`. A last step `name()` gives the element's name instead of its text. One step may have a
+        /// condition: `//Stmt/Bal[Tp/Cd='OPBD']/Amt`. `position()` alone gives the record's number, from 1, among those in
+        /// the element around it; `part()` its number among those that the mapping cuts one element into (`split`), and
+        /// nothing where it was not cut; the position of such a record is both: `3.1`.
         /// Default: what the stream's mapping says; a name given here goes before it.
         #[serde(default)]
         pub context: BTreeMap<String, Texts>,

@@ -1,5 +1,7 @@
 //! The connector against the conformance suite, against files as people drop them, and against the samples.
 
+mod split;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -12,12 +12,14 @@ use crate::context::Context;
 use crate::naming::Naming;
 use crate::path::Path;
 use crate::recorder::Recorder;
+use crate::split::{Cut, Split, Track};
 
 /// What to look for, and how much to bear.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub records: Vec<Path>,
     pub context: Context,
+    pub split: Split,
     pub record_bytes_max: usize,
     pub depth_max: usize,
 }
@@ -26,7 +28,11 @@ pub(crate) struct Plan {
 pub(crate) struct Passed {
     /// Absent when records are only passed over.
     pub tree: Option<Tree>,
+    /// Its bytes; empty when records are only passed over.
+    pub raw: Vec<u8>,
     pub line: u64,
+    /// Whether its element ends with it. A record that is cut into several ends with the last of them.
+    pub ends: bool,
 }
 
 /// More different names of elements and attributes than any format has; they are kept for the whole file.
@@ -43,6 +49,9 @@ pub(crate) struct Walker<R: Read> {
     /// How many elements of a record are open.
     inside: usize,
     builder: TreeBuilder,
+    track: Track,
+    /// The record that is being given out part by part.
+    cut: Option<Cut>,
     /// Whether records are built, not only passed over.
     pub builds: bool,
     had_root: bool,
@@ -58,6 +67,8 @@ impl<R: Read> Walker<R> {
             open: Vec::new(),
             inside: 0,
             builder: TreeBuilder::new(),
+            track: Track::default(),
+            cut: None,
             builds: true,
             had_root: false,
         }
@@ -69,6 +80,9 @@ impl<R: Read> Walker<R> {
 
     /// Goes on behind the next record; `None` at the end of the document.
     pub fn next(&mut self) -> Result<Option<Passed>, Problem> {
+        if let Some(passed) = self.next_part() {
+            return Ok(Some(passed));
+        }
         // The buffer is lent to the events, and everything else stays at hand.
         let mut buffer = std::mem::take(&mut self.buffer);
         let found = self.go_on(&mut buffer);
@@ -82,26 +96,51 @@ impl<R: Read> Walker<R> {
                 self.reader.get_mut().mark();
             }
             buffer.clear();
+            let at = self.recorder().taken();
             let step = match self.reader.read_event_into(buffer) {
-                Ok(event) => self.handle(&event)?,
+                Ok(event) => self.handle(&event, at)?,
                 Err(error) => return Err(self.problem(error)),
             };
             match step {
                 Step::On => {}
-                Step::Record => {
-                    let tree = if self.builds { self.builder.close() } else { None };
-                    return Ok(Some(Passed { tree, line: self.recorder().marked_line() }));
-                }
+                Step::Record => return Ok(Some(self.record())),
                 Step::End => return Ok(None),
             }
         }
     }
 
-    fn handle(&mut self, event: &Event<'_>) -> Result<Step, Problem> {
+    /// The record that was passed just now, or the first of several that it is cut into.
+    fn record(&mut self) -> Passed {
+        let line = self.recorder().marked_line();
+        let tree = if self.builds { self.builder.close() } else { None };
+        let raw = if tree.is_some() { self.recorder().kept() } else { Vec::new() };
+        let Some(ranges) = self.track.take() else { return Passed { tree, raw, line, ends: true } };
+        self.cut = Some(match tree {
+            Some(tree) => {
+                let numbering = self.plan.context.numbering(&mut self.builder);
+                Cut::of(&self.plan.split, tree, numbering, raw, ranges, line)
+            }
+            None => Cut::passed_over(ranges, line),
+        });
+        self.next_part().unwrap_or(Passed { tree: None, raw: Vec::new(), line, ends: true })
+    }
+
+    /// The next of the records that one is cut into.
+    fn next_part(&mut self) -> Option<Passed> {
+        let cut = self.cut.as_mut()?;
+        let (tree, raw, line) = cut.next(&mut self.builder);
+        let ends = cut.is_done();
+        if ends {
+            self.cut = None;
+        }
+        Some(Passed { tree, raw, line, ends })
+    }
+
+    fn handle(&mut self, event: &Event<'_>, at: usize) -> Result<Step, Problem> {
         match event {
-            Event::Start(start) => self.start(start)?,
+            Event::Start(start) => self.start(start, at)?,
             Event::Empty(start) => {
-                self.start(start)?;
+                self.start(start, at)?;
                 return Ok(self.end());
             }
             Event::End(_) => return Ok(self.end()),
@@ -122,7 +161,8 @@ impl<R: Read> Walker<R> {
         Ok(Step::On)
     }
 
-    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), Problem> {
+    /// An element begins, at this byte of the record around it.
+    fn start(&mut self, start: &BytesStart<'_>, at: usize) -> Result<(), Problem> {
         let depth = self.depth();
         if depth >= self.plan.depth_max {
             let reason = format!("elements are nested more than depth_max = {} deep", self.plan.depth_max);
@@ -142,6 +182,9 @@ impl<R: Read> Walker<R> {
         };
         if self.inside == 0 {
             return self.start_outside(name, start);
+        }
+        if !self.plan.split.steps.is_empty() {
+            self.track.open(&self.plan.split, self.inside, self.builder.names().name(name), at);
         }
         self.inside += 1;
         if self.builds {
@@ -169,6 +212,7 @@ impl<R: Read> Walker<R> {
             return self.attributes(start, true);
         }
         self.inside = 1;
+        self.track.begin();
         self.plan.context.record(self.open.len());
         if self.builds {
             self.builder.open_numbered(name);
@@ -227,11 +271,7 @@ impl<R: Read> Walker<R> {
             self.builder.attribute_numbered(name, &value);
             return Ok(());
         }
-        let name = self.builder.names().name(name);
-        let at = self.plan.context.attributes(&self.open).find(|(_, step)| step.fits(name)).map(|(at, _)| at);
-        if let Some(at) = at {
-            self.plan.context.set(at, &value, self.open.len());
-        }
+        self.plan.context.attribute(self.builder.names().name(name), &value, &self.open);
         Ok(())
     }
 
@@ -268,6 +308,10 @@ impl<R: Read> Walker<R> {
         self.naming.close(self.depth().saturating_sub(1));
         if self.inside > 1 {
             self.inside -= 1;
+            if !self.plan.split.steps.is_empty() {
+                let at = self.recorder().taken();
+                self.track.close(&self.plan.split, self.inside, at);
+            }
             if self.builds {
                 self.builder.close();
             }

@@ -3,6 +3,7 @@
 //! Records are what connectors hand to mappings and back.
 //! The shapes are flat buffers with offsets: reading one allocates per record, never per field.
 
+mod clearing;
 mod json;
 mod rows;
 mod tree;
@@ -12,9 +13,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use json::{Json, JsonError, Members, Number};
+pub use clearing::{CLEARED, CREDIT, ClearedPair, Clearing, ClearingAmounts, ClearingError, ClearingRows, DEBIT};
+pub use json::{Json, JsonError, JsonParts, Members, Number};
 pub use rows::{Columns, DuplicateColumn, Rows};
-pub use tree::{Attributes, Children, Element, Name, NameId, Names, Tree, TreeBuilder};
+pub use tree::{Attributes, Children, Element, Name, NameId, Names, Parts, Tree, TreeBuilder};
 
 /// Where a record was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

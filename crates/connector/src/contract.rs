@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use canonical::entity::{Entity, Operation};
-use canonical::record::{ContentHash, Place, Record};
+use canonical::record::{Clearing, ContentHash, Place, Record};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -61,8 +61,26 @@ pub struct StreamContext {
     /// What an XML record needs from the elements around it, as the mapping names it: by name the paths of which the
     /// first that is there counts. A connector's own setting of a name goes before it.
     pub context: BTreeMap<String, Vec<String>>,
+    /// Where a record becomes several, as the mapping names it.
+    pub split: Option<Split>,
     /// The columns without which the mapping can read no row of a table: a table that lacks one is refused as a whole.
     pub columns: Vec<NeededColumn>,
+    /// Records are pairs of rows that clear each other; `columns` then are those of the table itself.
+    pub clearing: Option<Clearing>,
+}
+
+/// Elements (or JSON values) inside a record that repeat: where there are several, the record becomes one for each,
+/// which has all of the record but the others.
+///
+/// A record without them, or with a single one, stays as it is. Each of the records that one becomes counts, and is
+/// placed, by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// The path from the record down to them, in the syntax of the format.
+    pub at: String,
+    /// Paths from such an element down: the record becomes several only if each of the elements has something at one of
+    /// them. Empty: it always does.
+    pub with: Vec<String>,
 }
 
 /// A column that a mapping needs.

@@ -11,7 +11,7 @@ pub mod testkit;
 
 pub use contract::{
     Again, Batch, BatchId, Batching, Checkpoint, Connector, DropLabel, Fault, Found, Item, NeededColumn, OpenContext,
-    Outcome, PastDrop, Ports, Reference, Reject, Rendered, Source, StreamContext, Target,
+    Outcome, PastDrop, Ports, Reference, Reject, Rendered, Source, Split, StreamContext, Target,
 };
 pub use registry::{ConfigurationError, Configured, Registry};
 pub use secret::{Secret, SecretReference};

@@ -53,6 +53,22 @@ pub(crate) struct Finished {
     pub fingerprint: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// The second file of the drop, which goes where this one goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub companion: Option<Stamp>,
+}
+
+impl Finished {
+    /// A file that nothing is read of.
+    pub fn refused(stamp: &Stamp, fingerprint: String) -> Self {
+        Finished { stamp: stamp.clone(), fingerprint, refused: true, companion: None }
+    }
+
+    /// The files to put away; the one that the position knows by goes last.
+    pub fn files(&self) -> impl Iterator<Item = Finished> {
+        let of = |stamp: &Stamp| Finished { stamp: stamp.clone(), companion: None, ..self.clone() };
+        self.companion.iter().chain([&self.stamp]).map(of).collect::<Vec<_>>().into_iter()
+    }
 }
 
 /// The position in a folder.

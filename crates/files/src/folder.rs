@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::checkpoint::Stamp;
+use crate::companion::Companion;
 
 /// The order in which the files of a folder are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -87,6 +88,9 @@ pub(crate) struct Watch {
     order: Order,
     trigger: Option<String>,
     settle: Duration,
+    companion: Option<Companion>,
+    /// The folders inside it that files are put away in; they are no files of it, whatever the patterns.
+    own: Vec<PathBuf>,
     /// Since when a file that is not settled yet has looked like this.
     seen: HashMap<String, (Stamp, Instant)>,
     queue: VecDeque<Candidate>,
@@ -100,7 +104,20 @@ impl Watch {
         trigger: Option<String>,
         settle: Duration,
     ) -> Self {
-        Watch { folder, patterns, order, trigger, settle, seen: HashMap::new(), queue: VecDeque::new() }
+        let (seen, queue) = (HashMap::new(), VecDeque::new());
+        Watch { folder, patterns, order, trigger, settle, companion: None, own: Vec::new(), seen, queue }
+    }
+
+    /// Leaves these folders alone.
+    pub fn without(mut self, own: Vec<PathBuf>) -> Self {
+        self.own = own;
+        self
+    }
+
+    /// Waits for a second file with each one.
+    pub fn with_companion(mut self, companion: Option<Companion>) -> Self {
+        self.companion = companion;
+        self
     }
 
     /// The first file in order that is ready and not `done`. Folders with many files are listed once, not once per file.
@@ -143,6 +160,9 @@ impl Watch {
             }
             // Gone since it was listed, or a link to nowhere: there is nothing to read.
             let Ok(metadata) = fs::metadata(entry.path()) else { continue };
+            if metadata.is_dir() && self.own.contains(&entry.path()) {
+                continue;
+            }
             found.push((entry.path(), Stamp::of(&name, &metadata), metadata));
         }
         match self.order {
@@ -151,7 +171,9 @@ impl Watch {
                 found.sort_by(|left, right| (left.1.modified, &left.1.name).cmp(&(right.1.modified, &right.1.name)))
             }
         }
-        self.seen.retain(|name, _| found.iter().any(|(_, stamp, _)| stamp.name == *name));
+        let companion = self.companion.clone();
+        let is_second = |name: &str| companion.as_ref().is_some_and(|companion| companion.is_second(name));
+        self.seen.retain(|name, _| is_second(name) || found.iter().any(|(_, stamp, _)| stamp.name == *name));
         self.queue.clear();
         for (path, stamp, metadata) in found {
             if self.trigger.is_some() {
@@ -162,15 +184,27 @@ impl Watch {
                 // Later files must not overtake one that is still being written.
                 break;
             }
+            // Nor one whose second file is.
+            if let Some(second) = companion.as_ref().and_then(|companion| companion.of(&stamp.name))
+                && !self.is_second_there(&second)
+            {
+                break;
+            }
             self.queue.push_back(Candidate { path, stamp, irregular: !metadata.is_file() });
         }
         Ok(())
     }
 
+    fn is_second_there(&mut self, name: &str) -> bool {
+        let Ok(metadata) = fs::metadata(self.folder.join(name)) else { return false };
+        self.trigger.is_some() || self.is_settled(&Stamp::of(name, &metadata), &metadata)
+    }
+
     fn wants(&self, name: &str) -> bool {
         let unfinished = name.starts_with('.')
             || UNFINISHED.iter().any(|suffix| matches(format!("*{suffix}").as_bytes(), name.as_bytes()))
-            || self.trigger.as_ref().is_some_and(|suffix| name.ends_with(suffix.as_str()));
+            || self.trigger.as_ref().is_some_and(|suffix| name.ends_with(suffix.as_str()))
+            || self.companion.as_ref().is_some_and(|companion| companion.is_second(name));
         !unfinished && self.patterns.iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()))
     }
 

@@ -8,8 +8,13 @@
 
 mod archive;
 mod checkpoint;
+mod clearing;
+mod companion;
 mod content;
 mod folder;
+mod group;
+mod lines;
+mod pdf;
 mod pick_up;
 mod ports;
 mod problem;
@@ -20,8 +25,11 @@ mod source;
 mod target;
 mod text;
 
-pub use content::{Compression, Content, FileTaken};
+pub use clearing::{Clearable, ClearableRecords};
+pub use content::{Compression, Content, FileTaken, unpacked_bytes};
 pub use folder::{Order, Patterns};
+pub use group::{GroupCodes, RowGroup};
+pub use lines::{Line, LineCut, Lines};
 pub use pick_up::{PickUp, PickUpSettings};
 pub use ports::{PickUpFields, PublisherFields, StreamSettings, TargetSettings, open_ports};
 pub use problem::Problem;

@@ -1,11 +1,16 @@
 //! Where files are picked up, in which order, and where they go afterwards.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use connector::Fault;
 use encoding_rs::Encoding;
 
+use crate::checkpoint::Stamp;
+use crate::companion::Companion;
+use crate::content::FileTaken;
 use crate::folder::Watch;
 use crate::{Order, Patterns};
 
@@ -50,6 +55,8 @@ pub struct PickUp {
     pub(crate) batch_records_max: usize,
     pub(crate) batch_bytes_max: usize,
     pub(crate) file_bytes_max: u64,
+    /// How the second file of each drop is called, if there is one.
+    companion: Option<Companion>,
     /// The declared encoding.
     pub encoding: Option<&'static Encoding>,
 }
@@ -95,13 +102,43 @@ impl PickUp {
             batch_records_max: settings.batch_records_max,
             batch_bytes_max: settings.batch_bytes_max,
             file_bytes_max: settings.file_bytes_max,
+            companion: None,
             encoding: settings.encoding.as_deref().map(crate::encoding).transpose()?,
         })
     }
 
+    /// Lets a second file belong to each one: a drop is there when both are, and both are put away together.
+    ///
+    /// # Errors
+    /// [`Fault::Halt`] when the second name does not follow from the patterns of the first.
+    pub fn with_companion(mut self, second: &str) -> Result<Self, Fault> {
+        self.companion = Some(Companion::new(&self.patterns, second)?);
+        Ok(self)
+    }
+
     pub(crate) fn watch(&self) -> Watch {
         let (folder, patterns) = (self.folder.clone(), self.patterns.clone());
-        Watch::new(folder, patterns, self.order, self.trigger.clone(), self.settle)
+        let watch = Watch::new(folder, patterns, self.order, self.trigger.clone(), self.settle);
+        let own = self.archive.iter().chain([&self.reject]).cloned().collect();
+        watch.with_companion(self.companion.clone()).without(own)
+    }
+
+    /// Takes the files of a drop, whose first one stands at a path, possibly with something behind its name; `None` when
+    /// one of them was changed meanwhile, or is gone.
+    pub(crate) fn take(&self, path: &Path, stamp: &Stamp) -> io::Result<Option<FileTaken>> {
+        let Some(first) = FileTaken::take(path, stamp, self.file_bytes_max)? else { return Ok(None) };
+        let Some(companion) = &self.companion else { return Ok(Some(first)) };
+        // Where files are put away, both have the same behind their names.
+        let behind = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(&stamp.name));
+        let Some(name) = companion.of(&stamp.name) else { return Ok(None) };
+        let path = path.with_file_name(format!("{name}{}", behind.unwrap_or_default()));
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let second = FileTaken::take(&path, &Stamp::of(&name, &metadata), self.file_bytes_max)?;
+        Ok(second.map(|second| first.with_companion(second)))
     }
 }
 

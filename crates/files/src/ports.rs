@@ -21,6 +21,11 @@ pub trait StreamSettings: PickUpFields {
     /// Which names are taken when the configuration does not say; compressed files are added.
     const FILES: &'static [&'static str];
 
+    /// How the second file of each drop is called, where the stream joins one.
+    fn companion(&self) -> Option<&str> {
+        None
+    }
+
     /// The format of the files; `told` is what the mapping says about the stream.
     ///
     /// # Errors
@@ -74,7 +79,10 @@ fn open_stream<S: StreamSettings>(
     told: &StreamContext,
     directory: &Path,
 ) -> Result<FileSource<S::Format>, Fault> {
-    let pick_up = PickUp::new(stream.pick_up(), directory, S::FILES)?;
+    let mut pick_up = PickUp::new(stream.pick_up(), directory, S::FILES)?;
+    if let Some(second) = stream.companion() {
+        pick_up = pick_up.with_companion(second)?;
+    }
     let format = stream.format(&pick_up, told)?;
     Ok(FileSource::new(pick_up, format))
 }

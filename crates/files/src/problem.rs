@@ -38,6 +38,15 @@ impl Problem {
         }
     }
 
+    /// Says which file of a drop is at fault, where it is not the first.
+    #[must_use]
+    pub fn in_file(self, name: &str) -> Self {
+        match self {
+            Problem::Refused { code, reason } => Problem::Refused { code, reason: format!("{name}: {reason}") },
+            other => other,
+        }
+    }
+
     /// The fault that a connector returns for a file system at fault.
     pub(crate) fn fault(place: &dyn Display, error: &io::Error) -> Fault {
         match error.kind() {

@@ -144,7 +144,7 @@ struct Folder<F: Format> {
 /// What became of taking a file.
 enum Taking<F: Format> {
     Open(Box<OpenFile<F>>),
-    Refused(Finished, Reject),
+    Refused(Box<Finished>, Reject),
     NotYet,
 }
 
@@ -188,7 +188,7 @@ impl<F: Format> Folder<F> {
         let Some(candidate) = next else { return Ok(None) };
         match self.take(&candidate)? {
             Taking::Open(open) => self.fill(*open, position).map(Some),
-            Taking::Refused(finished, reject) => self.refused(finished, reject, position).map(Some),
+            Taking::Refused(finished, reject) => self.refused(*finished, reject, position).map(Some),
             Taking::NotYet => {
                 self.watch.forget();
                 Ok(None)
@@ -231,10 +231,9 @@ impl<F: Format> Folder<F> {
                 "file.irregular",
                 "this is a folder or a device, not a file; it is moved out of the way",
             );
-            return self.refuse(stamp, String::new(), problem, 0);
+            return self.refuse(Finished::refused(stamp, String::new()), problem);
         }
-        let taken = FileTaken::take(&candidate.path, stamp, self.pick_up.file_bytes_max);
-        let file = match taken {
+        let file = match self.pick_up.take(&candidate.path, stamp) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(Taking::NotYet),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Taking::NotYet),
@@ -251,16 +250,16 @@ impl<F: Format> Folder<F> {
                 ordinal: 0,
                 after: None,
             }))),
-            Err(problem) => self.refuse(stamp, file.fingerprint.to_string(), problem, 0),
+            Err(problem) => self.refuse(Finished { refused: true, ..finished_of(&file) }, problem),
         }
     }
 
-    fn refuse(&self, stamp: &Stamp, fingerprint: String, problem: Problem, ordinal: u64) -> Result<Taking<F>, Fault> {
+    fn refuse(&self, finished: Finished, problem: Problem) -> Result<Taking<F>, Fault> {
+        let stamp = &finished.stamp;
         match problem {
             Problem::Refused { code, reason } => {
-                let place = Place { file: Some(stamp.name.as_str().into()), line: None, ordinal };
-                let finished = Finished { stamp: stamp.clone(), fingerprint, refused: true };
-                Ok(Taking::Refused(finished, Reject { place, code, reason, raw: Vec::new() }))
+                let place = Place { file: Some(stamp.name.as_str().into()), line: None, ordinal: 0 };
+                Ok(Taking::Refused(Box::new(finished), Reject { place, code, reason, raw: Vec::new() }))
             }
             Problem::Io(error) => Err(Problem::fault(&self.pick_up.folder.join(&stamp.name).display(), &error)),
         }
@@ -276,8 +275,7 @@ impl<F: Format> Folder<F> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(fault(&error)),
         }
-        let taken =
-            FileTaken::take(&path, &current.stamp, self.pick_up.file_bytes_max).map_err(|error| fault(&error))?;
+        let taken = self.pick_up.take(&path, &current.stamp).map_err(|error| fault(&error))?;
         let Some(file) = taken.filter(|file| file.fingerprint.to_string() == current.fingerprint) else {
             return Ok(None);
         };
@@ -297,8 +295,7 @@ impl<F: Format> Folder<F> {
     fn fill(&mut self, mut open: OpenFile<F>, position: FolderPosition<F::Position>) -> Result<Batch, Fault> {
         let (mut items, mut bytes) = (Vec::new(), 0);
         let compressed = open.file.compression() != crate::Compression::None;
-        let mut finished =
-            Finished { stamp: open.file.stamp.clone(), fingerprint: open.file.fingerprint.to_string(), refused: false };
+        let mut finished = finished_of(&open.file);
         let current = loop {
             let next = open.records.next().map_err(|problem| problem.of_compressed(compressed));
             match next {
@@ -320,8 +317,7 @@ impl<F: Format> Folder<F> {
                 break Some(Current { stamp, fingerprint, ordinal: open.ordinal, position });
             }
         };
-        let label =
-            self.label(&finished.stamp, Some(open.file.fingerprint), finished.fingerprint.clone(), &position)?;
+        let label = self.label(&finished, Some(open.file.fingerprint), &position)?;
         let label = DropLabel { bytes_done: Some(open.records.consumed().load(Ordering::Relaxed)), ..label };
         if open.file.was_changed() {
             let first = open.ordinal - items.len() as u64;
@@ -369,15 +365,13 @@ impl<F: Format> Folder<F> {
 
     fn label(
         &self,
-        stamp: &Stamp,
+        finished: &Finished,
         hash: Option<canonical::record::ContentHash>,
-        fingerprint: String,
         position: &FolderPosition<F::Position>,
     ) -> Result<DropLabel, Fault> {
         let start = FolderPosition { current: None, finished: position.finished.clone(), kept: position.kept.clone() };
-        let whole = Finished { stamp: stamp.clone(), fingerprint, refused: false };
-        let skip = self.behind(start, Some(whole)).save()?;
-        let (name, bytes) = (stamp.name.clone(), Some(stamp.bytes));
+        let skip = self.behind(start, Some(Finished { refused: false, ..finished.clone() })).save()?;
+        let (name, bytes) = (finished.stamp.name.clone(), Some(finished.stamp.bytes));
         Ok(DropLabel { name, fingerprint: hash, bytes, bytes_done: bytes, skip: Some(skip) })
     }
 
@@ -389,14 +383,15 @@ impl<F: Format> Folder<F> {
         position: FolderPosition<F::Position>,
     ) -> Result<Batch, Fault> {
         let hash = hash_of(&finished.fingerprint);
-        let label = self.label(&finished.stamp, hash, finished.fingerprint.clone(), &position)?;
+        let label = self.label(&finished, hash, &position)?;
         self.batch(label, vec![Item::Reject(reject)], position, Some(finished))
     }
 
     /// A file that was taken away or replaced in the middle of its drop: the drop ends here.
     fn lost(&mut self, current: &Current<F::Position>, position: FolderPosition<F::Position>) -> Result<Batch, Fault> {
         let hash = hash_of(&current.fingerprint);
-        let label = self.label(&current.stamp, hash, current.fingerprint.clone(), &position)?;
+        let finished = Finished::refused(&current.stamp, current.fingerprint.clone());
+        let label = self.label(&finished, hash, &position)?;
         let reject = changed(&current.stamp.name.as_str().into(), current.ordinal);
         self.batch(label, vec![Item::Reject(reject)], position, None)
     }
@@ -419,9 +414,20 @@ impl<F: Format> Folder<F> {
             }
             let archive = self.pick_up.archive.as_ref().filter(|_| !finished.refused);
             let into = archive.unwrap_or(&self.pick_up.reject);
-            put_away(&self.pick_up.folder, into, finished).map_err(|error| fault(&error, &into.display()))?;
+            for file in finished.files() {
+                put_away(&self.pick_up.folder, into, &file).map_err(|error| fault(&error, &into.display()))?;
+            }
         }
         Ok(())
+    }
+}
+
+fn finished_of(file: &FileTaken) -> Finished {
+    Finished {
+        stamp: file.stamp.clone(),
+        fingerprint: file.fingerprint.to_string(),
+        refused: false,
+        companion: file.companion().map(|companion| companion.stamp.clone()),
     }
 }
 

@@ -359,3 +359,18 @@ async fn a_batch_carries_bytes_places_and_progress() {
     assert_eq!((reject.raw.as_slice(), reject.place.line, reject.place.ordinal), (b"z".as_slice(), Some(4), 1));
     assert_eq!((batch.drop.name.as_str(), batch.drop.bytes, batch.drop.bytes_done), ("x.csv", Some(21), Some(21)));
 }
+
+#[tokio::test]
+async fn any_name_does_not_mean_the_folders_where_files_are_put_away() {
+    let directory = tempfile::tempdir().unwrap();
+    drop_file(directory.path(), "a.csv", "a,b\n1,2\n");
+    drop_file(directory.path(), "b.csv", "");
+    let settings = json!({ "files": "*" });
+    for round in 0..2 {
+        let mut source = open(directory.path(), &settings, &[]).await.unwrap();
+        let expected: &[&str] = if round == 0 { &["1|2", "file file.empty"] } else { &[] };
+        assert_eq!(shorten(&drain(&mut *source).await), expected);
+    }
+    assert_eq!(listing(&directory.path().join("in/archive")).len(), 1);
+    assert_eq!(listing(&directory.path().join("in/reject")).len(), 1);
+}

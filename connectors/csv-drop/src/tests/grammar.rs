@@ -92,7 +92,9 @@ async fn encodings() {
 #[tokio::test]
 async fn files_that_are_no_text() {
     check(b"", json!({}), &["file file.empty"]).await;
-    check(b"PK\x03\x04xl", json!({}), &["file file.binary"]).await;
+    check(b"PK\x03\x04xl", json!({}), &["file file.damaged"]).await;
+    check(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", json!({}), &["file workbook.damaged"]).await;
+    check(b"%PDF-1.7", json!({}), &["file file.binary"]).await;
     check(b"\x00\x01\x02", json!({}), &["file file.binary"]).await;
     check([b"a,b\n".as_slice(), &b"1,2\n".repeat(3_000), b"1,\x00\n1,2\n"].concat(), json!({}), &{
         let mut expected = vec!["1|2"; 3_000];
@@ -134,8 +136,15 @@ async fn footers_hold_the_file_against_itself() {
     check("a;b\nFIN;0;0\n", settings(), &[]).await;
     check("a;b\nx;1\ny;2\n", settings(), &["file csv.cut-off"]).await;
     check("a;b\nx;1\nFIN;2;1\n", settings(), &["file csv.control-total"]).await;
+    let mut grouped = settings();
+    grouped["footer"]["sum"]["group"] = json!(".");
+    check("a;b\nx;1.000,50\ny;2\nFIN;2;1.002,50\n", grouped, &["x|1.000,50", "y|2"]).await;
+    check("a;b\nx;1.000,50\nFIN;1;1.000,50\n", settings(), &["file csv.control-total"]).await;
     check("a;b\nx;1\nFIN;1;2\n", settings(), &["file csv.control-total"]).await;
     check("a;b\nx;one\nFIN;1;0\n", settings(), &["file csv.control-total"]).await;
+    let large = "9".repeat(28);
+    let content = format!("a;b\n{}FIN;10;1\n", format!("x;{large}\n").repeat(10));
+    check(&content, settings(), &["file csv.control-total"]).await;
     check("a;b\nx;1\nFIN;one;1\n", settings(), &["file csv.footer"]).await;
     check("a;b\nx;1\nFIN;1;1\ny;2\n", settings(), &["file csv.footer"]).await;
     check("a;c\nx;1\nFIN;1;1\n", settings(), &["file csv.column-missing"]).await;
@@ -151,6 +160,11 @@ async fn groups_of_rows() {
     check_groups("no,l\n1,a\n1\n1,c\n2,a\n", json!({}), &["2 csv.group-broken", "3 csv.ragged-row", "2|a"]).await;
     check_groups("no,l\n1,a\n2\n2,c\n3,a\n", json!({}), &["1|a", "3 csv.group-broken", "3 csv.ragged-row", "3|a"])
         .await;
+    // In the middle of a group it spoils that one alone.
+    let inside = ["2 csv.group-broken", "3 csv.unbalanced-quote", "2|a", "1|d"];
+    check_groups("no,l\n1,a\n\"x,b\n1,c\n2,a\n1,d\n", json!({}), &inside).await;
+    let ahead = ["2 csv.group-broken", "3 csv.unbalanced-quote", "4 csv.group-broken", "4 csv.ragged-row", "1|d"];
+    check_groups("no,l\n1,a\n\"x,b\n2\n2,c\n1,d\n", json!({}), &ahead).await;
     let both = ["2 csv.group-broken", "3 csv.unbalanced-quote", "4 csv.group-broken", "3|a"];
     check_groups("no,l\n1,a\n\"2,a\n2,b\n3,a\n", json!({}), &both).await;
     check_groups("no,l\n\"1,a\n1,b\n2,a\n", json!({}), &["2 csv.unbalanced-quote", "3 csv.group-broken", "2|a"]).await;
@@ -203,8 +217,10 @@ proptest! {
             let rest = &bytes[*offset as usize + found.len()..];
             end = offset + found.len() as u64 + match kind {
                 Kind::TooLong => rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1) as u64,
-                _ if rest.starts_with(b"\r\n") => 2,
-                _ => u64::from(!rest.is_empty()),
+                _ => {
+                    let returns = rest.iter().take_while(|byte| **byte == b'\r').count();
+                    (returns + usize::from(rest.get(returns) == Some(&b'\n'))) as u64
+                }
             };
         }
         prop_assert_eq!(end, bytes.len() as u64);

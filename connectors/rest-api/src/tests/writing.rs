@@ -275,6 +275,16 @@ async fn differences_are_sent_where_that_is_wanted() {
     update.previous = Some(Record::from_body(Body::Json(json!({"name": "A", "city": "Lyon", "fax": "1"}).into())));
     applied(apply(&mut *target, &update).await);
     assert_eq!(server.crm().rows[0], json!({"id": 1, "name": "A", "city": "Paris", "fax": null, "ours": true}));
+    // Of an object inside only what differs, for a system that refuses the fields that are its own.
+    let update = json!({"method": "PATCH", "path": "/customers/{key}", "differences": true, "nested": true});
+    let mut target = opened(&server, json!({"update": update, "reference_field": null, "lookup": {}})).await;
+    let before = json!({"name": "A", "properties": {"city": "Lyon", "fax": "1", "made": "2024"}});
+    let after = json!({"name": "A", "properties": {"city": "Nice", "made": "2024"}});
+    let mut update = change(Some("1"), 3, after);
+    update.previous = Some(Record::from_body(Body::Json(before.into())));
+    applied(apply(&mut *target, &update).await);
+    assert_eq!(server.crm().rows[0]["properties"], json!({"city": "Nice", "fax": null}));
+    assert_eq!(server.crm().rows[0]["city"], "Paris");
     // A removal that archives.
     let remove = json!({"method": "PATCH", "path": "/customers/{key}", "fields": {"status": "archived"}});
     let mut target = opened(&server, json!({"remove": remove})).await;

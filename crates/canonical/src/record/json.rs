@@ -2,6 +2,7 @@
 
 mod members;
 mod number;
+mod parts;
 mod read;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 
 pub use members::Members;
 pub use number::Number;
+pub use parts::JsonParts;
 
 /// A JSON value of RFC 8259 as a system wrote it.
 ///

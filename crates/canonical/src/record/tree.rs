@@ -1,9 +1,13 @@
 //! XML records: an element with everything inside it, in one arena.
 
+mod parts;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use parts::Parts;
 
 /// A namespaced name of an element or attribute.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

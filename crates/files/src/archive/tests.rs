@@ -6,7 +6,7 @@ use crate::checkpoint::{Finished, Stamp};
 
 fn finished(folder: &Path, name: &str) -> Finished {
     let stamp = Stamp::of(name, &fs::metadata(folder.join(name)).unwrap());
-    Finished { stamp, fingerprint: "0123456789abcdef".to_owned(), refused: false }
+    Finished { stamp, fingerprint: "0123456789abcdef".to_owned(), refused: false, companion: None }
 }
 
 #[test]

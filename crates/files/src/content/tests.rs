@@ -104,3 +104,27 @@ fn what_was_hashed_is_what_is_read() {
     assert_eq!(file.head().unwrap(), CONTENT.as_bytes());
     assert!(!file.was_changed());
 }
+
+#[test]
+fn a_file_in_memory_is_read_like_one_of_a_folder() {
+    let (_folder, folder_file) = take("a.csv", CONTENT.as_bytes());
+    for (name, bytes) in [
+        ("a.csv", CONTENT.as_bytes().to_vec()),
+        ("a.gz", gzip()),
+        ("a.zip", zip(&["a"], zip::CompressionMethod::Deflated)),
+    ] {
+        let file = FileTaken::in_memory(name, bytes, 1_000);
+        file.inspect().unwrap_or_else(|problem| panic!("{name}: {problem:?}"));
+        assert!(!file.was_changed());
+        for offset in [0, 5, CONTENT.len() as u64] {
+            let read = |file: &FileTaken| {
+                let mut text = String::new();
+                file.open(offset).unwrap().read_to_string(&mut text).unwrap();
+                text
+            };
+            assert_eq!(read(&file), read(&folder_file), "{name} from {offset}");
+        }
+    }
+    let text = b"whole";
+    assert_eq!(FileTaken::in_memory("a.csv", text.to_vec(), 1_000).head().unwrap(), text);
+}

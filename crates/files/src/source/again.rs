@@ -9,7 +9,6 @@ use super::{Folder, Format, OpenFile};
 use crate::Problem;
 use crate::archive::put_away_as;
 use crate::checkpoint::{FolderPosition, Stamp};
-use crate::content::FileTaken;
 
 /// One file, from its beginning to its end. It moves nothing and is never told what is done.
 struct PastFile<F: Format> {
@@ -72,7 +71,7 @@ fn open<F: Format>(folder: &Folder<F>, path: &Path, drop: &PastDrop) -> Result<O
     };
     // Under the name that it was dropped with, which tells how it is compressed.
     let stamp = Stamp::of(&drop.name, &metadata);
-    let taken = FileTaken::take(path, &stamp, folder.pick_up.file_bytes_max).map_err(|error| fault(&error))?;
+    let taken = folder.pick_up.take(path, &stamp).map_err(|error| fault(&error))?;
     let Some(file) = taken.filter(|file| Some(file.fingerprint) == drop.fingerprint) else { return Ok(None) };
     match folder.format.open(&file, &F::Position::default()) {
         Ok(records) => Ok(Some(OpenFile { name: drop.name.as_str().into(), records, file, ordinal: 0, after: None })),

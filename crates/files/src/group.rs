@@ -3,12 +3,24 @@
 use std::collections::VecDeque;
 
 use canonical::record::{Body, Rows};
-use files::Unplaced;
 
-use crate::splitter::Found;
+use crate::Unplaced;
+
+/// The codes of the rejects that a connector's groups end in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupCodes {
+    /// A row in it, or in front of it, cannot be read.
+    pub broken: &'static str,
+    /// It has too many rows.
+    pub too_large: &'static str,
+}
 
 /// The rows of one record so far.
-pub(crate) struct Group {
+///
+/// A record that lacks a row is wrong: a group with a row that cannot be read becomes one reject.
+#[derive(Debug)]
+pub struct RowGroup {
+    codes: GroupCodes,
     key: Vec<String>,
     offset: u64,
     line: u64,
@@ -23,12 +35,15 @@ pub(crate) struct Group {
     rejects: Vec<Unplaced>,
 }
 
-impl Group {
-    pub fn new(first: &Found, key: Vec<String>) -> Self {
-        Group {
+impl RowGroup {
+    /// A group without rows yet, whose first one stands at this offset and line and has these values in the columns
+    /// that group.
+    pub fn new(codes: GroupCodes, offset: u64, line: u64, key: Vec<String>) -> Self {
+        RowGroup {
+            codes,
             key,
-            offset: first.offset,
-            line: first.line,
+            offset,
+            line,
             rows: None,
             raw: Vec::new(),
             count: 0,
@@ -48,8 +63,9 @@ impl Group {
         key.clone().all(|value| value.trim().is_empty()) || self.key.iter().all(|known| key.next() == Some(known))
     }
 
+    /// Adds rows that are next in the file, up to `rows_max` in all.
     pub fn add(&mut self, rows: &Rows, raw: &[u8], rows_max: usize) {
-        self.count += 1;
+        self.count += rows.len();
         if self.count > rows_max {
             return;
         }
@@ -84,12 +100,12 @@ impl Group {
     pub fn finish(self, into: &mut VecDeque<Unplaced>, rows_max: usize) {
         let body = if self.count > rows_max {
             let reason = format!("the group has {} rows, more than group_rows_max = {rows_max}", self.count);
-            Some(Err(("csv.group-too-large", reason)))
+            Some(Err((self.codes.too_large, reason)))
         } else if let Some(line) = self.spoiled {
             let reason = format!(
                 "line {line} cannot be read and may belong to this group of rows; correct it and drop the file again"
             );
-            self.rows.map(|_| Err(("csv.group-broken", reason)))
+            self.rows.map(|_| Err((self.codes.broken, reason)))
         } else {
             self.rows.map(|rows| Ok(Body::Rows(rows)))
         };
