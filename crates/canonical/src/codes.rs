@@ -1,6 +1,10 @@
 //! Code lists that rules hold documents against.
 
+mod list;
+
 use std::cmp::Ordering;
+
+pub use list::CodeList;
 
 /// Every alpha-2 code that ISO 3166-1 assigns, sorted.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV \

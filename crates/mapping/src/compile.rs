@@ -1,8 +1,12 @@
 //! From the text of a mapping file to its program, with everything that is wrong reported at once.
 
+mod clearing;
+mod conditions;
+mod control;
 mod fields;
 mod line;
 mod options;
+mod selection;
 mod styles;
 
 use std::collections::BTreeMap;
@@ -14,12 +18,14 @@ use canonical::document::shape::Shape;
 use canonical::entity::Entity;
 use toml::de::{DeTable, DeValue};
 
+use crate::condition::Conditions;
 use crate::diagnostic::{Diagnostic, Reporter, Severity};
 use crate::mapping::{Embedded, Format, Mapping, StreamNeeds};
 use crate::place::{Path, PathError, PathScope, Place, Syntax};
 use crate::program::{Direction, Key, Leaf, NeededColumns, Node, Object, Program, Variable};
 use crate::table::Tables;
 use crate::xml::{RecordChoice, Sequence, XmlOutline};
+pub(crate) use clearing::table_columns;
 #[cfg(test)]
 pub(crate) use line::LINE_OPTIONS;
 use options::{Options, Word, words};
@@ -99,8 +105,10 @@ impl Compiler<'_> {
         let mut stream = self.stream_needs(&mut options);
         self.records = stream.record_paths.len();
         self.key(&mut options, true);
+        self.program.when = self.record_conditions(&mut options);
         let outline = self.outline(&mut options, &stream);
         self.constants(&mut options);
+        self.program.control = self.control(&mut options);
         let embed = options.table("embed", &mut self.reporter);
         self.body(&mut options);
         options.finish("a mapping", &[], &mut self.reporter);
@@ -169,6 +177,8 @@ impl Compiler<'_> {
         };
         StreamNeeds {
             context,
+            split: self.split(options),
+            clearing: self.clearing(options),
             group_by: texts(options.texts("group_by", &mut self.reporter)),
             record_paths: texts(options.texts("record", &mut self.reporter)),
             namespaces: self
@@ -259,7 +269,10 @@ impl Compiler<'_> {
                     leaf = Some(candidate.clone());
                 }
             });
-            if leaf.is_none() {
+            if leaf.as_ref().is_some_and(|leaf: &Leaf| !leaf.when.only_compares()) {
+                let message = format!("\"{field}\" is asked for by a condition and has one itself; keep one of them");
+                self.reporter.error(span, message);
+            } else if leaf.is_none() {
                 self.reporter.error(span, format!("\"${field}\" names a field that has no line of its own"));
             }
             self.program.variables.push(Variable { field, leaf });
@@ -268,25 +281,35 @@ impl Compiler<'_> {
 
     /// Two lines that write one place cannot both be read back, unless each owns a part of it.
     fn check_shared_places(&mut self) {
-        let mut seen: Vec<(Arc<str>, &Place)> = Vec::new();
+        let mut seen: Vec<(Arc<str>, &Place, &Conditions)> = Vec::new();
         let mut shared = Vec::new();
         self.program.leaves(&mut |leaf| {
             if !leaf.is_two_way() || leaf.sign == Some(crate::program::Sign::Direction) {
                 return;
             }
             let group: Arc<str> = leaf.path.rsplit_once('.').map_or("", |(group, _)| group).into();
+            if matches!(leaf.source, crate::program::Source::Tagged(_)) {
+                // A tag and the text behind it never touch each other.
+                return;
+            }
             for place in leaf.source.places() {
                 let is_relative = matches!(place, Place::Path(_));
-                if seen.iter().any(|(other, known)| *known == place && (!is_relative || **other == *group)) {
+                let shares = |(other, known, when): &(Arc<str>, &Place, &Conditions)| {
+                    *known == place && (!is_relative || **other == *group) && !when.exclude(&leaf.when)
+                };
+                if seen.iter().any(shares) {
                     let is_part = matches!(leaf.source, crate::program::Source::Part(_));
                     shared.push((
                         is_part,
                         format!("{} is written by several lines, \"{}\" among them", leaf.place, leaf.path),
                     ));
                 }
-                seen.push((Arc::clone(&group), place));
+                seen.push((Arc::clone(&group), place, &leaf.when));
             }
         });
+        let mut is_conditional = false;
+        self.program.leaves(&mut |leaf| is_conditional |= !leaf.when.is_none());
+        self.program.is_conditional = is_conditional;
         self.program.entangled = !shared.is_empty();
         for (_, message) in shared.into_iter().filter(|(is_part, _)| !is_part) {
             self.reporter.warning(0..0, format!("{message}; mark all but one with only = \"read\""));

@@ -39,12 +39,27 @@ pub enum Kept {
     Meaning,
 }
 
+/// A document made up for a mapping, with values that its lines can hold. The same seed gives the same document.
+/// Its values obey the lines' conversions, not the rules of documents; attached files are not among them.
+pub fn generated(mapping: &Mapping, seed: u64) -> Value {
+    crate::generate::document(mapping, seed)
+}
+
+/// A key that a mapping can write: as many parts as it names, in digits.
+pub fn generated_key(mapping: &Mapping, seed: u64) -> String {
+    let parts = (0..mapping.program.key.len() as u64).map(|part| (seed % 100_000 + 1 + part).to_string());
+    parts.collect::<Vec<_>>().join(&mapping.program.key_separator)
+}
+
 /// The first law: reading what was written gives the document back, on the fields that the mapping writes,
 /// each as [`Mapping::project`] says that it will read.
+///
+/// Attached files are left out: their bytes are not in the document.
 ///
 /// # Errors
 /// The fields that change, or why nothing could be written or read.
 pub fn read_after_write(mapping: &Arc<Mapping>, document: &Value) -> Result<(), Breach> {
+    let document = &project::without_attachments(mapping, document);
     let body = mapping.write(document, None, None).map_err(Breach::Unwritten)?;
     let read = mapping.reader().document(&body).map_err(Breach::Unread)?.to_json();
     let differences = project::differences(&mapping.project(document), &mapping.restrict(&read));
@@ -59,7 +74,9 @@ pub fn read_after_write(mapping: &Arc<Mapping>, document: &Value) -> Result<(), 
 pub fn write_after_read(mapping: &Arc<Mapping>, body: &Body) -> Result<Kept, Breach> {
     let mut reader = mapping.reader();
     let key = reader.key(body).map_err(|error| Breach::Unread(vec![error]))?.into_owned();
-    let document = reader.document(body).map_err(Breach::Unread)?.to_json();
+    let (document, attachments) = reader.document_with_attachments(body).map_err(Breach::Unread)?;
+    let document = document.to_json();
+    let find = |hash: &str| attachments.iter().find(|file| file.hash == *hash).map(|file| file.bytes.clone());
     let meaning = mapping.restrict(&document);
     let again = mapping.write(&document, Some(&key), Some(body)).map_err(Breach::Unwritten)?;
     let read = reader.document(&again).map_err(Breach::Unread)?.to_json();
@@ -68,7 +85,7 @@ pub fn write_after_read(mapping: &Arc<Mapping>, body: &Body) -> Result<Kept, Bre
         return Err(Breach::Changed(differences));
     }
     let residue = mapping.residue(body);
-    let rebuilt = mapping.write(&document, Some(&key), residue.as_ref()).map_err(Breach::Unwritten)?;
+    let rebuilt = mapping.write_with(&document, Some(&key), residue.as_ref(), &find).map_err(Breach::Unwritten)?;
     let read = reader.document(&rebuilt).map_err(Breach::Unread)?.to_json();
     let differences = project::differences(&mapping.project(&document), &mapping.restrict(&read));
     if !differences.is_empty() {

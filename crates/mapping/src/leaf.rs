@@ -6,8 +6,9 @@ use crate::compile::misfit;
 use crate::cursor::{Context, Cursor};
 use crate::error::{DataError, Problem, STRUCTURE_CLASS, class_of};
 use crate::place::Place;
-use crate::program::{DebitCredit, Kind, Leaf, Part, Sign, Signed, Source};
-use crate::verbs::number::{self, NumberStyle};
+use crate::program::{DebitCredit, Kind, Leaf, Part, Scale, Sign, Signed, Source};
+use crate::verbs::minor_unit::minor_unit;
+use crate::verbs::number::{self, IMPLIED_DECIMALS_MAX, NumberStyle};
 use crate::verbs::{Short, Text, Unknown, Verb};
 
 /// Takes white space off both ends.
@@ -47,10 +48,16 @@ impl Leaf {
         Ok(context.raw(place, cursor)?.and_then(|raw| self.without_blank(raw)))
     }
 
+    /// Whether a text counts as nothing: what the line lists, and a sum that was written for what is not told.
+    #[inline]
+    fn is_blank(&self, text: &str) -> bool {
+        self.blank.iter().any(|blank| **blank == *text) || (!self.sum_of.is_empty() && text.starts_with('+'))
+    }
+
     #[inline]
     fn without_blank<'a>(&self, raw: Cow<'a, str>) -> Option<Cow<'a, str>> {
         let text = trim(raw);
-        let is_blank = text.is_empty() || self.blank.iter().any(|blank| **blank == *text);
+        let is_blank = text.is_empty() || self.is_blank(&text);
         (!is_blank).then_some(text)
     }
 
@@ -65,7 +72,7 @@ impl Leaf {
     ) -> Option<&'a str> {
         places.iter().find_map(|place| {
             let text = context.text(place, cursor)?.trim();
-            let is_blank = text.is_empty() || self.blank.iter().any(|blank| **blank == *text);
+            let is_blank = text.is_empty() || self.is_blank(text);
             (!is_blank).then_some(text)
         })
     }
@@ -79,7 +86,9 @@ impl Leaf {
             && self.closed.is_none()
             && self.sign.is_none()
             && self.default.is_none()
-            && !self.required;
+            && !self.required
+            && self.when.is_none()
+            && self.row.is_none();
         match &self.source {
             Source::First(places) if is_plain => Some(places),
             _ => None,
@@ -109,6 +118,13 @@ impl Leaf {
             Source::Part(part) => {
                 Ok(self.filled(context, &part.place, cursor)?.and_then(|text| self.without_blank(part_of(text, part))))
             }
+            Source::Tagged(tagged) => Ok(self.filled(context, &tagged.place, cursor)?.and_then(|text| {
+                let own = match text {
+                    Cow::Borrowed(text) => Cow::Borrowed(tagged.own(text)),
+                    Cow::Owned(text) => Cow::Owned(tagged.own(&text).to_owned()),
+                };
+                self.without_blank(own)
+            })),
             Source::DebitCredit(columns) => {
                 let debit = self.filled(context, &columns.debit, cursor)?;
                 let credit = self.filled(context, &columns.credit, cursor)?;
@@ -138,6 +154,10 @@ impl Leaf {
 
     /// Whether the record has something for this line. What cannot be read counts, so that it is reported.
     pub(crate) fn is_present<'a>(&'a self, context: &Context<'_>, cursor: Cursor<'a>) -> bool {
+        if !self.when.hold(context, cursor) {
+            return false;
+        }
+        let Some(cursor) = self.at_row(context, cursor) else { return false };
         if let Source::First(places) = &self.source
             && cursor.is_text()
         {
@@ -146,18 +166,32 @@ impl Leaf {
         self.source.is_content() && self.direction.reads() && !matches!(self.content(context, cursor), Ok(None))
     }
 
+    /// The row that the line reads: the one it is given, unless it says otherwise.
+    #[inline]
+    fn at_row<'a>(&self, context: &Context<'_>, cursor: Cursor<'a>) -> Option<Cursor<'a>> {
+        match &self.row {
+            None => Some(cursor),
+            Some(choice) => choice.first(context, cursor),
+        }
+    }
+
+    /// What is read where the record has nothing.
+    fn nothing(&self) -> Result<Option<Text<'_>>, DataError> {
+        match &self.default {
+            Some(default) => Ok(Some(Cow::Borrowed(&**default).into())),
+            None if self.required => Err(self.error(Problem::new("mapping.required", "a value is required here"), "")),
+            None => Ok(None),
+        }
+    }
+
     /// The canonical text of this line; `None` when the record has nothing and there is no default.
     pub(crate) fn read<'a>(&'a self, context: &Context<'_>, cursor: Cursor<'a>) -> Result<Option<Text<'a>>, DataError> {
+        if !self.when.hold(context, cursor) {
+            return Ok(None);
+        }
+        let Some(cursor) = self.at_row(context, cursor) else { return self.nothing() };
         let content = self.content(context, cursor).map_err(|problem| self.structure_error(problem))?;
-        let Some(content) = content else {
-            return match &self.default {
-                Some(default) => Ok(Some(Cow::Borrowed(&**default).into())),
-                None if self.required => {
-                    Err(self.error(Problem::new("mapping.required", "a value is required here"), ""))
-                }
-                None => Ok(None),
-            };
-        };
+        let Some(content) = content else { return self.nothing() };
         if !self.source.is_content() {
             return Ok(Some(content.into()));
         }
@@ -173,9 +207,16 @@ impl Leaf {
         content: Cow<'a, str>,
         cursor: Cursor<'a>,
     ) -> Result<Option<Text<'a>>, Problem> {
-        let text = match &self.source {
-            Source::DebitCredit(columns) => Some(self.difference(context, columns, cursor)?.into()),
-            Source::Signed(signed) => Some(self.signed(context, signed, &content, cursor)?.into()),
+        if matches!(cursor, Cursor::Row(..)) && is_shortened(&content) {
+            return Err(Problem::new("mapping.shortened", SHORTENED));
+        }
+        let text = match (&self.source, &self.scale) {
+            (Source::DebitCredit(columns), _) => Some(self.difference(context, columns, cursor)?.into()),
+            (Source::Signed(signed), _) => Some(self.signed(context, signed, &content, cursor)?.into()),
+            (_, Some(scale)) => match self.scaled(scale.read(context, cursor)?) {
+                Some(verb) => self.convert_by(&verb, content)?.map(into_owned),
+                None => self.convert_value(content)?,
+            },
             _ => self.convert_value(content)?,
         };
         match (text, &self.sign) {
@@ -190,12 +231,16 @@ impl Leaf {
 
     /// Applies text verbs and the verb to trimmed text that is not blank.
     pub(crate) fn convert_value<'a>(&'a self, content: Cow<'a, str>) -> Result<Option<Text<'a>>, Problem> {
+        self.convert_by(&self.verb, content)
+    }
+
+    fn convert_by<'a>(&'a self, verb: &'a Verb, content: Cow<'a, str>) -> Result<Option<Text<'a>>, Problem> {
         let text = self.text.iter().fold(content, |text, verb| verb.read(text));
         let text = if self.text.is_empty() { text } else { trim(text) };
         if text.is_empty() {
             return Ok(self.default.as_deref().map(|default| Cow::Borrowed(default).into()));
         }
-        let text = self.verb.read(text)?;
+        let text = verb.read(text)?;
         self.check(&text)?;
         Ok(Some(text))
     }
@@ -208,7 +253,7 @@ impl Leaf {
             let reason = format!("the field takes only {}; translate with a table", values.join(", "));
             return Err(Problem::new("mapping.code", reason));
         }
-        if matches!(self.verb, Verb::Text | Verb::Code | Verb::Table(_))
+        if matches!(self.verb, Verb::Text | Verb::Code(_) | Verb::Table(_))
             && let Some(wanted) = misfit(self.kind, text)
         {
             return Err(Problem::new("mapping.kind", format!("the field takes {wanted}")));
@@ -251,7 +296,32 @@ impl Leaf {
 
     /// The system's text for canonical text, for sources that have one text.
     pub(crate) fn written<'c>(&'c self, canonical: &'c str) -> Result<Cow<'c, str>, Problem> {
-        let written = match self.verb.write(canonical) {
+        self.written_by(&self.verb, canonical)
+    }
+
+    /// The system's text for a number of which so many of the last digits are decimals.
+    pub(crate) fn written_scaled(&self, decimals: u32, canonical: &str) -> Result<String, Problem> {
+        let number = number::parse(canonical)?.normalize();
+        if number.scale() > decimals {
+            let reason = "the amount has more decimals than its currency";
+            return Err(Problem::new("mapping.minor-unit", reason));
+        }
+        match self.scaled(decimals) {
+            Some(verb) => self.written_by(&verb, canonical).map(Cow::into_owned),
+            None => self.written(canonical).map(Cow::into_owned),
+        }
+    }
+
+    /// The line's conversion with so many implied decimals; `None` when it is no number.
+    fn scaled(&self, decimals: u32) -> Option<Verb> {
+        let Verb::Number(style) = &self.verb else { return None };
+        let decimals_min = if decimals > 0 { 0 } else { style.decimals_min };
+        let style = NumberStyle { implied_decimals: decimals, decimals_min, decimals: Some(0), ..style.clone() };
+        Some(Verb::Number(style))
+    }
+
+    fn written_by<'c>(&'c self, verb: &'c Verb, canonical: &'c str) -> Result<Cow<'c, str>, Problem> {
+        let written = match verb.write(canonical) {
             // The default of unknown values has no value of its own in the system: it stands for nothing.
             Err(_) if self.is_unknown_default(canonical) => Cow::Borrowed(""),
             other => other?,
@@ -277,6 +347,60 @@ impl Leaf {
         match self.kind {
             Kind::Decimal => number::normal(canonical),
             _ => Cow::Borrowed(canonical.trim()),
+        }
+    }
+}
+
+/// What a spreadsheet makes of a long number that it shows in a narrow column.
+pub(crate) const SHORTENED: &str = "a spreadsheet has shortened this number to its first digits, and the rest is lost; \
+                         export the column as text";
+
+/// Whether a text has the form in which spreadsheets show numbers that they have shortened: `3,56E+13`.
+#[inline]
+pub(crate) fn is_shortened(text: &str) -> bool {
+    match text.as_bytes() {
+        // Nearly every text is told apart by its first two characters.
+        [b'0'..=b'9', b'E' | b'.' | b',', ..] | [b'-', b'0'..=b'9', b'E' | b'.' | b',', ..] => has_exponent(text),
+        _ => false,
+    }
+}
+
+fn has_exponent(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once("E+").or_else(|| text.split_once("E-")) else { return false };
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let fraction = mantissa.trim_start_matches('-').get(1..).unwrap_or_default();
+    (2..=3).contains(&exponent.len()) && is_digits(exponent) && is_digits(fraction.trim_start_matches(['.', ',']))
+}
+
+/// Numbers are short texts of their own, whatever they were read from.
+fn into_owned(text: Text<'_>) -> Text<'static> {
+    match text {
+        Text::Short(short) => Text::Short(short),
+        Text::Long(text) => Text::Long(Cow::Owned(text.into_owned())),
+    }
+}
+
+impl Scale {
+    /// How many of the last digits of a record's number are decimals.
+    fn read(&self, context: &Context<'_>, cursor: Cursor<'_>) -> Result<u32, Problem> {
+        match self {
+            Scale::Place { place, otherwise } => {
+                let text = context.raw(place, cursor)?.unwrap_or_default();
+                match text.trim() {
+                    "" => Ok(*otherwise),
+                    text => text.parse().ok().filter(|decimals| *decimals <= IMPLIED_DECIMALS_MAX).ok_or_else(|| {
+                        Problem::new("mapping.number", "the place in decimals_at holds no number from 0 to 9")
+                    }),
+                }
+            }
+            Scale::Money(currency) => {
+                let currency = currency.read(context, cursor).ok().flatten();
+                Ok(minor_unit(currency.as_deref().unwrap_or_default()))
+            }
+            Scale::Field(variable) => {
+                let currency = context.variables.get(*variable).and_then(Option::as_deref);
+                Ok(minor_unit(currency.unwrap_or_default()))
+            }
         }
     }
 }

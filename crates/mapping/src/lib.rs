@@ -7,12 +7,19 @@
 //! - [`Reader`] builds documents straight from records.
 //! - [`Mapping::write`] puts a document into a record, keeping what the mapping does not know.
 //! - [`Mapping::project`] tells what the system would show afterwards, so that equality decides whether to deliver.
+//! - [`Control`] holds the records of a drop against the totals that it states.
 //! - [`laws`] holds the two laws that every mapping obeys.
 
+mod attachment;
 mod compile;
+mod condition;
+mod control;
+mod coverage;
 mod cursor;
+mod describe;
 mod diagnostic;
 mod error;
+mod generate;
 mod json;
 pub mod laws;
 mod leaf;
@@ -23,15 +30,20 @@ mod project;
 mod read;
 mod reader;
 mod residue;
+mod row_choice;
 mod rows;
+mod selection;
 mod table;
 mod verbs;
 mod write;
 mod xml;
 
+pub use attachment::{Attachment, FindAttachment};
+pub use control::{Control, ControlFinding, GROUPS_MAX, Mismatch};
+pub use describe::{Flow, LineInWords};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::DataError;
-pub use mapping::{ColumnNeed, Embedded, Format, Mapping, StreamNeeds};
+pub use mapping::{ColumnNeed, Embedded, Format, Mapping, Split, StreamNeeds};
 pub use reader::{EmbeddedReading, Reader, Reading, ReferenceKey};
 pub use table::{Table, Tables};
 

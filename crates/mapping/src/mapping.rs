@@ -5,10 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use canonical::entity::Entity;
-use canonical::record::Body;
+use canonical::record::{Body, Clearing, Columns};
 use serde_json::Value;
 
+use crate::attachment::FindAttachment;
 use crate::compile;
+use crate::control::Control;
+use crate::describe::LineInWords;
 use crate::diagnostic::Diagnostic;
 use crate::error::DataError;
 use crate::program::{Leaf, Program, Source};
@@ -50,9 +53,24 @@ pub struct StreamNeeds {
     /// What an XML record needs from the elements around it: by name the paths of which the first that is there counts.
     /// Records show them as children in the namespace `urn:passerelle:context`.
     pub context: BTreeMap<String, Vec<String>>,
+    /// Where one record of an XML or JSON file becomes several.
+    pub split: Option<Split>,
+    /// The records are pairs of rows that clear each other; `columns` are those of the table all the same.
+    pub clearing: Option<Clearing>,
     /// The columns that a table must have for its rows to be read, those of embedded documents included.
     /// Optional ones are not among them.
     pub columns: Vec<ColumnNeed>,
+}
+
+/// Elements that repeat inside a record: one record of the file becomes one for each of them, which sees the whole record
+/// with only that one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Split {
+    /// The path from the record down to them, as the mapping writes it.
+    pub at: String,
+    /// Paths from such an element down: a record becomes several only if each of the elements has something at one of
+    /// them. Empty: it always does.
+    pub with: Vec<String>,
 }
 
 /// A column that a table must have.
@@ -128,6 +146,11 @@ impl Mapping {
             });
             paths.into_iter().collect()
         };
+        let columns = needed_columns(&program, &embedded);
+        let columns = match &stream.clearing {
+            Some(clearing) => compile::table_columns(clearing, columns),
+            None => columns,
+        };
         Mapping {
             name: name.to_owned(),
             entity,
@@ -136,7 +159,7 @@ impl Mapping {
             covers: paths(|leaf| leaf.direction.reads()).into(),
             writes: paths(Leaf::is_two_way).into(),
             lossy: paths(|leaf| leaf.lossy && leaf.is_two_way()),
-            stream: StreamNeeds { columns: needed_columns(&program, &embedded), ..stream },
+            stream: StreamNeeds { columns, ..stream },
             embedded,
             warnings: Vec::new(),
             program,
@@ -214,9 +237,37 @@ impl Mapping {
         &self.warnings
     }
 
+    /// Every line in words, in the order of the file, for people who sign the mapping off.
+    pub fn lines(&self) -> Vec<LineInWords> {
+        crate::describe::lines(self)
+    }
+
+    /// The places of the record's own key, as the file names them.
+    pub fn key_in_words(&self) -> String {
+        crate::describe::key(&self.program)
+    }
+
+    /// The canonical fields that no line reads or writes, by their names alone: without selectors, in the order of the
+    /// schema. What is inside of extensions is not among them.
+    pub fn untouched_fields(&self) -> Vec<String> {
+        crate::coverage::untouched_fields(self)
+    }
+
+    /// The columns of a table that the mapping does not name at all, in the order of the table.
+    pub fn untouched_columns(&self, columns: &Columns) -> Vec<String> {
+        crate::coverage::untouched_columns(self, columns)
+    }
+
     /// A reader. It remembers where columns and names are, so keep it for as long as the stream is read.
     pub fn reader(self: &Arc<Self>) -> Reader {
         Reader::new(Arc::clone(self))
+    }
+
+    /// What holds the records of a drop against the totals that it states, at most `groups_max` statements at once;
+    /// `None` when the mapping has no `[control]`.
+    pub fn control(self: &Arc<Self>, groups_max: usize) -> Option<Control> {
+        let places = self.program.control.as_ref()?;
+        Some(Control::new(Arc::clone(self), Arc::clone(places), groups_max))
     }
 
     /// Puts a document into a record: into a copy of `base`, so that everything the mapping does not know survives,
@@ -227,7 +278,24 @@ impl Mapping {
     /// # Errors
     /// Every value that the record cannot take, at once.
     pub fn write(&self, document: &Value, key: Option<&str>, base: Option<&Body>) -> Result<Body, Vec<DataError>> {
-        crate::write::write(self, document, key, base)
+        self.write_with(document, key, base, &crate::attachment::none)
+    }
+
+    /// As [`write`](Self::write), for documents with attached files, whose bytes `find` gives by their hashes.
+    /// A file that the base record shows already is left as it is, and not asked for.
+    ///
+    /// # Errors
+    /// Every value that the record cannot take, and every file whose bytes are not at hand, at once.
+    pub fn write_with(
+        &self,
+        document: &Value,
+        key: Option<&str>,
+        base: Option<&Body>,
+        find: &FindAttachment<'_>,
+    ) -> Result<Body, Vec<DataError>> {
+        let body = crate::write::write(self, document, key, base, find)?;
+        crate::selection::check_written(self, &body)?;
+        Ok(body)
     }
 
     /// What the system would show of a document after it was written: only the fields in [`writes`](Self::writes),

@@ -53,31 +53,63 @@ pub(crate) struct Predicate {
 pub(crate) enum Operand {
     /// Any of these texts, of which the first is written. The empty text stands for nothing there.
     Literals(Vec<Box<str>>),
+    /// Any text, or nothing; the first of these is written.
+    Open(Vec<Box<str>>),
     /// A field of the document, by its number in the program's table of variables.
     Variable(usize),
     /// Anything: the element or attribute is there.
     Exists,
+    /// The text does not equal what the operand says.
+    Not(Box<Operand>),
 }
 
-impl Predicate {
-    /// Whether the text at the predicate's path, trimmed, is what it demands; `None` where there is no such place.
-    pub(crate) fn is_met<'v>(&self, text: Option<&str>, variable: impl Fn(usize) -> Option<&'v str>) -> bool {
-        match &self.value {
+impl Operand {
+    fn is_met<'v>(&self, text: Option<&str>, variable: &impl Fn(usize) -> Option<&'v str>) -> bool {
+        match self {
             Operand::Literals(values) => values.iter().any(|value| **value == *text.unwrap_or_default()),
+            Operand::Open(_) => true,
             Operand::Variable(number) => {
                 let wanted = variable(*number);
                 wanted.is_some() && text == wanted
             }
             Operand::Exists => text.is_some(),
+            Operand::Not(unwanted) => !unwanted.is_met(text, variable),
+        }
+    }
+
+    /// The field of the document that it compares with.
+    pub(crate) fn variable(&self) -> Option<usize> {
+        match self {
+            Operand::Variable(number) => Some(*number),
+            Operand::Not(inner) => inner.variable(),
+            Operand::Literals(_) | Operand::Open(_) | Operand::Exists => None,
+        }
+    }
+}
+
+impl Predicate {
+    /// Whether the text at the predicate's path, trimmed, is what it demands; `None` where there is no such place.
+    pub(crate) fn is_met<'v>(&self, text: Option<&str>, variable: impl Fn(usize) -> Option<&'v str>) -> bool {
+        self.value.is_met(text, &variable)
+    }
+
+    /// Whether a text that meets it is its condition alone, and no content: one that it names.
+    pub(crate) fn names(&self, text: &str) -> bool {
+        match &self.value {
+            Operand::Open(values) => values.iter().any(|value| **value == *text),
+            Operand::Not(_) => false,
+            Operand::Literals(_) | Operand::Variable(_) | Operand::Exists => true,
         }
     }
 
     /// The text that makes a new element meet it; `None` where nothing is to be written.
     pub(crate) fn made_with<'p>(&'p self, variable: impl Fn(usize) -> Option<&'p str>) -> Option<&'p str> {
         match &self.value {
-            Operand::Literals(values) => values.first().map(|value| &**value).filter(|value| !value.is_empty()),
+            Operand::Literals(values) | Operand::Open(values) => {
+                values.first().map(|value| &**value).filter(|value| !value.is_empty())
+            }
             Operand::Variable(number) => variable(*number),
-            Operand::Exists => None,
+            Operand::Exists | Operand::Not(_) => None,
         }
     }
 }
@@ -129,11 +161,23 @@ impl Path {
 
     /// Whether a condition on the way compares with one of these fields of the document, given by their numbers.
     pub(crate) fn compares_with(&self, variables: &[usize]) -> bool {
-        let compares = |predicate: &Predicate| match &predicate.value {
-            Operand::Variable(variable) => variables.contains(variable),
-            _ => false,
-        };
+        let compares =
+            |predicate: &Predicate| predicate.value.variable().is_some_and(|variable| variables.contains(&variable));
         self.steps.iter().any(|step| step.predicates.iter().any(compares))
+    }
+
+    /// Whether a condition on the way compares with a field of the document.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.steps.iter().any(|step| step.predicates.iter().any(|predicate| predicate.value.variable().is_some()))
+    }
+
+    /// Whether every field that a condition on the way asks for has a value, so that the path can be written.
+    pub(crate) fn can_be_made(&self, variables: &[Option<String>]) -> bool {
+        let has_value = |predicate: &Predicate| match &predicate.value {
+            Operand::Variable(number) => variables.get(*number).is_some_and(Option::is_some),
+            _ => true,
+        };
+        self.steps.iter().all(|step| step.predicates.iter().all(has_value))
     }
 
     /// This path below another one.
@@ -218,8 +262,12 @@ impl Parser<'_, '_, '_> {
     }
 
     fn condition(&mut self, step: &mut Step) -> Result<(), PathError> {
-        let inside = self.take_while(|character| !matches!(character, '=' | ']' | '['));
+        let inside = self.take_while(|character| !matches!(character, '=' | '!' | ']' | '['));
+        let negates = self.rest.next_if_eq(&'!').is_some();
         let compares = self.rest.next_if_eq(&'=').is_some();
+        if negates && !compares {
+            return Err(PathError::Syntax("a condition that excludes is written [child!='value']"));
+        }
         if inside == "last()" && compares {
             step.alone = true;
             let only = self.rest.next_if_eq(&'1');
@@ -229,11 +277,15 @@ impl Parser<'_, '_, '_> {
         }
         if !compares && self.rest.peek() != Some(&']') {
             return Err(PathError::Syntax(
-                "a condition is written [child='value'], [@attribute='value'], [child], [2] or [last()=1]",
+                "a condition is written [child='value'], [child!='value'], [@attribute='value'], [child], [2] or [last()=1]",
             ));
         }
         let path = Path::parse(&inside, self.scope)?;
-        let value = if compares { self.operand()? } else { Operand::Exists };
+        let value = match (compares, negates) {
+            (true, true) => Operand::Not(Box::new(self.operand()?)),
+            (true, false) => self.operand()?,
+            (false, _) => Operand::Exists,
+        };
         step.predicates.push(Predicate { path, value });
         Ok(())
     }
@@ -243,8 +295,12 @@ impl Parser<'_, '_, '_> {
             Some(quote @ ('\'' | '"')) => {
                 let mut values = vec![self.quoted(quote)?];
                 while self.rest.next_if_eq(&'|').is_some() {
+                    if self.rest.next_if_eq(&'*').is_some() {
+                        return Ok(Operand::Open(values));
+                    }
                     let quote = self.rest.next_if(|character| matches!(character, '\'' | '"'));
-                    let quote = quote.ok_or(PathError::Syntax("alternatives are written 'a'|'b'"))?;
+                    let quote =
+                        quote.ok_or(PathError::Syntax("alternatives are written 'a'|'b', or 'a'|* for any text"))?;
                     values.push(self.quoted(quote)?);
                 }
                 Ok(Operand::Literals(values))

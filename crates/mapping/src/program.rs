@@ -4,9 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use canonical::record::{Columns, Name};
 
+use crate::condition::{Conditions, Subject};
 use crate::cursor::Resolved;
 
 use crate::place::{Path, Place};
+use crate::row_choice::RowChoice;
 use crate::verbs::Verb;
 use crate::verbs::number::NumberStyle;
 use crate::verbs::text::TextVerb;
@@ -106,6 +108,9 @@ pub(crate) struct Each {
     pub at: EachAt,
     /// The field by which items of the document and of the base record are matched when writing; else by position.
     pub key: Option<Box<str>>,
+    /// The field that decides over the name of an item's element, where its last step has alternatives: an item
+    /// without it takes the first name, one with it the last.
+    pub name_by: Option<Box<str>>,
     pub node: Node,
     /// Whether any of its lines writes; items that are only read are left alone.
     pub writes: bool,
@@ -156,6 +161,10 @@ pub(crate) struct Leaf {
     pub default: Option<Box<str>>,
     /// An empty value is an error when reading.
     pub required: bool,
+    /// An empty value is an error when writing.
+    pub write_required: bool,
+    /// The record's text for nothing: it is written where the document has nothing, and it is among `blank`.
+    pub absent: Option<Box<str>>,
     pub kind: Kind,
     /// Values that the document allows, where it allows no others.
     pub closed: Option<&'static [&'static str]>,
@@ -169,6 +178,39 @@ pub(crate) struct Leaf {
     pub lossy: bool,
     /// The places follow the mapping's records: a record of the first kind is written at the first place, and so on.
     pub by_record: bool,
+    /// Which of several places are written.
+    pub write_to: WriteTo,
+    /// The fields of the same item, or of the document, whose sum is written where this one says nothing.
+    pub sum_of: Vec<Box<str>>,
+    /// Where the line counts at all.
+    pub when: Conditions,
+    /// Which row it reads, where that is not the first; it only reads then.
+    pub row: Option<Box<RowChoice>>,
+    /// How many of the last digits are decimals, where records differ in that.
+    pub scale: Option<Box<Scale>>,
+}
+
+/// What tells how many of the last digits of a number are decimals.
+#[derive(Debug, Clone)]
+pub(crate) enum Scale {
+    /// A place of the record. Where it has nothing the other number counts, which is the one that is written.
+    Place { place: Place, otherwise: u32 },
+    /// The minor unit of the currency of the same amount, which this line gives.
+    Money(Box<Leaf>),
+    /// The minor unit of a field of the document, by its number in the program's table of variables.
+    Field(usize),
+}
+
+/// Which of a line's places are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum WriteTo {
+    /// All of them.
+    #[default]
+    All,
+    /// The one that has content already, else the first whose conditions the document can meet; the others are cleared.
+    First,
+    /// The first for a value that passes the check of the line's identifier, the second for any other.
+    Checked,
 }
 
 /// What a number's sign has to do with the document's field of direction.
@@ -203,6 +245,8 @@ pub(crate) enum Source {
     Join(Vec<Place>, Box<str>),
     /// One part of a text with a separator.
     Part(Part),
+    /// The tag at the start of a text between two marks, or what follows it.
+    Tagged(Tagged),
     /// Two columns for the two directions of money.
     DebitCredit(DebitCredit),
     /// A number whose sign stands elsewhere.
@@ -218,6 +262,35 @@ pub(crate) struct Part {
     pub index: usize,
     /// Whether everything after it belongs to it.
     pub rest: bool,
+}
+
+/// A text that may start with a tag of a fixed length between two marks: `#AAI#text`.
+#[derive(Debug, Clone)]
+pub(crate) struct Tagged {
+    pub place: Place,
+    pub mark: char,
+    /// How many letters or digits a tag has.
+    pub length: usize,
+    /// Whether the line is for the tag, rather than for the text behind it.
+    pub is_tag: bool,
+}
+
+impl Tagged {
+    /// The tag of a text, if it starts with one, and the rest.
+    pub(crate) fn parts<'t>(&self, text: &'t str) -> (Option<&'t str>, &'t str) {
+        let split = || {
+            let (tag, rest) = text.strip_prefix(self.mark)?.split_once(self.mark)?;
+            let is_tag = tag.len() == self.length && tag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            is_tag.then_some((Some(tag), rest.trim_start()))
+        };
+        split().unwrap_or((None, text))
+    }
+
+    /// The part of a text that the line is for; empty where the text has none.
+    pub(crate) fn own<'t>(&self, text: &'t str) -> &'t str {
+        let (tag, rest) = self.parts(text);
+        if self.is_tag { tag.unwrap_or_default() } else { rest }
+    }
 }
 
 /// Two columns, of which one has the amount.
@@ -248,6 +321,7 @@ impl Source {
             Source::Selector(_) | Source::Fixed(_) => Vec::new(),
             Source::First(places) | Source::Join(places, _) => places.iter().collect(),
             Source::Part(part) => vec![&part.place],
+            Source::Tagged(tagged) => vec![&tagged.place],
             Source::DebitCredit(columns) => vec![&columns.debit, &columns.credit],
             Source::Signed(signed) => vec![&signed.number, &signed.sign],
         }
@@ -260,6 +334,26 @@ impl Source {
 }
 
 impl Leaf {
+    /// The places that the line looks at besides its own: what conditions ask for, and what tells the decimals.
+    pub(crate) fn asked_places(&self) -> Vec<&Place> {
+        let conditions = self.when.0.iter().filter_map(|condition| match &condition.subject {
+            Subject::Place(place) => Some(place),
+            Subject::Field(_) => None,
+        });
+        let scale = self.scale.as_deref().and_then(|scale| match scale {
+            Scale::Place { place, .. } => Some(place),
+            Scale::Money(_) | Scale::Field(_) => None,
+        });
+        conditions.chain(scale).collect()
+    }
+
+    /// Every place that the line looks at.
+    pub(crate) fn all_places(&self) -> Vec<&Place> {
+        let mut places = self.source.places();
+        places.extend(self.asked_places());
+        places
+    }
+
     /// Whether the document's value is written and read back.
     pub(crate) fn is_two_way(&self) -> bool {
         self.direction == Direction::Both && !matches!(self.source, Source::Constant(..))
@@ -331,6 +425,14 @@ pub(crate) struct Variable {
     pub leaf: Option<Leaf>,
 }
 
+impl Variable {
+    /// Whether the places of its line have conditions on other fields.
+    pub(crate) fn asks_others(&self) -> bool {
+        let asks = |place: &Place| matches!(place, Place::Path(path) if path.has_variables());
+        self.leaf.as_ref().is_some_and(|leaf| leaf.source.places().into_iter().any(asks))
+    }
+}
+
 /// Everything that reading and writing need.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Program {
@@ -343,10 +445,43 @@ pub(crate) struct Program {
     pub key_separator: Box<str>,
     /// What is written whatever the document says.
     pub constants: Vec<(Place, Box<str>)>,
+    /// Which records of a stream the mapping is for.
+    pub when: Conditions,
+    /// The totals that the drop states about groups of its records.
+    pub control: Option<Arc<ControlPlaces>>,
     /// Lines share places, so that one cannot be written without regard to the other.
     pub entangled: bool,
+    /// Some lines count only under conditions.
+    pub is_conditional: bool,
     /// Where the columns are in the first base record that was written to; most others have the same.
     pub usual: OnceLock<Resolved>,
+}
+
+/// Where the drop states totals; every line reads a number.
+#[derive(Debug, Clone)]
+pub(crate) struct ControlPlaces {
+    /// What tells one group of records from another; the last place names it.
+    pub group: Vec<Key>,
+    pub opening: Option<Leaf>,
+    pub closing: Option<Leaf>,
+    pub count: Option<Leaf>,
+    pub sum: Option<Leaf>,
+    /// The record's own amount with its sign, where its document does not tell.
+    pub amount: Option<Leaf>,
+}
+
+impl ControlPlaces {
+    /// Whether amounts are added up.
+    pub(crate) fn adds(&self) -> bool {
+        self.closing.is_some() || self.sum.is_some()
+    }
+
+    /// The places that it reads.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
+        let lines = [&self.opening, &self.closing, &self.count, &self.sum, &self.amount];
+        let lines = lines.into_iter().flatten().flat_map(|leaf| leaf.all_places());
+        self.group.iter().map(|key| &key.place).chain(lines)
+    }
 }
 
 /// One part of the record's key.
@@ -416,6 +551,23 @@ fn node_paths(node: &Node, visit: &mut impl FnMut(&Path, Content)) {
 
 fn object_leaves<'p>(object: &'p Object, visit: &mut impl FnMut(&'p Leaf)) {
     object.members.iter().for_each(|member| node_leaves(&member.node, visit));
+}
+
+/// Calls `change` with every leaf of a node, those of lists of values included.
+pub(crate) fn node_leaves_mut(node: &mut Node, change: &mut impl FnMut(&mut Leaf)) {
+    match node {
+        Node::Leaf(leaf) => change(leaf),
+        Node::Object(object) => object.members.iter_mut().for_each(|member| node_leaves_mut(&mut member.node, change)),
+        Node::List(list) => {
+            list.chosen.iter_mut().for_each(|chosen| node_leaves_mut(&mut chosen.node, change));
+            if let Some(each) = &mut list.each {
+                node_leaves_mut(&mut each.node, change);
+            }
+            if let Some(values) = &mut list.values {
+                change(&mut values.leaf);
+            }
+        }
+    }
 }
 
 pub(crate) fn node_leaves<'p>(node: &'p Node, visit: &mut impl FnMut(&'p Leaf)) {

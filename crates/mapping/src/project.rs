@@ -6,11 +6,12 @@ use crate::cursor::json_text;
 use crate::mapping::Mapping;
 use crate::program::{Kind, Leaf, List, Member, Node, Object, Sign, Source, Values, ValuesSource};
 use crate::reader::Reader;
-use crate::write::{choose, items, unclaimed};
+use crate::verbs::Verb;
+use crate::write::{choose, has, items, unclaimed};
 
 /// How values are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum View {
+enum Manner {
     /// As they are.
     AsIs,
     /// As they would read back, without defaults: what makes a group exist.
@@ -19,9 +20,34 @@ enum View {
     AsReadBack,
 }
 
+/// How values are taken, and what lines ask of the document before they count.
+#[derive(Clone, Copy)]
+struct View<'v> {
+    manner: Manner,
+    /// The values of the fields that conditions ask for.
+    variables: &'v [Option<String>],
+}
+
+impl View<'_> {
+    fn with(self, manner: Manner) -> Self {
+        View { manner, ..self }
+    }
+}
+
+/// The values of the fields of a document that conditions ask for.
+pub(crate) fn variables(mapping: &Mapping, document: &Value) -> Vec<Option<String>> {
+    mapping
+        .program
+        .variables
+        .iter()
+        .map(|variable| crate::write::text_of_line(mapping, document, &variable.field))
+        .collect()
+}
+
 /// See [`Mapping::restrict`].
 pub(crate) fn restrict(mapping: &Mapping, document: &Value) -> Value {
-    Value::Object(object(&mapping.program.root, Some(document), View::AsIs).unwrap_or_default())
+    let view = View { manner: Manner::AsIs, variables: &variables(mapping, document) };
+    Value::Object(object(&mapping.program.root, Some(document), view).unwrap_or_default())
 }
 
 /// See [`Mapping::project`].
@@ -31,7 +57,33 @@ pub(crate) fn project(mapping: &Mapping, document: &Value) -> Value {
     {
         return shown;
     }
-    Value::Object(object(&mapping.program.root, Some(document), View::AsReadBack).unwrap_or_default())
+    let view = View { manner: Manner::AsReadBack, variables: &variables(mapping, document) };
+    Value::Object(object(&mapping.program.root, Some(document), view).unwrap_or_default())
+}
+
+/// A document without the hashes of attached files.
+pub(crate) fn without_attachments(mapping: &Mapping, document: &Value) -> Value {
+    let mut document = document.clone();
+    mapping.program.leaves(&mut |leaf| {
+        if matches!(leaf.verb, Verb::Attachment) {
+            remove(&mut document, &leaf.path);
+        }
+    });
+    document
+}
+
+/// Removes what stands at a dotted path, in every item of the lists on the way.
+fn remove(value: &mut Value, path: &str) {
+    match (value, path.split_once('.')) {
+        (Value::Array(items), _) => items.iter_mut().for_each(|item| remove(item, path)),
+        (Value::Object(members), None) => drop(members.remove(path)),
+        (Value::Object(members), Some((name, rest))) => {
+            if let Some(inner) = members.get_mut(name) {
+                remove(inner, rest);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Lines that share places change each other's values: only writing and reading tells what becomes of them.
@@ -42,18 +94,18 @@ fn shown(mapping: &Mapping, document: &Value) -> Option<Value> {
 }
 
 /// A group; `None` when it has no content and exists only with content.
-fn object(object: &Object, value: Option<&Value>, view: View) -> Option<Map<String, Value>> {
+fn object(object: &Object, value: Option<&Value>, view: View<'_>) -> Option<Map<String, Value>> {
     if object.needs_content { existing(object, value, view) } else { members(object, value, view) }
 }
 
 /// A group that exists only with content, such as an item of a list.
-fn existing(object: &Object, value: Option<&Value>, view: View) -> Option<Map<String, Value>> {
-    let content = if view == View::AsIs { View::AsIs } else { View::Content };
+fn existing(object: &Object, value: Option<&Value>, view: View<'_>) -> Option<Map<String, Value>> {
+    let content = view.with(if view.manner == Manner::AsIs { Manner::AsIs } else { Manner::Content });
     let shown = members(object, value, content)?;
     if !has_content(object, &shown) {
         return None;
     }
-    if view != View::AsReadBack {
+    if view.manner != Manner::AsReadBack {
         return Some(shown);
     }
     let mut shown = if differs_from_content(object) { members(object, value, view)? } else { shown };
@@ -71,7 +123,7 @@ fn differs_from_content(object: &Object) -> bool {
     })
 }
 
-fn members(object: &Object, value: Option<&Value>, view: View) -> Option<Map<String, Value>> {
+fn members(object: &Object, value: Option<&Value>, view: View<'_>) -> Option<Map<String, Value>> {
     let mut shown = Map::with_capacity(object.members.len());
     for member in &object.members {
         let value = value.and_then(|value| value.get(&*member.name)).filter(|value| !value.is_null());
@@ -104,7 +156,7 @@ fn has_content(object: &Object, shown: &Map<String, Value>) -> bool {
     })
 }
 
-fn node(node: &Node, value: Option<&Value>, view: View) -> Option<Value> {
+fn node(node: &Node, value: Option<&Value>, view: View<'_>) -> Option<Value> {
     match node {
         Node::Leaf(leaf) => self::leaf(leaf, value, view),
         Node::Object(inner) => object(inner, value, view).map(Value::Object),
@@ -112,8 +164,8 @@ fn node(node: &Node, value: Option<&Value>, view: View) -> Option<Value> {
     }
 }
 
-fn leaf(leaf: &Leaf, value: Option<&Value>, view: View) -> Option<Value> {
-    if !leaf.is_two_way() {
+fn leaf(leaf: &Leaf, value: Option<&Value>, view: View<'_>) -> Option<Value> {
+    if !leaf.is_two_way() || !leaf.when.hold_for(view.variables) {
         return None;
     }
     if let Source::Selector(text) = &leaf.source {
@@ -122,14 +174,14 @@ fn leaf(leaf: &Leaf, value: Option<&Value>, view: View) -> Option<Value> {
     let text = value.and_then(|value| json_text(value).ok().flatten());
     let text = text.as_deref().map(|text| leaf.normal(text)).filter(|text| !text.is_empty());
     let Some(text) = text else {
-        let default = leaf.default.as_deref().filter(|_| view == View::AsReadBack)?;
+        let default = leaf.default.as_deref().filter(|_| view.manner == Manner::AsReadBack)?;
         return Some(typed(leaf.kind, default));
     };
-    if view == View::AsIs || leaf.sign == Some(Sign::Direction) || !leaf.source.is_content() {
+    if view.manner == Manner::AsIs || leaf.sign == Some(Sign::Direction) || !leaf.source.is_content() {
         return Some(typed(leaf.kind, &text));
     }
     if leaf.blank.iter().any(|blank| **blank == *text) || leaf.lossy {
-        return match leaf.round_trip(&text, view == View::AsReadBack) {
+        return match leaf.round_trip(&text, view.manner == Manner::AsReadBack) {
             Ok(shown) => shown.map(|shown| typed(leaf.kind, &leaf.normal(&shown))),
             // What cannot be written is refused later; until then the difference stays visible.
             Err(_) => Some(typed(leaf.kind, &text)),
@@ -146,7 +198,7 @@ fn typed(kind: Kind, text: &str) -> Value {
     }
 }
 
-fn list(list: &List, value: Option<&Value>, view: View) -> Option<Value> {
+fn list(list: &List, value: Option<&Value>, view: View<'_>) -> Option<Value> {
     let items = items(value);
     let mut claimed = vec![false; items.len()];
     let mut shown = Vec::new();
@@ -155,7 +207,12 @@ fn list(list: &List, value: Option<&Value>, view: View) -> Option<Value> {
         shown.extend(self::item(&chosen.node, item, view));
     }
     if let Some(each) = &list.each {
-        shown.extend(unclaimed(list, items).into_iter().filter_map(|item| self::item(&each.node, Some(item), view)));
+        let mut repeated = unclaimed(list, items);
+        if let Some(field) = &each.name_by {
+            // Elements of two names stand one kind after the other.
+            repeated.sort_by_key(|item| has(item, field));
+        }
+        shown.extend(repeated.into_iter().filter_map(|item| self::item(&each.node, Some(item), view)));
     }
     if let Some(values) = &list.values {
         shown.extend(self::values(values, items, view));
@@ -164,7 +221,7 @@ fn list(list: &List, value: Option<&Value>, view: View) -> Option<Value> {
 }
 
 /// An item of a list; `None` when it has no content, since it would not be read.
-fn item(node: &Node, value: Option<&Value>, view: View) -> Option<Value> {
+fn item(node: &Node, value: Option<&Value>, view: View<'_>) -> Option<Value> {
     match node {
         Node::Object(inner) => existing(inner, Some(value?), view).map(Value::Object),
         node => self::node(node, Some(value?), view),
@@ -172,23 +229,23 @@ fn item(node: &Node, value: Option<&Value>, view: View) -> Option<Value> {
 }
 
 /// Whether an item of a list leaves anything to be read after it was written.
-pub(crate) fn leaves_content(node: &Node, value: &Value) -> bool {
-    item(node, Some(value), View::Content).is_some()
+pub(crate) fn leaves_content(node: &Node, value: &Value, variables: &[Option<String>]) -> bool {
+    item(node, Some(value), View { manner: Manner::Content, variables }).is_some()
 }
 
-fn values(values: &Values, items: &[Value], view: View) -> Vec<Value> {
+fn values(values: &Values, items: &[Value], view: View<'_>) -> Vec<Value> {
     let leaf = &values.leaf;
-    if !leaf.is_two_way() {
+    if !leaf.is_two_way() || !leaf.when.hold_for(view.variables) {
         return Vec::new();
     }
     let limit = match &values.source {
-        ValuesSource::Places(places) if view == View::AsReadBack => places.len(),
+        ValuesSource::Places(places) if view.manner == Manner::AsReadBack => places.len(),
         _ => usize::MAX,
     };
     let texts = items.iter().filter_map(|item| json_text(item).ok().flatten()).take(limit);
     let shown = texts.flat_map(|text| -> Vec<String> {
         let text = leaf.normal(&text).into_owned();
-        if view == View::AsIs {
+        if view.manner == Manner::AsIs {
             return vec![text];
         }
         let Ok(written) = leaf.written(&text) else { return vec![text] };

@@ -8,10 +8,12 @@ use serde::Deserializer;
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
+use crate::attachment::Attachment;
 use crate::cursor::{Context, Cursor};
 use crate::error::{DataError, Problem, class_of};
+use crate::leaf::is_shortened;
 use crate::program::{Choice, EachAt, Kind, Leaf, List, Member, Node, Object, Values, ValuesSource};
-use crate::verbs::Text;
+use crate::verbs::{Text, Verb, attachment};
 
 /// Why building a document stopped. It never holds a value of the record.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ impl de::Error for Stop {
 #[derive(Default)]
 pub(crate) struct State {
     pub errors: Vec<DataError>,
+    /// The files whose hashes were read.
+    pub attachments: Vec<Attachment>,
     /// Errors of values that the document's own types refused, by the number of the value.
     refused: Vec<(u32, DataError)>,
     poisoned: BTreeSet<u32>,
@@ -74,11 +78,27 @@ impl State {
             return None;
         }
         match leaf.read(context, cursor) {
-            Ok(text) => text.map(|text| (text, self.ordinal)),
+            Ok(Some(text)) => {
+                if matches!(leaf.verb, Verb::Attachment) {
+                    self.attach(context, leaf, cursor, &text);
+                }
+                Some((text, self.ordinal))
+            }
+            Ok(None) => None,
             Err(error) => {
                 self.errors.push(error);
                 None
             }
+        }
+    }
+
+    /// Keeps the bytes of an attached file, once for each hash.
+    fn attach<'a>(&mut self, context: &Context<'a>, leaf: &'a Leaf, cursor: Cursor<'a>, hash: &str) {
+        let is_known = self.attachments.iter().any(|known| known.hash == *hash);
+        if let (false, Ok(Some(text))) = (is_known, leaf.content(context, cursor))
+            && let Ok(bytes) = attachment::decode(&text)
+        {
+            self.attachments.push(Attachment { hash: hash.to_owned(), bytes });
         }
     }
 
@@ -92,13 +112,24 @@ impl State {
 pub(crate) fn build<'a, T>(
     context: &'a Context<'a>,
     cursor: Cursor<'a>,
-    mut build: impl FnMut(Record<'a, '_>) -> Result<T, Stop>,
+    build: impl FnMut(Record<'a, '_>) -> Result<T, Stop>,
 ) -> Result<T, Vec<DataError>> {
+    build_with_attachments(context, cursor, build).map(|(document, _)| document)
+}
+
+/// As [`build`], with the files that are attached to the document.
+pub(crate) fn build_with_attachments<'a, T>(
+    context: &'a Context<'a>,
+    cursor: Cursor<'a>,
+    mut build: impl FnMut(Record<'a, '_>) -> Result<T, Stop>,
+) -> Result<(T, Vec<Attachment>), Vec<DataError>> {
     let mut state = State::default();
     loop {
         let record = Record { context, cursor, object: &context.program.root, state: &mut state };
         match build(record) {
-            Ok(document) if state.errors.is_empty() && state.refused.is_empty() => return Ok(document),
+            Ok(document) if state.errors.is_empty() && state.refused.is_empty() => {
+                return Ok((document, state.attachments));
+            }
             Ok(_) => break,
             Err(_) if state.again() => {}
             Err(stop) => {
@@ -148,6 +179,9 @@ fn each_items<'a>(context: &Context<'a>, at: &EachAt, node: &'a Node, cursor: Cu
 impl Values {
     /// The texts of a list of plain values, as they stand in the record.
     pub(crate) fn texts<'a>(&'a self, context: &Context<'a>, cursor: Cursor<'a>) -> Vec<Cow<'a, str>> {
+        if !self.leaf.when.hold(context, cursor) {
+            return Vec::new();
+        }
         let raw: Vec<Cow<'a, str>> = match &self.source {
             ValuesSource::Split(place, separator) => match context.raw(place, cursor) {
                 Ok(Some(Cow::Borrowed(text))) => text.split(&**separator).map(Cow::Borrowed).collect(),
@@ -157,7 +191,12 @@ impl Values {
                 _ => Vec::new(),
             },
             ValuesSource::Places(places) => {
-                places.iter().filter_map(|place| context.raw(place, cursor).ok().flatten()).collect()
+                let rows: Vec<Cursor<'a>> = match &self.leaf.row {
+                    Some(choice) => choice.all(context, cursor).collect(),
+                    None => vec![cursor],
+                };
+                let every = rows.iter().flat_map(|row| places.iter().map(|place| context.raw(place, *row)));
+                every.filter_map(|text| text.ok().flatten()).collect()
             }
             ValuesSource::Repeated(path) => {
                 let here = crate::place::Place::Path(crate::place::Path { steps: Vec::new(), ..path.clone() });
@@ -235,8 +274,11 @@ impl<'a> Fields<'a, '_> {
                     {
                         self.state.ordinal += 1;
                         let Some(text) = leaf.first_text(self.context, places, self.cursor) else { continue };
-                        self.pending = Some(Pending::Plain(leaf, text, self.state.ordinal));
-                        return Some(&member.name);
+                        if !is_shortened(text) {
+                            self.pending = Some(Pending::Plain(leaf, text, self.state.ordinal));
+                            return Some(&member.name);
+                        }
+                        self.state.ordinal -= 1;
                     }
                     let Some((text, ordinal)) = self.state.read(self.context, leaf, self.cursor) else { continue };
                     Pending::Leaf(leaf, text, ordinal)

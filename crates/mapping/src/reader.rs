@@ -8,12 +8,13 @@ use canonical::entity::Entity;
 use canonical::record::Body;
 use serde::de::DeserializeOwned;
 
+use crate::attachment::Attachment;
 use crate::cursor::{Context, Cursor, Resolved};
 use crate::error::{DataError, Problem, STRUCTURE_CLASS, class_of};
-use crate::leaf::trim;
+use crate::leaf::{SHORTENED, is_shortened, trim};
 use crate::mapping::{Format, Mapping};
-use crate::program::Key;
-use crate::read;
+use crate::program::{Key, Variable};
+use crate::{read, selection};
 
 /// What a record says.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Reading {
     pub references: Vec<ReferenceKey>,
     /// Documents inside the record that are observed on their own, ahead of this one.
     pub embedded: Vec<EmbeddedReading>,
+    /// The files that are attached to the document, each once; the document has their hashes.
+    pub attachments: Vec<Attachment>,
     /// Places with content that no line reads, sorted; only told by [`Reader::read_with_unmapped`].
     pub unmapped: Vec<String>,
 }
@@ -92,6 +95,15 @@ impl Reader {
         key_of(&context, Cursor::start(body))
     }
 
+    /// Whether the mapping is for this record: it meets the head's `when`. What is not selected is no record of the
+    /// stream: it is neither counted nor refused. A record whose places cannot be found is selected, so that reading it
+    /// tells what is wrong.
+    pub fn selects(&mut self, body: &Body) -> bool {
+        self.mapping.program.when.is_none()
+            || self.prepare(body).is_err()
+            || selection::selects(&self.mapping.program, &self.resolved, body)
+    }
+
     /// Reads a record.
     ///
     /// # Errors
@@ -102,8 +114,9 @@ impl Reader {
         let context = context(&self.mapping, &self.resolved, body);
         let cursor = Cursor::start(body);
         let key = key_of(&context, cursor).map(Cow::into_owned);
-        let document = read::build(&context, cursor, |record| Document::deserialize_as(&entity, record));
-        let (key, document) = match (key, document) {
+        let document =
+            read::build_with_attachments(&context, cursor, |record| Document::deserialize_as(&entity, record));
+        let (key, (document, attachments)) = match (key, document) {
             (Ok(key), Ok(document)) => (key, document),
             (Err(error), Ok(_)) => return Err(vec![error]),
             (Ok(_), Err(errors)) => return Err(errors),
@@ -114,7 +127,7 @@ impl Reader {
         };
         let references = references(&document);
         let embedded = self.read_embedded(body)?;
-        Ok(Reading { key, document, references, embedded, unmapped: Vec::new() })
+        Ok(Reading { key, document, references, embedded, attachments, unmapped: Vec::new() })
     }
 
     /// Reads a record and tells which places with content no line reads.
@@ -143,6 +156,17 @@ impl Reader {
         let context = context(&self.mapping, &self.resolved, body);
         let entity = self.mapping.entity();
         read::build(&context, Cursor::start(body), |record| Document::deserialize_as(entity, record))
+    }
+
+    /// As [`document`](Self::document), with the files that are attached to it.
+    pub(crate) fn document_with_attachments(
+        &mut self,
+        body: &Body,
+    ) -> Result<(Document, Vec<Attachment>), Vec<DataError>> {
+        self.prepare(body)?;
+        let context = context(&self.mapping, &self.resolved, body);
+        let entity = self.mapping.entity();
+        read::build_with_attachments(&context, Cursor::start(body), |record| Document::deserialize_as(entity, record))
     }
 
     fn read_embedded(&mut self, body: &Body) -> Result<Vec<EmbeddedReading>, Vec<DataError>> {
@@ -193,17 +217,25 @@ fn suits(format: Format, body: &Body) -> bool {
 
 /// The context in which a record is read: variables are the values of the fields that predicates compare with.
 pub(crate) fn context<'a>(mapping: &'a Mapping, resolved: &'a Resolved, body: &'a Body) -> Context<'a> {
+    context_at(mapping, resolved, Cursor::start(body))
+}
+
+/// The same from the start of a record.
+pub(crate) fn context_at<'a>(mapping: &'a Mapping, resolved: &'a Resolved, cursor: Cursor<'a>) -> Context<'a> {
     let mut context = Context { program: &mapping.program, resolved, variables: Vec::new() };
     if mapping.program.variables.is_empty() {
         return context;
     }
-    let cursor = Cursor::start(body);
-    let read = |variable: &'a crate::program::Variable| {
-        let text = variable.leaf.as_ref()?.read(&context, cursor).ok()??;
+    let text = |variable: &'a Variable, context: &Context<'a>| {
+        let text = variable.leaf.as_ref()?.read(context, cursor).ok()??;
         Some(text.to_string())
     };
-    let variables = mapping.program.variables.iter().map(read).collect();
-    context.variables = variables;
+    let all = &mapping.program.variables;
+    context.variables = all.iter().map(|variable| text(variable, &context)).collect();
+    // A field whose own path has a condition on another field is only right when that other one is known.
+    for (index, variable) in all.iter().enumerate().filter(|(_, variable)| variable.asks_others()) {
+        context.variables[index] = text(variable, &context);
+    }
     context
 }
 
@@ -221,6 +253,9 @@ pub(crate) fn key_of<'a>(context: &Context<'_>, cursor: Cursor<'a>) -> Result<Co
             .raw(&key.place, cursor)
             .map_err(|problem| DataError { value_class: STRUCTURE_CLASS, ..error(problem, "") })?;
         let text = text.map(trim).unwrap_or_default();
+        if matches!(cursor, Cursor::Row(..)) && is_shortened(&text) {
+            return Err(error(Problem::new("mapping.shortened", SHORTENED), &text));
+        }
         if text.is_empty() {
             return Err(error(
                 Problem::new("mapping.key", "the record has no key; without one nothing can be kept in step"),

@@ -17,7 +17,10 @@ use mask::{Mask, State};
 /// See [`Mapping::residue`].
 pub(crate) fn residue(mapping: &Mapping, body: &Body) -> Option<Body> {
     match body {
-        Body::Rows(rows) => rows_residue(rows, &mapped_columns(&mapping.program, |leaf| leaf.direction.writes())),
+        Body::Rows(rows) => {
+            let wanted = |leaf: &Leaf| leaf.direction.writes();
+            rows_residue(rows, &mapped_columns(mapping, body, rows, &wanted))
+        }
         Body::Element(tree) => {
             let mask = marked(mapping, body, |leaf| leaf.direction.writes(), false);
             let kept = keep_element(tree.root(), &mask);
@@ -39,9 +42,11 @@ pub(crate) fn unmapped(mapping: &Mapping, body: &Body) -> Vec<String> {
     let mut found = BTreeSet::new();
     match body {
         Body::Rows(rows) => {
-            let mut mapped = mapped_columns(&mapping.program, |leaf| leaf.direction.reads());
+            let wanted = |leaf: &Leaf| leaf.direction.reads();
+            let mut mapped = mapped_columns(mapping, body, rows, &wanted);
+            mapped.extend(head_columns(&mapping.program));
             for embedded in mapping.embedded() {
-                mapped.extend(mapped_columns(&embedded.mapping.program, |leaf| leaf.direction.reads()));
+                mapped.extend(mapped_columns(&embedded.mapping, body, rows, &wanted));
             }
             for (position, name) in rows.columns().names().enumerate() {
                 if !mapped.contains(name) && has_content(rows, position) {
@@ -67,8 +72,25 @@ const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 type Wanted = fn(&Leaf) -> bool;
 
-/// The columns that the wanted lines, the key and the constants of a program use.
-fn mapped_columns(program: &Program, wanted: Wanted) -> BTreeSet<&str> {
+/// The columns that the key, the constants and the wanted lines of a mapping use, as far as those count for this record.
+fn mapped_columns<'m>(
+    mapping: &'m Mapping,
+    body: &Body,
+    rows: &Rows,
+    wanted: &dyn Fn(&Leaf) -> bool,
+) -> BTreeSet<&'m str> {
+    let program = &mapping.program;
+    if !program.is_conditional {
+        return columns_of(program, wanted);
+    }
+    let mut resolved = Resolved::default();
+    resolved.resolve(program, body);
+    let context = reader::context(mapping, &resolved, body);
+    let counts = |leaf: &Leaf| (0..rows.len()).any(|row| leaf.when.hold(&context, Cursor::Row(rows, row)));
+    columns_of(program, &|leaf| wanted(leaf) && counts(leaf))
+}
+
+fn columns_of<'m>(program: &'m Program, wanted: &dyn Fn(&Leaf) -> bool) -> BTreeSet<&'m str> {
     let mut mapped = BTreeSet::new();
     let mut add = |place: &Place| {
         if let Place::Column(slot) = place
@@ -80,18 +102,29 @@ fn mapped_columns(program: &Program, wanted: Wanted) -> BTreeSet<&str> {
     program.key.iter().for_each(|key| add(&key.place));
     program.constants.iter().for_each(|(place, _)| add(place));
     each_place(&program.root, wanted, &mut add);
+    program.leaves(&mut |leaf| leaf.row.iter().filter(|_| wanted(leaf)).for_each(|row| add(&row.column)));
     mapped
 }
 
-fn each_place(object: &Object, wanted: Wanted, add: &mut impl FnMut(&Place)) {
+/// The columns that the head reads: those in which the drop states its totals, and those that tell whether a record is
+/// one of the mapping's.
+fn head_columns(program: &Program) -> impl Iterator<Item = &str> {
+    let places = program.control.iter().flat_map(|control| control.places());
+    places.chain(program.when.places()).filter_map(|place| match place {
+        Place::Column(slot) => program.columns.names.get(*slot).map(|name| &**name),
+        Place::Path(_) => None,
+    })
+}
+
+fn each_place(object: &Object, wanted: &dyn Fn(&Leaf) -> bool, add: &mut impl FnMut(&Place)) {
     for member in &object.members {
         node_places(&member.node, wanted, add);
     }
 }
 
-fn node_places(node: &Node, wanted: Wanted, add: &mut impl FnMut(&Place)) {
+fn node_places(node: &Node, wanted: &dyn Fn(&Leaf) -> bool, add: &mut impl FnMut(&Place)) {
     match node {
-        Node::Leaf(leaf) if wanted(leaf) => leaf.source.places().into_iter().for_each(add),
+        Node::Leaf(leaf) if wanted(leaf) => leaf.all_places().into_iter().for_each(add),
         Node::Leaf(_) => {}
         Node::Object(object) => object.members.iter().for_each(|member| node_places(&member.node, wanted, add)),
         Node::List(list) => {
@@ -148,6 +181,10 @@ fn marked(mapping: &Mapping, body: &Body, wanted: Wanted, as_read: bool) -> Mask
         let cursor = Cursor::start(body);
         mapping.program.key.iter().for_each(|key| marker.place(&key.place, cursor, &mut mask));
         mapping.program.constants.iter().for_each(|(place, _)| marker.place(place, cursor, &mut mask));
+        if as_read {
+            let stated = mapping.program.control.iter().flat_map(|control| control.places());
+            stated.chain(mapping.program.when.places()).for_each(|place| marker.place(place, cursor, &mut mask));
+        }
         marker.object(&mapping.program.root, cursor, &mut mask);
     }
     mask
@@ -174,15 +211,21 @@ impl Marker<'_> {
     }
 
     fn leaf(&self, leaf: &Leaf, cursor: Cursor<'_>, mask: &mut Mask) {
-        if !(self.wanted)(leaf) {
+        if !(self.wanted)(leaf) || !leaf.when.hold(self.context, cursor) {
             return;
         }
+        self.asked(leaf, cursor, mask);
         for place in self.carried(leaf, cursor) {
             self.place(place, cursor, mask);
             if let (Some(attribute), Place::Path(path)) = (&leaf.currency_attribute, place) {
                 self.place(&Place::Path(attribute.path.below(path)), cursor, mask);
             }
         }
+    }
+
+    /// Marks the places that a line looks at besides its own.
+    fn asked(&self, leaf: &Leaf, cursor: Cursor<'_>, mask: &mut Mask) {
+        leaf.asked_places().into_iter().for_each(|place| self.place(place, cursor, mask));
     }
 
     /// The places of a line: where only what was read counts, the first with content and those that say the same.

@@ -1,9 +1,16 @@
+mod chosen;
+mod clearing;
+mod conditions;
+mod control;
 mod csv;
 mod diagnostics;
 mod documentation;
 mod json;
 mod laws;
+mod orders;
 mod paths;
+mod selection;
+mod tools;
 mod xml;
 
 use std::collections::BTreeMap;

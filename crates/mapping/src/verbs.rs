@@ -2,10 +2,14 @@
 //!
 //! Canonical text is what a document's JSON holds: `1234.50`, `2024-02-29`, `true`, `+33140205317`.
 
+pub(crate) mod attachment;
 pub(crate) mod boolean;
 pub(crate) mod date;
 pub(crate) mod identifier;
+pub(crate) mod minor_unit;
 pub(crate) mod number;
+mod overpunch;
+pub(crate) mod serial;
 pub(crate) mod text;
 
 use std::borrow::Cow;
@@ -123,13 +127,16 @@ pub(crate) struct TableStyle {
 #[derive(Debug, Clone)]
 pub(crate) enum Verb {
     Text,
-    Code,
+    /// Upper case in documents; lower case in the system, if it says so.
+    Code(bool),
     Table(TableStyle),
     Identifier(IdentifierStyle),
     Number(NumberStyle),
     Date(DateStyle),
     Timestamp(TimestampStyle),
     Boolean(BooleanStyle),
+    /// An attached file: base64 in the record, a hash in the document, and its bytes beside it.
+    Attachment,
 }
 
 impl Verb {
@@ -137,21 +144,26 @@ impl Verb {
     pub(crate) fn read<'r>(&'r self, raw: Cow<'r, str>) -> Result<Text<'r>, Problem> {
         match self {
             Verb::Text => Ok(raw.into()),
-            Verb::Code => Ok(text::upper(raw).into()),
+            Verb::Code(_) => Ok(text::upper(raw).into()),
             Verb::Table(style) => style.read(raw),
             Verb::Identifier(style) => Ok(style.read(raw).into()),
             Verb::Number(style) => style.read(&raw).map(Text::from),
             Verb::Date(style) => style.read(raw),
             Verb::Timestamp(style) => style.read(&raw).map(Text::from),
             Verb::Boolean(style) => style.read(&raw).map(|text| Cow::Borrowed(text).into()),
+            Verb::Attachment => {
+                attachment::decode(&raw).map(|bytes| Cow::<str>::Owned(attachment::hash(&bytes)).into())
+            }
         }
     }
 
     /// Converts canonical text to the system's text.
     pub(crate) fn write<'c>(&'c self, canonical: &'c str) -> Result<Cow<'c, str>, Problem> {
         match self {
-            Verb::Text | Verb::Identifier(_) => Ok(canonical.into()),
-            Verb::Code => Ok(text::upper(canonical.into())),
+            // The bytes of an attached file are not in the document: who writes them finds them by its hash.
+            Verb::Text | Verb::Identifier(_) | Verb::Attachment => Ok(canonical.into()),
+            Verb::Code(true) => Ok(text::lower(canonical.into())),
+            Verb::Code(false) => Ok(text::upper(canonical.into())),
             Verb::Table(style) => style.write(canonical),
             Verb::Number(style) => style.write(canonical),
             Verb::Date(style) => style.write(canonical),
@@ -163,8 +175,8 @@ impl Verb {
     /// Whether a canonical value can come back changed after it was written and read again.
     pub(crate) fn is_lossy(&self) -> bool {
         match self {
-            Verb::Text => false,
-            Verb::Code | Verb::Identifier(_) => true,
+            Verb::Text | Verb::Attachment => false,
+            Verb::Code(_) | Verb::Identifier(_) => true,
             Verb::Boolean(style) => style.is_lossy(),
             Verb::Table(style) => style.unknown != Unknown::Error,
             Verb::Number(style) => style.is_lossy(),
@@ -177,7 +189,7 @@ impl Verb {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Verb::Text => "text",
-            Verb::Code => "code",
+            Verb::Code(_) => "code",
             Verb::Table(_) => "table",
             Verb::Identifier(style) => style.name(),
             Verb::Number(style) if style.integer => "integer",
@@ -185,6 +197,7 @@ impl Verb {
             Verb::Date(_) => "date",
             Verb::Timestamp(_) => "date-time",
             Verb::Boolean(_) => "boolean",
+            Verb::Attachment => "attachment",
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Putting a document into a record.
 
+mod chosen;
+mod conditional;
+mod key;
 mod lists;
 mod value;
 
@@ -8,18 +11,19 @@ use std::borrow::Cow;
 use canonical::record::{Body, Json, Name};
 use serde_json::Value;
 
+use crate::attachment::FindAttachment;
 use crate::cursor::{Context, Cursor, Resolved, json_text};
 use crate::error::{DataError, Problem, class_of};
 use crate::json::JsonWriter;
 use crate::leaf::part_range;
 use crate::mapping::{Format, Mapping};
 use crate::place::Place;
-use crate::program::{Content, EachAt, Key, Kind, Leaf, List, Node, Object, Program, Sign, Source};
+use crate::program::{Content, EachAt, Kind, Leaf, List, Node, Object, Program, Sign, Source, WriteTo};
 use crate::reader;
 use crate::rows::RowsWriter;
 use crate::verbs::Verb;
 use crate::xml::{XmlNode, XmlWriter};
-pub(crate) use lists::{choose, items, unclaimed};
+pub(crate) use lists::{choose, has, items, unclaimed};
 
 /// A position in the record that is written.
 pub(crate) enum Slot<'s> {
@@ -37,6 +41,12 @@ pub(crate) struct Writer<'a> {
     pub variables: &'a [Option<String>],
     pub variant: usize,
     pub document: &'a Value,
+    /// The item of the innermost repeating group that is written; outside of them the document.
+    pub item: &'a Value,
+    /// The currency of the amount of money that is being written.
+    pub currency: Option<String>,
+    /// Where the bytes of attached files are found.
+    pub find: &'a FindAttachment<'a>,
     pub errors: Vec<DataError>,
 }
 
@@ -46,6 +56,7 @@ pub(crate) fn write(
     document: &Value,
     key: Option<&str>,
     base: Option<&Body>,
+    find: &FindAttachment<'_>,
 ) -> Result<Body, Vec<DataError>> {
     let program = &mapping.program;
     let (fresh, again);
@@ -56,7 +67,8 @@ pub(crate) fn write(
             &fresh
         }
     };
-    let variables: Vec<_> = program.variables.iter().map(|variable| text_at(document, &variable.field)).collect();
+    let variables: Vec<_> =
+        program.variables.iter().map(|variable| text_of_line(mapping, document, &variable.field)).collect();
     let variant = variant(mapping, document, base);
     let pruned = base.and_then(|base| without_old_conditions(mapping, resolved, base, (&variables, variant)));
     let base = pruned.as_ref().or(base);
@@ -65,7 +77,17 @@ pub(crate) fn write(
         resolved = &again;
     }
     let context = Context { program, resolved, variables: variables.clone() };
-    let mut writer = Writer { context, mapping, variables: &variables, variant, document, errors: Vec::new() };
+    let mut writer = Writer {
+        context,
+        mapping,
+        variables: &variables,
+        variant,
+        document,
+        item: document,
+        currency: None,
+        find,
+        errors: Vec::new(),
+    };
     let body = match mapping.format() {
         Format::Csv => writer.rows(key, base),
         Format::Xml => writer.element(key, base),
@@ -112,9 +134,27 @@ fn resolve(program: &Program, base: &Body) -> Resolved {
     found
 }
 
-/// The text of a scalar at a dotted path of a document.
-fn text_at(document: &Value, path: &str) -> Option<String> {
+/// The text of a scalar at a dotted path of a document, in which there are no lists.
+pub(crate) fn text_at(document: &Value, path: &str) -> Option<String> {
     let found = path.split('.').try_fold(document, |value, name| value.get(name))?;
+    json_text(found).ok().flatten().map(Cow::into_owned)
+}
+
+/// The text of a scalar at a path of a document, as a line names it: the segment after a list is the selector's value
+/// of an item, or its position from 1 where items have no selector.
+pub(crate) fn text_of_line(mapping: &Mapping, document: &Value, path: &str) -> Option<String> {
+    let (mut found, mut walked) = (document, 0_usize);
+    for name in path.split('.') {
+        let list = path.get(..walked.saturating_sub(1)).unwrap_or_default();
+        found = match found {
+            Value::Array(items) => match canonical::document::lists::selector(mapping.entity(), list) {
+                Some(selector) => items.iter().find(|item| item[selector].as_str() == Some(name))?,
+                None => items.get(name.parse::<usize>().ok()?.checked_sub(1)?)?,
+            },
+            other => other.get(name)?,
+        };
+        walked += name.len() + 1;
+    }
     json_text(found).ok().flatten().map(Cow::into_owned)
 }
 
@@ -197,30 +237,13 @@ impl<'a> Writer<'a> {
         } else if let Slot::Rows(rows, _) = slot {
             program.key.iter().for_each(|key| spread(rows, &key.place));
         }
+        self.without_old_lines(base, slot);
         for (place, text) in &program.constants {
             self.put_text(place, text, slot);
         }
         self.object(&program.root, Some(self.document), base, slot);
-    }
-
-    fn key(&mut self, key: &str, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
-        let program = self.program();
-        let parts = reader::split_key(key, &program.key_separator, program.key.len());
-        if parts.len() != program.key.len() {
-            let reason = "the key does not have as many parts as the mapping names";
-            self.errors.push(DataError { field: "key".into(), ..record_error("mapping.key", reason) });
-            return;
-        }
-        for (Key { place, number, .. }, part) in program.key.iter().zip(parts) {
-            let held = base.and_then(|base| self.context.raw(place, base).ok().flatten());
-            if held.is_some_and(|held| held.trim() == part) {
-                if let Slot::Rows(rows, _) = slot {
-                    spread(rows, place);
-                }
-                continue;
-            }
-            let value = if *number { value::number(&part) } else { None };
-            self.put(place, Some(value.unwrap_or_else(|| Json::from(part))), slot);
+        for (place, _) in program.constants.iter().filter(|(_, text)| text.is_empty()) {
+            self.put_empty(place, slot);
         }
     }
 
@@ -243,7 +266,13 @@ impl<'a> Writer<'a> {
         for member in &object.members {
             let value = value.and_then(|value| value.get(&*member.name)).filter(|value| !value.is_null());
             match &member.node {
-                Node::Object(inner) => self.members(inner, value, base, slot, groups),
+                Node::Object(inner) => {
+                    if inner.whole {
+                        let currency = value.and_then(|value| value.get("currency")?.as_str());
+                        self.currency = currency.map(str::to_owned);
+                    }
+                    self.members(inner, value, base, slot, groups);
+                }
                 Node::List(list) if list.each.is_some() == groups => self.list(list, value, base, slot),
                 Node::Leaf(leaf) if !groups => self.leaf(leaf, value, base, slot),
                 _ => {}
@@ -260,7 +289,7 @@ impl<'a> Writer<'a> {
     }
 
     fn leaf(&mut self, leaf: &'a Leaf, value: Option<&Value>, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
-        if !leaf.direction.writes() || leaf.sign == Some(Sign::Direction) {
+        if !leaf.direction.writes() || leaf.sign == Some(Sign::Direction) || !self.counts(leaf) {
             return;
         }
         let text = match value.map(json_text).transpose() {
@@ -341,7 +370,17 @@ impl<'a> Writer<'a> {
 
     fn change(&mut self, leaf: &'a Leaf, text: Option<&str>, slot: &mut Slot<'_>) -> Result<(), Problem> {
         let Some(text) = text else {
-            self.clear(leaf, slot);
+            if leaf.write_required {
+                let reason = "a record needs a value here, and the document has none";
+                return Err(Problem::new("mapping.required", reason));
+            }
+            if self.put_sum(leaf, slot) {
+                return Ok(());
+            }
+            match (&leaf.absent, &leaf.source) {
+                (Some(absent), source @ Source::First(_)) => self.spread_text(leaf, source, absent, slot)?,
+                _ => self.clear(leaf, slot),
+            }
             return Ok(());
         };
         match &leaf.source {
@@ -360,12 +399,19 @@ impl<'a> Writer<'a> {
                 self.put(&signed.number, Some(Json::from(written)), slot);
                 self.put(&signed.sign, sign.first().map(|word| Json::from(&**word)), slot);
             }
+            source if matches!(leaf.verb, Verb::Attachment) => {
+                let bytes = self.attached(text)?;
+                self.spread_text(leaf, source, &bytes, slot)?;
+            }
             source => {
                 let signed = match leaf.sign {
                     Some(_) => Cow::Owned(self.with_sign(leaf, text)?.to_string()),
                     None => Cow::Borrowed(text),
                 };
-                let written = leaf.written(&signed)?;
+                let written = match self.scaled(leaf, &signed, slot)? {
+                    Some(written) => Cow::Owned(written),
+                    None => leaf.written(&signed)?,
+                };
                 self.spread_text(leaf, source, &written, slot)?;
             }
         }
@@ -400,6 +446,13 @@ impl<'a> Writer<'a> {
                 whole.replace_range(range, written);
                 self.put(&part.place, Some(Json::from(whole)), slot);
             }
+            Source::Tagged(tagged) => self.tagged(tagged, written, slot)?,
+            Source::First(places) if leaf.write_to != WriteTo::All => {
+                let chosen = self.chosen_place(leaf, places, written, slot);
+                for (index, place) in places.iter().enumerate() {
+                    self.put_text(place, if index == chosen { written } else { "" }, slot);
+                }
+            }
             Source::First(places) if !leaf.by_record && !is_plain_json(leaf) => {
                 places.iter().for_each(|place| self.put_text(place, written, slot));
             }
@@ -414,6 +467,11 @@ impl<'a> Writer<'a> {
     }
 
     fn clear(&mut self, leaf: &Leaf, slot: &mut Slot<'_>) {
+        if let Source::Tagged(tagged) = &leaf.source {
+            // Emptying a part cannot fail.
+            let _ = self.tagged(tagged, "", slot);
+            return;
+        }
         if let Source::Part(part) = &leaf.source {
             let Some(mut whole) = value::held(&self.context, &part.place, slot) else { return };
             if let Some(range) = part_range(&whole, part) {

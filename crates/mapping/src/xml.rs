@@ -248,31 +248,42 @@ impl XmlWriter<'_> {
         self.clear_steps(node, &path.steps, path.attribute);
     }
 
-    fn clear_steps(&self, node: &mut XmlNode, steps: &[Step], attribute: Option<usize>) {
+    /// Whether there was something to take away.
+    fn clear_steps(&self, node: &mut XmlNode, steps: &[Step], attribute: Option<usize>) -> bool {
         let Some((step, rest)) = steps.split_first() else {
             match attribute {
                 Some(slot) => node.attributes.retain(|(name, _)| !self.is_named(&[slot], name)),
                 None => node.text.clear(),
             }
-            return;
+            return true;
         };
-        let Some(index) = self.through(node, step, rest).or_else(|| self.find(node, step)) else { return };
-        self.clear_steps(&mut node.children[index], rest, attribute);
+        let Some(index) = self.through(node, step, rest).or_else(|| self.find(node, step)) else { return false };
+        if !self.clear_steps(&mut node.children[index], rest, attribute) {
+            return false;
+        }
         // An empty element keeps the positions of those behind it.
         let keeps_place =
             step.position.is_some() && node.children[index + 1..].iter().any(|later| self.fits(later, step));
         if !keeps_place && self.is_hollow(&node.children[index], step) {
             node.children.remove(index);
         }
+        true
     }
 
-    /// Whether an element holds nothing but what its step's conditions ask for.
+    /// Whether an element holds nothing but what its step's conditions ask for: what another field of the document
+    /// says in an element of its own is content, and so is a text that a condition lets pass and does not name.
     fn is_hollow(&self, node: &XmlNode, step: &Step) -> bool {
         if step.predicates.is_empty() {
             return is_bare(node);
         }
         let mut rest = node.clone();
-        step.predicates.iter().for_each(|predicate| self.clear(&mut rest, &predicate.path));
+        for predicate in &step.predicates {
+            let is_content = predicate.value.variable().is_some() && predicate.path.attribute.is_none();
+            let text = self.text(&rest, &predicate.path).map(str::trim);
+            if !is_content && text.is_some_and(|text| predicate.names(text)) {
+                self.clear(&mut rest, &predicate.path);
+            }
+        }
         is_bare(&rest)
     }
 
@@ -303,6 +314,39 @@ impl XmlWriter<'_> {
             });
         }
         taken
+    }
+
+    /// Puts items at a path whose last step has alternatives: each item has its own name, and stands where that belongs.
+    pub(crate) fn put_named(
+        &self,
+        node: &mut XmlNode,
+        trail: &mut Vec<Name>,
+        steps: &[Step],
+        items: Vec<(Option<XmlNode>, usize)>,
+        write: &mut dyn FnMut(usize, &mut XmlNode, &mut Vec<Name>),
+    ) {
+        let Some((step, rest)) = steps.split_first().filter(|_| !items.is_empty()) else { return };
+        if !rest.is_empty() {
+            let index = self.find_or_make(node, trail, step);
+            let child = &mut node.children[index];
+            trail.push(child.name.clone());
+            self.put_named(child, trail, rest, items, write);
+            trail.pop();
+            return;
+        }
+        for (index, (item, name)) in items.into_iter().enumerate() {
+            let own = Step { names: step.names.get(name).copied().into_iter().collect(), ..step.clone() };
+            let mut item = match item {
+                Some(old) if self.is_named(&own.names, &old.name) => old,
+                Some(old) => XmlNode { name: self.name(&own.names, &node.name), ..old },
+                None => self.make(node, trail, &own),
+            };
+            trail.push(item.name.clone());
+            write(index, &mut item, trail);
+            trail.pop();
+            let position = self.insertion(node, trail, &own.names);
+            node.children.insert(position, item);
+        }
     }
 
     /// Puts items at a path, where they stood before if that is known: `write` fills each,

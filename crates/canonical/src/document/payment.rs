@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -31,6 +32,8 @@ open_code! {
         Information = "information",
         /// Expected at a later date (`FUTR`).
         Future = "future",
+        /// Ordered from the bank; nothing of it is on the account yet (`pain.001`, `pain.008`).
+        Ordered = "ordered",
     }
 
     /// The report that a movement was found in; a booked statement supersedes the others.
@@ -58,10 +61,18 @@ group! {
         pub instructed_amount: Option<Money>,
         /// Rate from the instructed amount to the amount (`XchgRate`).
         pub exchange_rate: Option<Decimal>,
+        /// The amount that the bank exchanged, in the other currency (`CntrValAmt`).
+        pub counter_amount: Option<Money>,
+        /// How currencies were exchanged (`CcyXchg`).
+        pub exchange: CurrencyExchange,
         /// Date on which the bank booked it (`BookgDt`).
         pub booking_date: Option<Date>,
         /// Date from which it bears interest (`ValDt`).
         pub value_date: Option<Date>,
+        /// Date on which it is to be carried out, as ordered (`ReqdExctnDt`, `ReqdColltnDt`).
+        pub requested_date: Option<Date>,
+        /// When it was ordered (`CreDtTm` of the order).
+        pub ordered_at: Option<Timestamp>,
         /// How final it is (`Sts`).
         pub status: Option<PaymentStatus>,
         /// How it was paid: `credit_transfer`, `direct_debit`, `card`, `cheque`, `cash` or any other word.
@@ -74,6 +85,12 @@ group! {
         pub debtor: PaymentParty,
         /// Who is paid (`Cdtr`, `UltmtCdtr`).
         pub creditor: PaymentParty,
+        /// Who ordered it for one of them (`InitgPty`).
+        pub initiating_party: PaymentParty,
+        /// The debtor's mandate of a direct debit (`MndtRltdInf`).
+        pub mandate: Mandate,
+        /// What kind of payment was ordered (`PmtTpInf`).
+        pub payment_type: PaymentType,
         /// What it is for (`RmtInf`).
         pub remittance: Remittance,
         /// Purpose code (`Purp`).
@@ -86,6 +103,8 @@ group! {
         pub return_reason: ReturnReason,
         /// The bank's kind of transaction (`BkTxCd`).
         pub transaction_code: TransactionCode,
+        /// The entry that it was booked in together with others.
+        pub batch: PaymentBatch,
         /// Where it was reported.
         pub statement: StatementPosition,
         /// The customer whose payment it is.
@@ -118,6 +137,52 @@ group! {
         pub cheque_number: Option<String>,
     }
 
+    /// How currencies were exchanged; the rate is the payment's `exchange_rate`.
+    pub struct CurrencyExchange {
+        /// The currency that was exchanged (`SrcCcy`).
+        pub source_currency: Option<Currency>,
+        /// The currency that it was exchanged into (`TrgtCcy`).
+        pub target_currency: Option<Currency>,
+        /// The currency of which the rate is for one unit (`UnitCcy`).
+        pub unit_currency: Option<Currency>,
+        /// The contract under which it was exchanged (`CtrctId`).
+        pub contract: Option<String>,
+    }
+
+    /// A debtor's mandate; its reference is `references.mandate_id`.
+    pub struct Mandate {
+        /// Date on which the debtor signed it (`DtOfSgntr`).
+        pub signed_on: Option<Date>,
+        /// Whether it was changed since it was last used (`AmdmntInd`).
+        pub amended: Option<bool>,
+        /// Its reference before that (`OrgnlMndtId`).
+        pub original_id: Option<String>,
+    }
+
+    /// What kind of payment was ordered.
+    pub struct PaymentType {
+        /// How urgent it is (`InstrPrty`): `HIGH` or `NORM`.
+        pub priority: Option<String>,
+        /// The rules that it is carried out by (`SvcLvl`), such as `SEPA`.
+        pub service_level: Option<String>,
+        /// The scheme inside of those (`LclInstrm`), such as `CORE` or `B2B`.
+        pub local_instrument: Option<String>,
+        /// Which of a row of direct debits it is (`SeqTp`): `FRST`, `RCUR`, `FNAL`, `OOFF`.
+        pub sequence: Option<String>,
+        /// What kind of payments they are (`CtgyPurp`), such as `SALA`.
+        pub category_purpose: Option<String>,
+    }
+
+    /// The entry that a payment was booked in together with others.
+    pub struct PaymentBatch {
+        /// The amount of the whole entry (`Ntry/Amt`), or of the whole order (`CtrlSum`).
+        pub amount: Option<Money>,
+        /// How many payments it holds, as the bank tells (`NbOfTxs`).
+        pub transactions: Option<u32>,
+        /// The account servicer's reference of the whole entry (`Ntry/AcctSvcrRef`).
+        pub reference: Option<String>,
+    }
+
     /// One side of a payment.
     pub struct PaymentParty {
         /// Name (`Nm`).
@@ -144,6 +209,10 @@ group! {
     pub struct StructuredRemittance {
         /// The creditor's reference, such as an RF reference of ISO 11649 (`CdtrRefInf/Ref`).
         pub creditor_reference: Option<String>,
+        /// The kind of that reference (`CdtrRefInf/Tp`), such as `SCOR`.
+        pub creditor_reference_type: Option<String>,
+        /// Whose kind that is (`CdtrRefInf/Tp/Issr`), such as `ISO`.
+        pub creditor_reference_issuer: Option<String>,
         /// The kind of document (`RfrdDocInf/Tp`), such as `CINV` or `CREN`.
         pub document_type: Option<String>,
         /// The document's number (`RfrdDocInf/Nb`).
@@ -160,6 +229,8 @@ group! {
     pub struct Charge {
         /// The amount (`Amt`).
         pub amount: Option<Money>,
+        /// Whether it comes or goes (`CdtDbtInd`); a charge that does not tell goes.
+        pub direction: Option<Direction>,
         /// Who bears it (`Br`): `SHAR`, `SLEV`, `CRED`, `DEBT`.
         pub bearer: Option<String>,
         /// Whether the payment's amount is already less this charge (`ChrgInclInd`).
@@ -170,7 +241,7 @@ group! {
 
     /// Why a payment came back.
     pub struct ReturnReason {
-        /// Code of the list `ExternalReturnReason1Code`, such as `AC04`.
+        /// Code of the list `ExternalReturnReason1Code`, such as `AC04`, or the bank's own.
         pub code: Option<String>,
         /// The reason in words.
         pub text: Option<String>,
@@ -186,6 +257,8 @@ group! {
         pub sub_family: Option<String>,
         /// The bank's own code.
         pub proprietary: Option<String>,
+        /// Whose code that is (`Issr`).
+        pub issuer: Option<String>,
     }
 
     /// Where a payment was reported.

@@ -1,7 +1,9 @@
 //! Rules of invoices: EN 16931-1 by its own names.
 
+mod categories;
 mod header;
 mod line;
+mod listed;
 mod party;
 mod sums;
 
@@ -17,5 +19,7 @@ pub(super) fn check(invoice: &Invoice, report: &mut Report) {
         report.expect("BR-16", "lines", invoice.lines.first(), "an invoice has at least one line (BG-25)");
     }
     report.each("lines", &invoice.lines, line::check);
+    listed::check(invoice, report);
+    categories::check(invoice, report);
     sums::check(invoice, report);
 }

@@ -8,10 +8,12 @@ use toml::de::{DeTable, DeValue};
 use super::Compiler;
 use super::line::{Extent, LINE_OPTIONS, Line};
 use super::options::{Located, Options, Word};
+use super::styles;
+use crate::condition::Conditions;
 use crate::place::Place;
 use crate::program::{
-    Choice, Chosen, Direction, Each, EachAt, Kind, Leaf, List, Member, Node, Object, Sign, Source, Values,
-    ValuesSource, node_leaves,
+    Choice, Chosen, Direction, Each, EachAt, Kind, Leaf, List, Member, Node, Object, Scale, Sign, Source, Values,
+    ValuesSource, WriteTo, node_leaves,
 };
 use crate::verbs::Verb;
 
@@ -47,7 +49,9 @@ impl Compiler<'_> {
             let name = &**key.get_ref();
             let path = join(path, name);
             let Some(shape) = self.field_shape(shape, name, key.span(), &path) else { continue };
-            if let Some(node) = self.node(value, shape, &path) {
+            if let Some(alternatives) = self.alternatives(value, name, shape, &path) {
+                object.members.extend(alternatives);
+            } else if let Some(node) = self.node(value, shape, &path) {
                 object.members.push(Member { name: name.into(), node });
             }
         }
@@ -75,7 +79,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn node(&mut self, value: Located<'_>, shape: Shape, path: &str) -> Option<Node> {
+    pub(crate) fn node(&mut self, value: Located<'_>, shape: Shape, path: &str) -> Option<Node> {
         let Some(line) = Line::of(value, &shape, self) else {
             let DeValue::Table(table) = value.get_ref() else { return None };
             return match shape {
@@ -85,7 +89,26 @@ impl Compiler<'_> {
         };
         let none = DeTable::new();
         let span = line.span();
-        let (words, options) = line.into_options(&none);
+        let (words, mut options) = line.into_options(&none);
+        let conditions: Vec<_> = self.condition(&mut options).into_iter().collect();
+        let directions = self.directions.len();
+        let mut node = self.line_node(words, options, shape, path, span.clone())?;
+        self.put_conditions(&mut node, &conditions, &span);
+        for (_, leaf) in &mut self.directions[directions..] {
+            leaf.when.0.extend(conditions.iter().cloned());
+        }
+        Some(node)
+    }
+
+    /// The node of one line, whatever its conditions.
+    fn line_node(
+        &mut self,
+        words: Vec<Word>,
+        options: Options<'_>,
+        shape: Shape,
+        path: &str,
+        span: Range<usize>,
+    ) -> Option<Node> {
         match shape {
             Shape::Money => self.money(words, options, path).map(Node::Object),
             Shape::Group(fields) if is_reference(fields) => self.reference(words, options, path).map(Node::Object),
@@ -142,7 +165,8 @@ impl Compiler<'_> {
                 },
             };
             let path = join(path, name);
-            let Some(mut node) = self.node(value, item, &path) else { continue };
+            let alternatives = self.alternatives(value, name, item, &path).map(merged);
+            let Some(mut node) = alternatives.or_else(|| self.node(value, item, &path)) else { continue };
             if let (Some(selector), Node::Object(object)) = (selector, &mut node) {
                 object.members.retain(|member| *member.name != *selector);
                 let leaf = self.selector_leaf(&join(&path, selector), name);
@@ -197,7 +221,15 @@ impl Compiler<'_> {
             amount.sign = Some(Sign::Amount(field.text.as_str().into()));
             self.directions.push((field, direction_leaf(&amount)));
         }
-        let currency = self.money_currency(&mut options, &amount, &join(path, "currency"), span);
+        let by_currency = self.currency_scales(&mut options);
+        self.place_scale(&mut options, &mut amount);
+        let currency = self.money_currency(&mut options, &amount, &join(path, "currency"), span).map(|currency| {
+            let row = currency.source.is_content().then(|| amount.row.clone()).flatten();
+            Leaf { row, ..currency }
+        });
+        if by_currency {
+            amount.scale = currency.clone().map(|currency| Box::new(Scale::Money(Box::new(currency))));
+        }
         options.finish("an amount of money", &LINE_OPTIONS, &mut self.reporter);
         let members = [("amount", amount), ("currency", currency?)];
         let members = members.map(|(name, leaf)| Member { name: name.into(), node: Node::Leaf(Box::new(leaf)) });
@@ -224,7 +256,10 @@ impl Compiler<'_> {
             }));
         }
         let mut leaf = match (places.is_empty(), &fixed) {
-            (false, _) => Leaf { kind: Kind::Letters(3), ..plain_leaf(path, Source::First(places), "") },
+            (false, _) => {
+                let verb = Verb::Code(styles::lower_case("currency_case", options, self));
+                Leaf { kind: Kind::Letters(3), verb, ..plain_leaf(path, Source::First(places), "") }
+            }
             (true, Some(word)) => plain_leaf(path, Source::Fixed(word.text.as_str().into()), ""),
             (true, None) => {
                 let message = "the currency is missing; say currency = \"EUR\", currency_at = \"…\" for a place, \
@@ -313,6 +348,7 @@ impl Compiler<'_> {
         let rows = options.flag("rows", &mut self.reporter);
         let at = options.text("at", &mut self.reporter);
         let key = options.text("key", &mut self.reporter).map(|word| word.text.into());
+        let name_by = options.text("name_by", &mut self.reporter);
         let at = match (rows, at) {
             (true, None) if self.is_flat() && !self.in_each => EachAt::Rows,
             (false, Some(word)) if !self.is_flat() => EachAt::Path(self.path(&word)?),
@@ -326,6 +362,7 @@ impl Compiler<'_> {
                 return None;
             }
         };
+        let name_by = self.name_by(name_by, &at);
         let direction = self.only(&mut options);
         let outer_direction = std::mem::replace(&mut self.direction, direction);
         let outer = std::mem::replace(&mut self.in_each, true);
@@ -348,8 +385,36 @@ impl Compiler<'_> {
         node_leaves(&node, &mut |leaf| {
             writes |= leaf.direction.writes() && !matches!(leaf.source, Source::Selector(_))
         });
-        Some(Each { at, key, node, writes })
+        Some(Each { at, key, name_by, node, writes })
     }
+}
+
+impl Compiler<'_> {
+    /// The field that decides over the name of an item's element.
+    fn name_by(&mut self, word: Option<Word>, at: &EachAt) -> Option<Box<str>> {
+        let word = word?;
+        let names = match at {
+            EachAt::Path(path) => path.steps.last().map_or(0, |step| step.names.len()),
+            EachAt::Rows => 0,
+        };
+        if names != 2 {
+            let message = "name_by wants two names at the end of the path: (a|b)";
+            self.reporter.error(word.span, message);
+        }
+        Some(word.text.into())
+    }
+}
+
+/// One group with the members of several.
+fn merged(groups: Vec<Member>) -> Node {
+    let mut whole = Object::default();
+    for group in groups {
+        match group.node {
+            Node::Object(inner) => whole.members.extend(inner.members),
+            node => whole.members.push(Member { name: group.name, node }),
+        }
+    }
+    Node::Object(whole)
 }
 
 /// The member of a group by name, made when it is not there.
@@ -371,6 +436,8 @@ fn direction_leaf(amount: &Leaf) -> Leaf {
         direction: amount.direction,
         default: None,
         required: false,
+        write_required: false,
+        absent: None,
         kind: Kind::Text,
         currency_attribute: None,
         sign: Some(Sign::Direction),
@@ -391,6 +458,8 @@ fn plain_leaf(path: &str, source: Source, place: &str) -> Leaf {
         blank: Vec::new(),
         default: None,
         required: false,
+        write_required: false,
+        absent: None,
         kind: Kind::Text,
         closed: None,
         number: false,
@@ -398,5 +467,10 @@ fn plain_leaf(path: &str, source: Source, place: &str) -> Leaf {
         sign: None,
         lossy: false,
         by_record: false,
+        write_to: WriteTo::All,
+        sum_of: Vec::new(),
+        row: None,
+        when: Conditions::default(),
+        scale: None,
     }
 }

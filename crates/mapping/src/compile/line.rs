@@ -9,8 +9,9 @@ use toml::de::{DeTable, DeValue};
 use super::Compiler;
 use super::options::{Located, Options, Word, words};
 use super::styles;
+use crate::condition::Conditions;
 use crate::place::{Path, Place};
-use crate::program::{CurrencyAttribute, DebitCredit, Kind, Leaf, Part, Sign, Signed, Source};
+use crate::program::{CurrencyAttribute, DebitCredit, Kind, Leaf, Part, Scale, Sign, Signed, Source, Tagged, WriteTo};
 use crate::verbs::Verb;
 use crate::verbs::number::NumberStyle;
 
@@ -18,28 +19,40 @@ use crate::verbs::number::NumberStyle;
 const LINE_MARKS: [&str; 4] = ["at", "debit", "credit", "value"];
 
 /// Every option of a line, so that one that does not go with the others is told apart from an unknown one.
-pub(crate) const LINE_OPTIONS: [&str; 41] = [
+pub(crate) const LINE_OPTIONS: [&str; 53] = [
     "at",
     "value",
     "only",
     "by_record",
+    "write",
+    "sum_of",
     "as",
     "table",
     "unknown",
     "default",
     "blank",
     "required",
+    "write_required",
+    "absent",
     "optional",
     "text",
     "join",
     "split",
     "part",
     "rest",
+    "tagged",
+    "length",
     "decimal",
     "group",
     "write_groups",
     "decimals",
     "implied_decimals",
+    "decimals_at",
+    "overpunch",
+    "case",
+    "currency_case",
+    "when",
+    "on_row",
     "negative",
     "currency",
     "currency_at",
@@ -122,7 +135,12 @@ impl Compiler<'_> {
     ) -> Option<Leaf> {
         let mut leaf = self.open_leaf(words, &mut options, shape, path, Extent::One)?;
         if matches!(leaf.verb, Verb::Number(_)) {
-            self.amount_options(&mut options, &mut leaf);
+            let field = self.amount_options(&mut options, &mut leaf);
+            if self.currency_scales(&mut options) {
+                let variable = self.variable(&field, options.span.clone());
+                leaf.scale = Some(Box::new(Scale::Field(variable)));
+            }
+            self.place_scale(&mut options, &mut leaf);
         }
         let what = format!("a line with as = \"{}\"", leaf.verb.name());
         options.finish(&what, &LINE_OPTIONS, &mut self.reporter);
@@ -156,19 +174,26 @@ impl Compiler<'_> {
             let word = Word { text: constant.to_string(), span: options.span.clone() };
             self.check_canonical(&word, kind, closed);
         }
+        let write_to = self.write_to(options, &source, &verb);
+        let sum_of = options.texts("sum_of", &mut self.reporter).into_iter().map(|word| word.text.into()).collect();
         let text = styles::text_verbs(options, self);
-        let blank = options.texts("blank", &mut self.reporter).into_iter().map(|word| word.text.into()).collect();
+        let mut blank: Vec<Box<str>> =
+            options.texts("blank", &mut self.reporter).into_iter().map(|word| word.text.into()).collect();
         let default = options.text("default", &mut self.reporter);
         if let Some(word) = &default {
             self.check_canonical(word, kind, closed);
         }
         let required = options.flag("required", &mut self.reporter);
+        let write_required = options.flag("write_required", &mut self.reporter);
+        let absent: Option<Box<str>> = options.text("absent", &mut self.reporter).map(|word| word.text.into());
         let optional = options.flag("optional", &mut self.reporter);
         let number = options.flag("number", &mut self.reporter);
         let lossy = verb.is_lossy()
             || text.iter().any(|_| true)
             || matches!(source, Source::Join(..) | Source::Part(_))
             || default.is_some();
+        // What stands for nothing reads as nothing, so that both ways agree.
+        blank.extend(absent.clone());
         let leaf = Leaf {
             path: path.into(),
             place: self.describe(&source),
@@ -179,6 +204,8 @@ impl Compiler<'_> {
             blank,
             default: default.map(|word| word.text.into()),
             required,
+            write_required,
+            absent,
             kind,
             closed,
             number,
@@ -186,6 +213,11 @@ impl Compiler<'_> {
             sign: None,
             lossy,
             by_record,
+            write_to,
+            sum_of,
+            when: Conditions::default(),
+            row: self.row_choice(options, direction),
+            scale: None,
         };
         if direction.reads() && !optional {
             self.need_columns(&leaf);
@@ -193,11 +225,46 @@ impl Compiler<'_> {
         Some(leaf)
     }
 
-    fn amount_options(&mut self, options: &mut Options<'_>, leaf: &mut Leaf) {
+    /// What belongs to an amount alone; gives the field that holds its currency.
+    fn amount_options(&mut self, options: &mut Options<'_>, leaf: &mut Leaf) -> Box<str> {
+        let field = options.peek_text("currency_field").unwrap_or("currency").into();
         leaf.currency_attribute = self.currency_attribute(options, "currency");
         if let Some(field) = options.text("direction", &mut self.reporter) {
             leaf.sign = Some(Sign::Amount(field.text.into()));
         }
+        field
+    }
+
+    /// Whether the minor unit of the currency tells how many of the last digits are decimals.
+    pub(crate) fn currency_scales(&mut self, options: &mut Options<'_>) -> bool {
+        if !options.is_text("implied_decimals") {
+            return false;
+        }
+        options.choice("implied_decimals", &[("currency", ())], &mut self.reporter).is_some()
+    }
+
+    /// A place that tells how many of the last digits are decimals.
+    pub(crate) fn place_scale(&mut self, options: &mut Options<'_>, leaf: &mut Leaf) {
+        let Some(word) = options.text("decimals_at", &mut self.reporter) else { return };
+        let Verb::Number(style) = &leaf.verb else { return };
+        let otherwise = style.implied_decimals;
+        if leaf.scale.is_some() || !matches!(leaf.source, Source::First(_)) {
+            let message =
+                "decimals_at goes with a place of its own and implied_decimals = 2, the number that is written";
+            self.reporter.error(word.span, message);
+        } else if let Some(place) = self.place(&word) {
+            leaf.scale = Some(Box::new(Scale::Place { place, otherwise }));
+        }
+    }
+
+    /// A field of the document that something depends on, by its number in the program's table of variables.
+    pub(crate) fn variable(&mut self, field: &str, span: Range<usize>) -> usize {
+        if let Some(known) = self.variables.iter().position(|known| **known == *field) {
+            return known;
+        }
+        self.variables.push(field.into());
+        self.variable_spans.push(span);
+        self.variables.len() - 1
     }
 
     /// The attribute of a written amount, and the field that holds its currency.
@@ -220,6 +287,9 @@ impl Compiler<'_> {
             return self.debit_credit(options, verb);
         }
         let join = options.text("join", &mut self.reporter);
+        if let Some(mark) = options.character("tagged", &mut self.reporter) {
+            return self.tagged(options, at, mark);
+        }
         let part = if extent == Extent::One { self.part_options(options) } else { None };
         let mut places: Vec<Place> = at.iter().filter_map(|word| self.place(word)).collect();
         if places.len() != at.len() {
@@ -241,6 +311,39 @@ impl Compiler<'_> {
             }
             (None, None) => Source::First(places),
         })
+    }
+
+    /// The tag of a text, or what follows it.
+    fn tagged(&mut self, options: &mut Options<'_>, at: &[Word], mark: char) -> Option<Source> {
+        let length = options.number("length", 35, &mut self.reporter).unwrap_or(0) as usize;
+        let part = options.number("part", 2, &mut self.reporter).unwrap_or(0);
+        if length == 0 || part == 0 || at.len() != 1 {
+            let message =
+                "tagged wants one place, the length of the tag, and part = 1 for the tag or 2 for what follows";
+            self.reporter.error(options.span.clone(), message);
+            return None;
+        }
+        let place = at.first().and_then(|word| self.place(word))?;
+        Some(Source::Tagged(Tagged { place, mark, length, is_tag: part == 1 }))
+    }
+
+    /// Which of a line's places are written.
+    fn write_to(&mut self, options: &mut Options<'_>, source: &Source, verb: &Verb) -> WriteTo {
+        let choices = [("all", WriteTo::All), ("first", WriteTo::First), ("checked", WriteTo::Checked)];
+        let chosen = options.choice("write", &choices, &mut self.reporter).unwrap_or_default();
+        let is_fit = match chosen {
+            WriteTo::All => true,
+            WriteTo::First => matches!(source, Source::First(places) if places.len() > 1),
+            WriteTo::Checked => {
+                matches!((source, verb), (Source::First(places), Verb::Identifier(_)) if places.len() == 2)
+            }
+        };
+        if !is_fit {
+            let message =
+                "write = \"first\" wants several places, and write = \"checked\" two and an identifier's conversion";
+            self.reporter.error(options.span.clone(), message);
+        }
+        chosen
     }
 
     fn part_options(&mut self, options: &mut Options<'_>) -> Option<(Box<str>, usize, bool)> {

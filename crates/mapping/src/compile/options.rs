@@ -40,6 +40,19 @@ impl<'t> Options<'t> {
         self.table.contains_key(name)
     }
 
+    /// A text, without asking for it.
+    pub(crate) fn peek_text(&self, name: &str) -> Option<&'t str> {
+        match self.table.get(name).map(|value| value.get_ref()) {
+            Some(DeValue::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether an option is a text, without asking for it.
+    pub(crate) fn is_text(&self, name: &str) -> bool {
+        matches!(self.table.get(name).map(|value| value.get_ref()), Some(DeValue::String(_)))
+    }
+
     /// A text.
     pub(crate) fn text(&mut self, name: &'static str, reporter: &mut Reporter<'_>) -> Option<Word> {
         let value = self.take(name)?;

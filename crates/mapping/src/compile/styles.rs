@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use canonical::document::shape::Shape;
 use canonical::identifier::Scheme;
+use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use super::Compiler;
@@ -11,15 +12,15 @@ use super::options::{Options, Word};
 use crate::program::Kind;
 use crate::table::Table;
 use crate::verbs::boolean::BooleanStyle;
-use crate::verbs::date::{DateStyle, TimestampStyle};
+use crate::verbs::date::{DateFormat, DateStyle, TimestampStyle};
 use crate::verbs::identifier::{CallingCode, IdentifierStyle};
-use crate::verbs::number::{Negative, NumberStyle};
+use crate::verbs::number::{IMPLIED_DECIMALS_MAX, Negative, NumberStyle, SignWords};
 use crate::verbs::text::TextVerb;
 use crate::verbs::{TableStyle, Unknown, Verb};
 
 /// The names that `as` takes, apart from the schemes of identifiers.
-const VERBS: [&str; 10] =
-    ["text", "code", "integer", "decimal", "money", "amount", "date", "date-time", "boolean", "phone"];
+const VERBS: [&str; 11] =
+    ["text", "code", "integer", "decimal", "money", "amount", "date", "date-time", "boolean", "phone", "attachment"];
 
 /// Amounts are written with at least so many decimals.
 const MONEY_DECIMALS: u32 = 2;
@@ -72,7 +73,7 @@ fn allowed(shape: Shape) -> Vec<&'static str> {
         Shape::Letters(_) => vec!["text", "code"],
         Shape::Text | Shape::Code { .. } => {
             let schemes = Scheme::ALL.iter().map(|scheme| scheme.name());
-            ["text", "code", "phone", "integer"].into_iter().chain(schemes).collect()
+            ["text", "code", "phone", "integer", "attachment"].into_iter().chain(schemes).collect()
         }
         _ => Vec::new(),
     }
@@ -84,7 +85,7 @@ fn scheme(name: &str) -> Option<Scheme> {
 
 fn by_name(name: &str, options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> Option<Verb> {
     Some(match name {
-        "code" => Verb::Code,
+        "code" => Verb::Code(lower_case("case", options, compiler)),
         "integer" => Verb::Number(NumberStyle { integer: true, ..number(options, compiler) }),
         "decimal" => Verb::Number(number(options, compiler)),
         "money" | "amount" => {
@@ -93,8 +94,9 @@ fn by_name(name: &str, options: &mut Options<'_>, compiler: &mut Compiler<'_>) -
             Verb::Number(NumberStyle { decimals_min, ..style })
         }
         "date" => Verb::Date(date(options, compiler)),
-        "date-time" => Verb::Timestamp(timestamp(options, compiler)?),
+        "date-time" => Verb::Timestamp(timestamp(options, compiler)),
         "boolean" => Verb::Boolean(boolean(options, compiler)),
+        "attachment" => Verb::Attachment,
         "phone" => Verb::Identifier(IdentifierStyle::Phone(calling_code(options, compiler))),
         other => match scheme(other) {
             Some(scheme) => Verb::Identifier(IdentifierStyle::Scheme(scheme)),
@@ -104,6 +106,7 @@ fn by_name(name: &str, options: &mut Options<'_>, compiler: &mut Compiler<'_>) -
 }
 
 fn number(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> NumberStyle {
+    let signs = sign_words(options, compiler);
     let reporter = &mut compiler.reporter;
     let negatives =
         [("leading", Negative::Leading), ("trailing", Negative::Trailing), ("parentheses", Negative::Parentheses)];
@@ -114,8 +117,10 @@ fn number(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> NumberStyle
         integer: false,
         decimals: options.number("decimals", 28, reporter),
         decimals_min: 0,
-        implied_decimals: options.number("implied_decimals", 9, reporter).unwrap_or(0),
-        negative: options.choice("negative", &negatives, reporter).unwrap_or_default(),
+        implied_decimals: implied_decimals(options, compiler),
+        negative: options.choice("negative", &negatives, &mut compiler.reporter).unwrap_or_default(),
+        overpunch: options.flag("overpunch", &mut compiler.reporter),
+        signs,
     };
     if style.group == Some(style.decimal) {
         let message = "decimal and group are the same character; a number could not be read back";
@@ -124,10 +129,36 @@ fn number(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> NumberStyle
     style
 }
 
+/// The number of implied decimals; none where the currency decides, which is seen to with the amount's currency.
+fn implied_decimals(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> u32 {
+    if options.is_text("implied_decimals") {
+        return 0;
+    }
+    options.number("implied_decimals", IMPLIED_DECIMALS_MAX, &mut compiler.reporter).unwrap_or(0)
+}
+
+/// The words beside a number that tell its sign. With `sign_at` they stand elsewhere, and are no matter of the number.
+fn sign_words(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> Option<Box<SignWords>> {
+    if options.has("sign_at") || !(options.has("minus") || options.has("plus")) {
+        return None;
+    }
+    let mut texts = |name| -> Vec<Box<str>> {
+        options.texts(name, &mut compiler.reporter).into_iter().map(|word| word.text.into()).collect()
+    };
+    let words = SignWords { minus: texts("minus"), plus: texts("plus") };
+    let is_told = words.minus.iter().any(|word| !word.is_empty()) && !words.plus.is_empty();
+    if !is_told {
+        let message = "minus and plus go together: minus = \"DR\", plus = \"CR\"; plus = \"\" stands for no word";
+        compiler.reporter.error(options.span.clone(), message);
+    }
+    is_told.then(|| Box::new(words))
+}
+
 fn date(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> DateStyle {
     let words = options.texts("format", &mut compiler.reporter);
     let span = options.span.clone();
-    let style = DateStyle { formats: words.into_iter().map(|word| word.text.into()).collect() };
+    let formats = words.iter().map(|word| DateFormat::from(&*word.text)).collect();
+    let style = DateStyle { formats, zone: zone(options, compiler) };
     if let Some(format) = style.broken_format() {
         let message = format!("\"{format}\" is no format of a date; write one like \"%d/%m/%Y\"");
         compiler.reporter.error(span, message);
@@ -135,26 +166,26 @@ fn date(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> DateStyle {
     style
 }
 
-fn timestamp(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> Option<TimestampStyle> {
+fn timestamp(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> TimestampStyle {
     let words = options.texts("format", &mut compiler.reporter);
     let span = options.span.clone();
-    let mut style =
-        TimestampStyle { formats: words.into_iter().map(|word| word.text.into()).collect(), ..Default::default() };
-    if let Some(zone) = options.text("zone", &mut compiler.reporter) {
-        match TimestampStyle::zone(&zone.text) {
-            Some(found) => style.zone = found,
-            None => {
-                let message = format!("\"{}\" is no time zone; write one like \"Europe/Paris\"", zone.text);
-                compiler.reporter.error(zone.span, message);
-                return None;
-            }
-        }
-    }
+    let formats = words.iter().map(|word| DateFormat::from(&*word.text)).collect();
+    let style = TimestampStyle { formats, zone: zone(options, compiler) };
     if let Some(format) = style.broken_format() {
         let message = format!("\"{format}\" is no format of an instant; write one like \"%d/%m/%Y %H:%M:%S\"");
         compiler.reporter.error(span, message);
     }
-    Some(style)
+    style
+}
+
+/// The time zone of a line, UTC without one.
+fn zone(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> TimeZone {
+    let Some(zone) = options.text("zone", &mut compiler.reporter) else { return TimeZone::UTC };
+    TimestampStyle::zone(&zone.text).unwrap_or_else(|| {
+        let message = format!("\"{}\" is no time zone; write one like \"Europe/Paris\"", zone.text);
+        compiler.reporter.error(zone.span, message);
+        TimeZone::UTC
+    })
 }
 
 fn boolean(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> BooleanStyle {
@@ -170,6 +201,11 @@ fn boolean(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> BooleanSty
         style.falsehoods = falsehoods;
     }
     style
+}
+
+/// Whether codes are written in lower case, by an option of this name.
+pub(crate) fn lower_case(name: &'static str, options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> bool {
+    options.choice(name, &[("upper", false), ("lower", true)], &mut compiler.reporter).unwrap_or(false)
 }
 
 fn calling_code(options: &mut Options<'_>, compiler: &mut Compiler<'_>) -> Option<CallingCode> {
@@ -288,8 +324,19 @@ pub(crate) fn text_verbs(options: &mut Options<'_>, compiler: &mut Compiler<'_>)
     }
 }
 
-const TEXT_VERBS: [&str; 10] =
-    ["upper", "lower", "collapse", "digits", "prefix", "suffix", "pad_left", "pad_right", "replace", "truncate"];
+const TEXT_VERBS: [&str; 11] = [
+    "upper",
+    "lower",
+    "collapse",
+    "digits",
+    "apostrophe",
+    "prefix",
+    "suffix",
+    "pad_left",
+    "pad_right",
+    "replace",
+    "truncate",
+];
 
 fn text_verb(value: super::options::Located<'_>, compiler: &mut Compiler<'_>) -> Option<TextVerb> {
     match value.get_ref() {
@@ -298,6 +345,7 @@ fn text_verb(value: super::options::Located<'_>, compiler: &mut Compiler<'_>) ->
             "lower" => Some(TextVerb::Lower),
             "collapse" => Some(TextVerb::Collapse),
             "digits" => Some(TextVerb::Digits),
+            "apostrophe" => Some(TextVerb::Apostrophe),
             other => {
                 let message = format!("unknown text verb \"{other}\"");
                 compiler.reporter.unknown(value.span(), message, other, TEXT_VERBS);

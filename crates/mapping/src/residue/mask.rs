@@ -3,7 +3,7 @@
 use canonical::record::{Element, Json};
 
 use crate::cursor::{Context, Cursor};
-use crate::place::Step;
+use crate::place::{Place, Step};
 
 /// What becomes of one text of a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,6 +114,11 @@ impl Mask {
 
     fn mark_conditions(&mut self, context: &Context<'_>, cursor: Cursor<'_>, step: &Step) {
         for predicate in &step.predicates {
+            // A text that a condition lets pass, and does not name, is content like any other.
+            let text = context.raw(&Place::Path(predicate.path.clone()), cursor).ok().flatten();
+            if !text.is_some_and(|text| predicate.names(text.trim())) {
+                continue;
+            }
             self.mark(context, cursor, &predicate.path.steps, predicate.path.attribute, State::Structural);
         }
     }

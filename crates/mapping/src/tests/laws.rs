@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{csv, json, mapping, rows, xml};
+use super::{conditions, csv, json, mapping, rows, xml};
 use crate::{Mapping, laws};
 
 /// Text as people write it: separators, accents and signs of the formats among it.
@@ -86,6 +86,22 @@ fn customer() -> impl Strategy<Value = Value> {
             ("credit_limit", credit_limit),
             ("payment_terms", Some(terms)),
             ("created_at", created.map(|instant| Value::from(instant.to_string()))),
+        ])
+    })
+}
+
+/// Companies and persons, with fields of the other kind among theirs.
+fn partner() -> impl Strategy<Value = Value> {
+    let names = (words(text()), words(text()), words(text()), words(date()));
+    let phones = vec(item("use", &["office"]), 0..2);
+    (one_of(&["company", "person"]), names, phones).prop_map(|(kind, (legal, given, family, birth), phones)| {
+        object(vec![
+            ("kind", kind),
+            ("legal_name", legal),
+            ("given_name", given),
+            ("family_name", family),
+            ("birth_date", birth),
+            ("phones", Some(phones.into())),
         ])
     })
 }
@@ -184,6 +200,23 @@ proptest! {
     #[test]
     fn a_csv_mapping_obeys_both_laws(document in customer()) {
         check(&mapping(csv::ERP), &document)?;
+    }
+
+    #[test]
+    fn conditional_lines_obey_both_laws(document in partner()) {
+        check(&mapping(conditions::PARTNERS), &document)?;
+    }
+
+    #[test]
+    fn a_partner_written_over_another_shows_as_itself(old in partner(), new in partner()) {
+        let mapping = mapping(conditions::PARTNERS);
+        let base = mapping.write(&old, Some("1"), None).unwrap();
+        let body = mapping.write(&new, Some("1"), Some(&base)).unwrap();
+        let read = mapping.reader().read(&body).unwrap().document.to_json();
+        prop_assert_eq!(mapping.restrict(&read), mapping.project(&new));
+        let fresh = mapping.write(&new, Some("1"), None).unwrap();
+        let texts = |body: &Body| mapping.reader().read_with_unmapped(body).unwrap().unmapped;
+        prop_assert_eq!(texts(&body), texts(&fresh), "something of the other kind stayed");
     }
 
     #[test]

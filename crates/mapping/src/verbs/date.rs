@@ -6,13 +6,61 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
+use super::serial::{Moment, Serial};
 use super::{Short, Text};
 use crate::error::Problem;
 
+/// One way in which a date or an instant is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DateFormat {
+    /// A pattern like those of `strptime`.
+    Pattern(Box<str>),
+    /// A count of days or seconds.
+    Serial(Serial),
+}
+
+impl From<&str> for DateFormat {
+    /// A count by its name, or else a pattern.
+    fn from(text: &str) -> Self {
+        Serial::named(text).map_or_else(|| DateFormat::Pattern(text.into()), DateFormat::Serial)
+    }
+}
+
+impl DateFormat {
+    fn read_date(&self, raw: &str, zone: &TimeZone) -> Option<Date> {
+        match self {
+            DateFormat::Pattern(pattern) => Date::strptime(&**pattern, raw).ok(),
+            DateFormat::Serial(serial) => match serial.read(raw)? {
+                Moment::Local(time) => Some(time.date()),
+                Moment::Exact(instant) => Some(instant.to_zoned(zone.clone()).date()),
+            },
+        }
+    }
+
+    fn write_date(&self, date: Date, zone: &TimeZone) -> Option<String> {
+        match self {
+            DateFormat::Pattern(pattern) => written(pattern, date),
+            DateFormat::Serial(serial) if serial.is_local() => serial.write_date(date),
+            DateFormat::Serial(serial) => {
+                let midnight = date.to_zoned(zone.clone()).ok()?;
+                serial.write(midnight.timestamp(), midnight.datetime())
+            }
+        }
+    }
+}
+
 /// Accepted formats of dates; the first is the one written. None: ISO 8601.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct DateStyle {
-    pub formats: Vec<Box<str>>,
+    pub formats: Vec<DateFormat>,
+    /// The zone in which an instant becomes a day.
+    pub zone: TimeZone,
+}
+
+impl Default for DateStyle {
+    fn default() -> Self {
+        DateStyle { formats: Vec::new(), zone: TimeZone::UTC }
+    }
 }
 
 fn problem(reason: &'static str) -> Problem {
@@ -22,14 +70,16 @@ fn problem(reason: &'static str) -> Problem {
 const NO_FORMAT_FITS: &str = "it has none of the line's formats, or is no day of the calendar";
 
 impl DateStyle {
-    /// Reads a date; ISO 8601 text is borrowed.
+    /// Reads a date; ISO 8601 text is borrowed. Of an instant the day in the line's zone is taken.
     pub(crate) fn read<'r>(&self, raw: Cow<'r, str>) -> Result<Text<'r>, Problem> {
         if self.formats.is_empty() {
             let is_plain = raw.len() == 10;
-            let date: Date = raw.parse().map_err(|_| problem("it is no date like 2024-02-29"))?;
+            let day_of = |instant: Timestamp| instant.to_zoned(self.zone.clone()).date();
+            let date = raw.parse::<Date>().or_else(|_| raw.parse::<Timestamp>().map(day_of));
+            let date = date.map_err(|_| problem("it is no date like 2024-02-29"))?;
             return if is_plain { Ok(raw.into()) } else { short(date) };
         }
-        let date = self.formats.iter().find_map(|format| Date::strptime(&**format, &*raw).ok());
+        let date = self.formats.iter().find_map(|format| format.read_date(&raw, &self.zone));
         short(date.ok_or_else(|| problem(NO_FORMAT_FITS))?)
     }
 
@@ -37,7 +87,8 @@ impl DateStyle {
     pub(crate) fn write<'c>(&self, canonical: &'c str) -> Result<Cow<'c, str>, Problem> {
         let Some(format) = self.formats.first() else { return Ok(canonical.into()) };
         let date: Date = canonical.parse().map_err(|_| problem("the document holds no date here"))?;
-        Ok(Cow::Owned(written(format, date).ok_or_else(|| problem("the format cannot write a date"))?))
+        let written = format.write_date(date, &self.zone);
+        Ok(Cow::Owned(written.ok_or_else(|| problem("the format cannot write a date"))?))
     }
 
     /// A format is lossy when it cannot tell far dates apart, as a year of two digits.
@@ -45,17 +96,21 @@ impl DateStyle {
         self.formats.first().is_some_and(|format| !DATE_SAMPLES.iter().all(|sample| self.keeps(format, *sample)))
     }
 
-    fn keeps(&self, format: &str, sample: Date) -> bool {
-        written(format, sample)
+    fn keeps(&self, format: &DateFormat, sample: Date) -> bool {
+        format
+            .write_date(sample, &self.zone)
             .is_some_and(|text| self.read(Cow::Owned(text)).is_ok_and(|read| *read == *sample.to_string()))
     }
 
-    /// Whether every format can be written, and what it wrote read again.
+    /// The first pattern that cannot be written, or what it wrote read again.
     pub(crate) fn broken_format(&self) -> Option<&str> {
-        self.formats
-            .iter()
-            .map(|format| &**format)
-            .find(|format| written(format, DATE_SAMPLES[0]).is_none_or(|text| Date::strptime(format, &text).is_err()))
+        self.formats.iter().find_map(|format| match format {
+            DateFormat::Pattern(pattern) => {
+                let text = written(pattern, DATE_SAMPLES[0]);
+                text.is_none_or(|text| Date::strptime(&**pattern, &text).is_err()).then_some(&**pattern)
+            }
+            DateFormat::Serial(_) => None,
+        })
     }
 }
 
@@ -74,7 +129,7 @@ fn short<'r>(value: impl std::fmt::Display) -> Result<Text<'r>, Problem> {
 /// Accepted formats of instants; the first is the one written. None: RFC 3339.
 #[derive(Debug, Clone)]
 pub(crate) struct TimestampStyle {
-    pub formats: Vec<Box<str>>,
+    pub formats: Vec<DateFormat>,
     /// The zone of formats without an offset.
     pub zone: TimeZone,
 }
@@ -96,15 +151,23 @@ impl TimestampStyle {
         let instant = if self.formats.is_empty() {
             raw.parse::<Timestamp>().ok().or_else(|| self.local(raw.parse().ok()?))
         } else {
-            self.formats.iter().find_map(|format| {
-                Timestamp::strptime(&**format, raw)
-                    .ok()
-                    .or_else(|| self.local(DateTime::strptime(&**format, raw).ok()?))
-                    .or_else(|| self.local(Date::strptime(&**format, raw).ok()?.into()))
-            })
+            self.formats.iter().find_map(|format| self.read_as(format, raw))
         };
         let instant = instant.ok_or_else(|| problem("it has none of the line's formats, or is no instant"))?;
         Short::of(instant).ok_or_else(|| problem("it is too far away in time"))
+    }
+
+    fn read_as(&self, format: &DateFormat, raw: &str) -> Option<Timestamp> {
+        match format {
+            DateFormat::Pattern(pattern) => Timestamp::strptime(&**pattern, raw)
+                .ok()
+                .or_else(|| self.local(DateTime::strptime(&**pattern, raw).ok()?))
+                .or_else(|| self.local(Date::strptime(&**pattern, raw).ok()?.into())),
+            DateFormat::Serial(serial) => match serial.read(raw)? {
+                Moment::Local(time) => self.local(time),
+                Moment::Exact(instant) => Some(instant),
+            },
+        }
     }
 
     fn local(&self, time: DateTime) -> Option<Timestamp> {
@@ -115,19 +178,25 @@ impl TimestampStyle {
     pub(crate) fn write<'c>(&self, canonical: &'c str) -> Result<Cow<'c, str>, Problem> {
         let Some(format) = self.formats.first() else { return Ok(canonical.into()) };
         let instant: Timestamp = canonical.parse().map_err(|_| problem("the document holds no instant here"))?;
-        let written = jiff::fmt::strtime::format(&**format, &instant.to_zoned(self.zone.clone()));
-        written.map(Cow::Owned).map_err(|_| problem("the format cannot write an instant"))
+        let here = instant.to_zoned(self.zone.clone());
+        let written = match format {
+            DateFormat::Pattern(pattern) => jiff::fmt::strtime::format(&**pattern, &here).ok(),
+            DateFormat::Serial(serial) => serial.write(instant, here.datetime()),
+        };
+        written.map(Cow::Owned).ok_or_else(|| problem("the format cannot write an instant"))
     }
 
     pub(crate) fn is_lossy(&self) -> bool {
         true
     }
 
-    /// The first format that cannot be written, or what it wrote read again.
+    /// The first pattern that cannot be written, or what it wrote read again.
     pub(crate) fn broken_format(&self) -> Option<&str> {
-        self.formats.iter().map(|format| &**format).find(|format| {
-            let one = TimestampStyle { formats: vec![(*format).into()], zone: self.zone.clone() };
-            !one.write("2024-02-29T10:20:30Z").is_ok_and(|text| one.read(&text).is_ok())
+        self.formats.iter().find_map(|format| {
+            let DateFormat::Pattern(pattern) = format else { return None };
+            let one = TimestampStyle { formats: vec![format.clone()], zone: self.zone.clone() };
+            let is_kept = one.write("2024-02-29T10:20:30Z").is_ok_and(|text| one.read(&text).is_ok());
+            (!is_kept).then_some(&**pattern)
         })
     }
 }

@@ -61,6 +61,14 @@ impl CallingCode {
 }
 
 impl IdentifierStyle {
+    /// Whether a text passes the check of its scheme; a telephone number has none.
+    pub(crate) fn passes(&self, text: &str) -> bool {
+        match self {
+            IdentifierStyle::Scheme(scheme) => identifier::check(*scheme, text).is_ok(),
+            IdentifierStyle::Phone(_) => true,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             IdentifierStyle::Scheme(scheme) => scheme.name(),

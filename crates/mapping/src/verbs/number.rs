@@ -5,11 +5,14 @@ use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::Short;
+use super::{Short, overpunch};
 use crate::error::Problem;
 
 /// More digits than this do not fit an exact decimal.
 const DIGITS_MAX: usize = 28;
+
+/// At most so many of the last digits are decimals without a separator.
+pub(crate) const IMPLIED_DECIMALS_MAX: u32 = 9;
 
 /// How negative numbers are written. All forms are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +42,37 @@ pub(crate) struct NumberStyle {
     pub implied_decimals: u32,
     /// How negative numbers are written.
     pub negative: Negative,
+    /// The last digit carries the sign.
+    pub overpunch: bool,
+    /// What stands before or behind a number and tells its sign, as `DR` and `CR` do.
+    pub signs: Option<Box<SignWords>>,
+}
+
+/// The words that stand beside a number and tell its sign. Of each, the first is written, behind the number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignWords {
+    pub minus: Vec<Box<str>>,
+    /// An empty word stands for none.
+    pub plus: Vec<Box<str>>,
+}
+
+impl SignWords {
+    /// Takes the word off, and tells whether the number is negative; `None` when there is none of the words.
+    fn take<'t>(&self, text: &'t str) -> Option<(bool, &'t str)> {
+        let without = |word: &str| {
+            let rest = text.strip_suffix(word).or_else(|| text.strip_prefix(word));
+            rest.filter(|_| !word.is_empty()).map(str::trim)
+        };
+        let minus = self.minus.iter().find_map(|word| without(word)).map(|rest| (true, rest));
+        let plus = || self.plus.iter().find_map(|word| without(word)).map(|rest| (false, rest));
+        let none = || self.plus.iter().any(|word| word.is_empty()).then_some((false, text));
+        minus.or_else(plus).or_else(none)
+    }
+
+    fn written(&self, is_negative: bool) -> &str {
+        let words = if is_negative { &self.minus } else { &self.plus };
+        words.first().map_or("", |word| word)
+    }
 }
 
 impl Default for NumberStyle {
@@ -52,6 +86,8 @@ impl Default for NumberStyle {
             decimals_min: 0,
             implied_decimals: 0,
             negative: Negative::Leading,
+            overpunch: false,
+            signs: None,
         }
     }
 }
@@ -177,6 +213,33 @@ impl Digits {
 impl NumberStyle {
     /// Reads a number into its canonical text: no group, a point, a leading minus, no leading zero.
     pub(crate) fn read(&self, raw: &str) -> Result<Short, Problem> {
+        if self.overpunch || self.signs.is_some() {
+            return self.read_with_sign(raw);
+        }
+        self.read_plain(raw)
+    }
+
+    /// A number whose sign is told otherwise than by a minus.
+    fn read_with_sign(&self, raw: &str) -> Result<Short, Problem> {
+        if self.overpunch {
+            return self.read_plain(&overpunch::read(raw));
+        }
+        let taken = self.signs.as_ref().and_then(|signs| signs.take(raw));
+        let (is_negative, text) = taken.ok_or_else(|| {
+            Problem::new("mapping.sign", "beside the number stands none of the words in minus and plus")
+        })?;
+        let number = self.read_plain(text)?;
+        if !is_negative || normal(&number) == "0" {
+            return Ok(number);
+        }
+        let turned = match number.strip_prefix('-') {
+            Some(positive) => Short::of(positive),
+            None => Short::of(format_args!("-{}", &*number)),
+        };
+        turned.ok_or_else(|| problem("a number has at most 28 digits"))
+    }
+
+    fn read_plain(&self, raw: &str) -> Result<Short, Problem> {
         let (negative, text) = take_sign(raw);
         let mut digits = Digits::new(negative);
         for character in text.chars() {
@@ -203,7 +266,8 @@ impl NumberStyle {
 
     /// JSON writes very large and very small numbers with an exponent.
     fn read_scientific(&self, raw: &str) -> Result<Short, Problem> {
-        let number = Decimal::from_scientific(raw).map_err(|_| problem("a character does not belong into a number"))?;
+        let number = Decimal::from_scientific(raw)
+            .map_err(|_| problem("it is in scientific notation, which has lost digits; export the number in full"))?;
         let short = Short::of(number).ok_or_else(|| problem("a number has at most 28 digits"))?;
         self.settle(short)
     }
@@ -248,6 +312,14 @@ impl NumberStyle {
             written.extend(std::iter::repeat_n('0', decimals_min.saturating_sub(fraction.len())));
         }
         let negative = number.is_sign_negative() && !number.is_zero();
+        if self.overpunch {
+            return Ok(Cow::Owned(overpunch::write(&written, negative)));
+        }
+        if let Some(signs) = &self.signs {
+            let word = signs.written(negative);
+            let space = if word.is_empty() { "" } else { " " };
+            return Ok(Cow::Owned(format!("{written}{space}{word}")));
+        }
         Ok(Cow::Owned(match (negative, self.negative) {
             (false, _) => written,
             (true, Negative::Leading) => format!("-{written}"),

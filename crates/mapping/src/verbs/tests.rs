@@ -5,7 +5,7 @@ use canonical::identifier::Scheme;
 use super::boolean::BooleanStyle;
 use super::date::{DateStyle, TimestampStyle};
 use super::identifier::{CallingCode, IdentifierStyle};
-use super::number::{self, Negative, NumberStyle};
+use super::number::{self, Negative, NumberStyle, SignWords};
 use super::text::TextVerb;
 
 fn french() -> NumberStyle {
@@ -89,7 +89,10 @@ fn numbers_have_a_normal_form() {
 
 #[test]
 fn dates_are_read_and_written() {
-    let style = |formats: &[&str]| DateStyle { formats: formats.iter().map(|format| (*format).into()).collect() };
+    let style = |formats: &[&str]| DateStyle {
+        formats: formats.iter().map(|format| (*format).into()).collect(),
+        ..DateStyle::default()
+    };
     let check = |formats: &[&str], raw: &str, expected: Option<&str>| {
         let style = style(formats);
         assert_eq!(style.read(Cow::Borrowed(raw)).ok().as_deref(), expected, "{raw}");
@@ -161,6 +164,7 @@ fn text_verbs_go_both_ways() {
     check(TextVerb::Lower, "Dupont", "dupont", "dupont");
     check(TextVerb::Collapse, "rue  de\tla Paix", "rue de la Paix", "rue de la Paix");
     check(TextVerb::Digits, "C-0012", "0012", "0012");
+    check(TextVerb::Apostrophe, "'01234", "01234", "01234");
     check(TextVerb::Prefix("C-".into()), "C-0012", "0012", "C-0012");
     check(TextVerb::Suffix(" EUR".into()), "12 EUR", "12", "12 EUR");
     check(TextVerb::PadLeft('0', 6), "000042", "42", "000042");
@@ -168,4 +172,96 @@ fn text_verbs_go_both_ways() {
     check(TextVerb::PadRight(' ', 4), "ab  ", "ab", "ab  ");
     check(TextVerb::Replace(";".into(), ", ".into()), "a;b", "a, b", "a;b");
     check(TextVerb::Truncate(4), "abcdef", "abcdef", "abcd");
+}
+
+#[test]
+fn counts_of_days_and_seconds_are_dates() {
+    let paris = || TimestampStyle::zone("Europe/Paris").unwrap();
+    let check = |format: &str, raw: &str, expected: Option<&str>| {
+        let style = DateStyle { formats: vec![format.into()], zone: paris() };
+        assert_eq!(style.read(Cow::Borrowed(raw)).ok().as_deref(), expected, "{format} {raw}");
+        assert!(!style.is_lossy(), "{format}");
+    };
+    check("excel", "45351", Some("2024-02-29"));
+    check("excel", "45351.75", Some("2024-02-29"));
+    check("excel", "1", Some("1900-01-01"));
+    check("excel", "59", Some("1900-02-28"));
+    check("excel", "60", None);
+    check("excel", "61", Some("1900-03-01"));
+    check("excel", "-1", None);
+    check("excel", "29/02/2024", None);
+    check("excel-1904", "43889", Some("2024-02-29"));
+    check("epoch-seconds", "1709161200", Some("2024-02-29"));
+    check("epoch-milliseconds", "1709161200000", Some("2024-02-29"));
+    let check_written = |format: &str, date: &str, written: &str| {
+        let style = DateStyle { formats: vec![format.into()], zone: paris() };
+        assert_eq!(style.write(date).unwrap(), written, "{format} {date}");
+    };
+    check_written("excel", "2024-02-29", "45351");
+    check_written("excel", "1900-02-28", "59");
+    check_written("excel", "1900-03-01", "61");
+    check_written("excel-1904", "2024-02-29", "43889");
+    check_written("epoch-seconds", "2024-02-29", "1709161200");
+}
+
+#[test]
+fn counts_of_days_and_seconds_are_instants() {
+    let check = |format: &str, raw: &str, instant: &str| {
+        let style = TimestampStyle { formats: vec![format.into()], ..TimestampStyle::default() };
+        assert_eq!(style.read(raw).ok().as_deref(), Some(instant), "{format}");
+        assert_eq!(style.write(instant).unwrap(), raw, "{format}");
+    };
+    check("excel", "45351.4305555556", "2024-02-29T10:20:00Z");
+    check("epoch-seconds", "1709202000", "2024-02-29T10:20:00Z");
+    check("epoch-seconds", "1709202000.5", "2024-02-29T10:20:00.5Z");
+    check("epoch-milliseconds", "1709202000500", "2024-02-29T10:20:00.5Z");
+}
+
+#[test]
+fn the_last_digit_can_carry_the_sign() {
+    let style = NumberStyle { overpunch: true, implied_decimals: 2, ..NumberStyle::default() };
+    let check = |raw: &str, canonical: &str, written: &str| {
+        assert_eq!(style.read(raw).ok().as_deref(), Some(canonical), "{raw}");
+        assert_eq!(style.write(canonical).unwrap(), written, "{canonical}");
+    };
+    check("0000000001234E", "123.45", "1234E");
+    check("00000000012340}", "-1234.00", "12340}");
+    check("1234N", "-123.45", "1234N");
+    check("00000{", "0", "{");
+    check("12345", "123.45", "1234E");
+    assert!(style.read("12A4").is_err());
+    assert!(style.read("é").is_err());
+}
+
+#[test]
+fn words_beside_a_number_tell_its_sign() {
+    let words = |texts: &[&str]| texts.iter().map(|text| (*text).into()).collect();
+    let signs = Some(Box::new(SignWords { minus: words(&["DR", "D"]), plus: words(&["CR"]) }));
+    let style = NumberStyle { signs, ..french() };
+    let check = |raw: &str, expected: Option<&str>| assert_eq!(style.read(raw).ok().as_deref(), expected, "{raw}");
+    check("1 234,50 DR", Some("-1234.50"));
+    check("1 234,50D", Some("-1234.50"));
+    check("CR 12,00", Some("12.00"));
+    check("0,00 DR", Some("0.00"));
+    check("12,00", None);
+    assert_eq!(style.write("-12.5").unwrap(), "12,50 DR");
+    assert_eq!(style.write("12.5").unwrap(), "12,50 CR");
+}
+
+#[test]
+fn shortened_numbers_are_told_from_others() {
+    for (text, expected) in [
+        ("3,56E+13", true),
+        ("3.56217E+13", true),
+        ("1E+05", true),
+        ("-2,1E-10", true),
+        ("3,56", false),
+        ("12E+05", false),
+        ("1E", false),
+        ("1E+5", false),
+        ("3 E+13", false),
+        ("1EB+13", false),
+    ] {
+        assert_eq!(crate::leaf::is_shortened(text), expected, "{text}");
+    }
 }

@@ -13,6 +13,8 @@ pub(crate) enum TextVerb {
     Collapse,
     /// Digits only, when reading.
     Digits,
+    /// The apostrophe that keeps a spreadsheet from changing a text is taken off, when reading.
+    Apostrophe,
     /// Taken off when reading, put before when writing.
     Prefix(Box<str>),
     /// Taken off when reading, put behind when writing.
@@ -34,6 +36,7 @@ impl TextVerb {
             TextVerb::Lower => lower(text),
             TextVerb::Collapse => collapse(text),
             TextVerb::Digits => keep(text, |character| character.is_ascii_digit()),
+            TextVerb::Apostrophe => cut(text, |text| text.strip_prefix('\'')),
             TextVerb::Prefix(prefix) => cut(text, |text| text.strip_prefix(&**prefix)),
             TextVerb::Suffix(suffix) => cut(text, |text| text.strip_suffix(&**suffix)),
             TextVerb::PadLeft(with, _) => cut(text, |text| {
@@ -50,7 +53,7 @@ impl TextVerb {
             TextVerb::Upper => upper(text),
             TextVerb::Lower => lower(text),
             TextVerb::Collapse => collapse(text),
-            TextVerb::Digits => text,
+            TextVerb::Digits | TextVerb::Apostrophe => text,
             TextVerb::Prefix(prefix) => Cow::Owned(format!("{prefix}{text}")),
             TextVerb::Suffix(suffix) => Cow::Owned(format!("{text}{suffix}")),
             TextVerb::PadLeft(with, to) => {
@@ -95,7 +98,8 @@ pub(crate) fn upper(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.chars().any(char::is_lowercase) { Cow::Owned(text.to_uppercase()) } else { text }
 }
 
-fn lower(text: Cow<'_, str>) -> Cow<'_, str> {
+/// Lower case; borrowed when it is already.
+pub(crate) fn lower(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.chars().any(char::is_uppercase) { Cow::Owned(text.to_lowercase()) } else { text }
 }
 

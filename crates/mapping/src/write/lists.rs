@@ -10,6 +10,11 @@ use crate::program::{Choice, Chosen, Each, EachAt, List, Node, Values, ValuesSou
 use crate::project;
 use crate::xml::XmlNode;
 
+/// Whether an item of a document's list has a field.
+pub(crate) fn has(item: &Value, field: &str) -> bool {
+    item.get(field).is_some_and(|value| !value.is_null())
+}
+
 /// The items of a document's list.
 pub(crate) fn items(value: Option<&Value>) -> &[Value] {
     match value {
@@ -40,9 +45,9 @@ pub(crate) fn unclaimed<'v>(list: &List, items: &'v [Value]) -> Vec<&'v Value> {
 }
 
 /// The items that a repeating group writes: those that leave something to be read.
-fn written<'v>(list: &List, each: &Each, items: &'v [Value]) -> Vec<&'v Value> {
+fn written<'v>(list: &List, each: &Each, items: &'v [Value], variables: &[Option<String>]) -> Vec<&'v Value> {
     let mut written = unclaimed(list, items);
-    written.retain(|item| project::leaves_content(&each.node, item));
+    written.retain(|item| project::leaves_content(&each.node, item, variables));
     written
 }
 
@@ -79,7 +84,7 @@ impl<'a> Writer<'a> {
             self.node(&chosen.node, item, base, slot);
         }
         if let Some(each) = list.each.as_ref().filter(|each| each.writes) {
-            self.each(each, &written(list, each, items), base, slot);
+            self.each(each, &written(list, each, items, self.variables), base, slot);
         }
         if let Some(values) = &list.values {
             self.values(values, items, base, slot);
@@ -96,7 +101,7 @@ impl<'a> Writer<'a> {
             return (0..rows.max(1)).map(|row| (row < rows).then_some(row)).collect();
         };
         let value = path.iter().try_fold(self.document, |value, name| value.get(name));
-        let items = written(list, each, items(value));
+        let items = written(list, each, items(value), self.variables);
         let cursors = (0..rows).filter_map(|row| Some(Cursor::Row(base?, row)));
         let keys: Vec<_> = cursors.map(|cursor| self.item_key(each, cursor)).collect();
         let mut sources = continued(each, &items, &keys);
@@ -127,13 +132,20 @@ impl<'a> Writer<'a> {
                 for (row, item) in items.iter().enumerate() {
                     let source = sources.get(row).copied().flatten();
                     let base = held.zip(source).map(|(held, source)| Cursor::Row(held, source));
-                    self.node(&each.node, Some(item), base, &mut Slot::Rows(rows, Some(row)));
+                    self.item(each, item, base, &mut Slot::Rows(rows, Some(row)));
                 }
             }
             (EachAt::Path(path), Slot::Element(node, trail)) => self.each_element(each, path, items, base, node, trail),
             (EachAt::Path(path), Slot::Json(value)) => self.each_json(each, path, items, base, value),
             _ => {}
         }
+    }
+
+    /// Writes one item of a repeating group.
+    fn item(&mut self, each: &'a Each, item: &'a Value, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
+        let outer = std::mem::replace(&mut self.item, item);
+        self.node(&each.node, Some(item), base, slot);
+        self.item = outer;
     }
 
     fn base_items(&self, path: &Path, base: Option<Cursor<'a>>) -> Vec<Cursor<'a>> {
@@ -154,11 +166,20 @@ impl<'a> Writer<'a> {
         let sources = continued(each, items, &keys);
         let taken = self.xml().take(node, &path.steps, !items.is_empty());
         let mut nodes: Vec<Option<XmlNode>> = taken.nodes.into_iter().map(Some).collect();
-        let filled = sources.iter().map(|source| source.and_then(|source| nodes.get_mut(source)?.take())).collect();
-        self.xml().put(node, trail, &path.steps, (filled, taken.first), &mut |index, item, trail| {
+        let filled: Vec<Option<XmlNode>> =
+            sources.iter().map(|source| source.and_then(|source| nodes.get_mut(source)?.take())).collect();
+        let xml = self.xml();
+        let mut write = |index: usize, item: &mut XmlNode, trail: &mut Vec<canonical::record::Name>| {
             let base = sources[index].and_then(|source| held.get(source)).copied();
-            self.node(&each.node, Some(items[index]), base, &mut Slot::Element(item, trail));
-        });
+            self.item(each, items[index], base, &mut Slot::Element(item, trail));
+        };
+        match &each.name_by {
+            None => xml.put(node, trail, &path.steps, (filled, taken.first), &mut write),
+            Some(field) => {
+                let named = filled.into_iter().zip(items).map(|(old, item)| (old, usize::from(has(item, field))));
+                xml.put_named(node, trail, &path.steps, named.collect(), &mut write);
+            }
+        }
     }
 
     fn each_json(
@@ -180,7 +201,7 @@ impl<'a> Writer<'a> {
             let mut new =
                 old.unwrap_or_else(|| path.steps.last().map_or(Json::Null, |step| self.json_writer().make(step)));
             let base = source.and_then(|source| held.get(source)).copied();
-            self.node(&each.node, Some(item), base, &mut Slot::Json(&mut new));
+            self.item(each, item, base, &mut Slot::Json(&mut new));
             finished.push(new);
         }
         if was_there || !finished.is_empty() {
@@ -191,7 +212,7 @@ impl<'a> Writer<'a> {
     /// Writes a list of plain values, unless the base record shows the same list already.
     fn values(&mut self, values: &'a Values, items: &[Value], base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
         let leaf = &values.leaf;
-        if !leaf.direction.writes() {
+        if !leaf.direction.writes() || !self.counts(leaf) {
             return;
         }
         let wanted: Vec<String> = items

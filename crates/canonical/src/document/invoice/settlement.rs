@@ -33,6 +33,8 @@ group! {
 
     /// The card that was used (BG-18).
     pub struct PaymentCard {
+        /// Payment means type code of UNTDID 4461 (BT-81), where it is not that of the other payment instructions.
+        pub means_code: Option<String>,
         /// The last four to six digits of the card's number (BT-87).
         pub number: Option<String>,
         /// Card holder name (BT-88).
@@ -41,6 +43,8 @@ group! {
 
     /// The direct debit by which the seller will be paid (BG-19).
     pub struct DirectDebit {
+        /// Payment means type code of UNTDID 4461 (BT-81), where it is not that of the other payment instructions.
+        pub means_code: Option<String>,
         /// Mandate reference identifier (BT-89).
         pub mandate: Option<String>,
         /// Bank assigned creditor identifier (BT-90).

@@ -46,7 +46,7 @@ group! {
 
     /// An attached file, by its hash: bytes are stored once and never travel with the document (BT-125).
     pub struct Attachment {
-        /// BLAKE3 hash of the bytes, 64 lower-case hexadecimal digits.
+        /// SHA-256 hash of the bytes: `sha256:` and 64 lower-case hexadecimal digits.
         pub hash: Option<String>,
         /// File name (BT-125-2).
         pub file_name: Option<String>,

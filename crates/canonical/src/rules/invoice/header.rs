@@ -8,23 +8,12 @@ use crate::identifier::Scheme;
 use crate::rules::report::Report;
 use crate::rules::shared;
 
-/// Invoice type codes of UNTDID 1001 that EN 16931 allows.
-const TYPE_CODES: &str = "71 80 81 82 83 84 102 130 202 203 204 211 218 219 261 262 295 296 308 325 326 331 380 381 382 383 \
-     384 385 386 387 388 389 390 393 394 395 396 420 456 457 458 471 472 473 500 501 502 503 527 532 553 575 623 633 751 \
-     780 817 870 875 876 877 935";
-
 /// What every invoice says, however little its source tells; without the first four the hub cannot tell it apart.
 pub(super) fn check(invoice: &Invoice, report: &mut Report) {
     report.require("BR-02", "number", invoice.number.as_ref(), "an invoice has a number (BT-1)");
     report.require("BR-03", "issue_date", invoice.issue_date.as_ref(), "an invoice has an issue date (BT-2)");
     report.require("BR-04", "type_code", invoice.type_code.as_ref(), "an invoice has a type code (BT-3)");
     report.require("BR-05", "currency", invoice.currency.as_ref(), "an invoice has a currency (BT-5)");
-    if invoice.type_code.as_deref().is_some_and(|code| !TYPE_CODES.split_ascii_whitespace().any(|known| known == code))
-    {
-        report.warn("BR-CL-01", "type_code", "EN 16931 allows no such type code of UNTDID 1001 (BT-3)");
-    }
-    shared::currency(report, "currency", invoice.currency);
-    shared::currency(report, "vat_currency", invoice.vat_currency);
     for (name, date) in
         [("issue_date", invoice.issue_date), ("vat_point_date", invoice.vat_point_date), ("due_date", invoice.due_date)]
     {

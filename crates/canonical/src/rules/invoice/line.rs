@@ -5,7 +5,6 @@ use rust_decimal::Decimal;
 use crate::document::invoice::{InvoiceLine, LineAdjustment};
 use crate::document::shape::Shaped;
 use crate::rules::report::Report;
-use crate::rules::shared;
 
 pub(super) fn check(report: &mut Report, line: &InvoiceLine) {
     report.expect("BR-21", "id", line.id.as_ref(), "the line has no identifier (BT-126)");
@@ -52,6 +51,5 @@ fn item(report: &mut Report, line: &InvoiceLine) {
                 report.warn("BR-54", "", "an attribute has a name (BT-160) and a value (BT-161)");
             }
         });
-        shared::country(report, "origin_country", item.origin_country);
     });
 }

@@ -20,7 +20,6 @@ pub(super) fn check(invoice: &Invoice, report: &mut Report) {
     for (name, party) in parties.into_iter().filter(|(_, party)| !party.is_empty()) {
         report.within(name, |report| identifiers(report, party));
     }
-    report.within("delivery.address", |report| shared::address(report, &invoice.delivery.address));
 }
 
 fn identifiers(report: &mut Report, party: &Party) {
@@ -42,7 +41,6 @@ fn identifiers(report: &mut Report, party: &Party) {
             report.warn("BR-CO-09", "vat_identifier", "a VAT identifier starts with its country's code");
         }
     }
-    report.within("address", |report| shared::address(report, &party.address));
 }
 
 /// The parties say what EN 16931 wants them to.

@@ -20,17 +20,25 @@ pub(super) fn check(invoice: &Invoice, report: &mut Report) {
         let (Some(taxable), Some(tax)) = (vat.taxable_amount, vat.tax_amount) else {
             return;
         };
-        if vat_of(taxable, vat.rate.unwrap_or_default()) != Some(tax) {
-            let message = "BT-117 is not BT-116 × BT-119 ÷ 100, rounded to two decimals";
-            report.add(severity, "BR-CO-17", "tax_amount", message.into());
+        let rate = vat.rate.unwrap_or_default();
+        if vat_of(taxable, rate, 2) == Some(tax) {
+            return;
         }
+        // Some currencies are used in whole units only, such as the forint: that is a rounding, and no contradiction.
+        let is_whole = !tax.is_zero() && vat_of(taxable, rate, 0) == Some(tax);
+        let severity = if is_whole { Severity::Warning } else { severity };
+        let message = match is_whole {
+            true => "BT-117 is BT-116 × BT-119 ÷ 100 rounded to whole units, and not to two decimals",
+            false => "BT-117 is not BT-116 × BT-119 ÷ 100, rounded to two decimals",
+        };
+        report.add(severity, "BR-CO-17", "tax_amount", message.into());
     });
 }
 
-/// The VAT of an amount: rounded to two decimals, halves away from zero. `None` beyond what a decimal holds.
-fn vat_of(taxable: Decimal, rate: Decimal) -> Option<Decimal> {
+/// The VAT of an amount: rounded to so many decimals, halves away from zero. `None` beyond what a decimal holds.
+fn vat_of(taxable: Decimal, rate: Decimal, decimals: u32) -> Option<Decimal> {
     let product = taxable.checked_mul(rate)?.checked_div(Decimal::ONE_HUNDRED)?;
-    Some(product.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+    Some(product.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero))
 }
 
 /// The sum of what is told; `None` when something is not, or beyond what a decimal holds.
