@@ -59,14 +59,18 @@ fn texts(root: &Element, path: &str) -> Vec<String> {
     found.into_iter().filter_map(text).collect()
 }
 
-/// The word of ISO 20022 for a reference that nobody gave.
-const NOTHING: &str = "NOTPROVIDED";
+/// The word of ISO 20022 for a reference that nobody gave, and that of UBL for the creditor of a direct debit.
+const WORDS: [&str; 2] = ["NOTPROVIDED", "SEPA"];
 
 /// Whether a text is told, alone or as one of the parts of a joined text.
 fn is_told(told: &BTreeSet<String>, text: &str) -> bool {
-    let text = plain(text);
-    text == NOTHING
+    // UBL writes the subject code of a note in front of it: "#AAI#text".
+    let behind_tag = text.strip_prefix('#').and_then(|rest| rest.split_once('#')).map(|(_, rest)| rest.trim());
+    let text = plain(behind_tag.unwrap_or(text));
+    WORDS.contains(&text.as_str())
         || told.contains(&text)
+        // Accounts are told without the spaces that are written for people.
+        || told.contains(&text.replace(' ', ""))
         || told.iter().any(|whole| whole.starts_with(&format!("{text} ")) || whole.ends_with(&format!(" {text}")))
         || told.iter().any(|whole| whole.contains(&format!(" {text} ")))
 }

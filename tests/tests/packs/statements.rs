@@ -1,6 +1,6 @@
 //! The pack `camt/payment` on real statements, held against an independent reading of the files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use canonical::document::Document;
 use canonical::rules;
 use connector::Item;
-use mapping::{Mapping, laws};
+use mapping::{ControlFinding, GROUPS_MAX, Mapping, laws};
 use passerelle_tests::samples;
 use serde_json::{Value, json};
 
-use crate::lost::{lost, plain, unmapped};
+use crate::lost::{local, lost, plain, unmapped};
 use crate::outline::Element;
 use crate::support::{items, pack, reading};
 
@@ -22,16 +22,65 @@ const UNMAPPED: &str = include_str!("camt-unmapped.txt");
 /// The document translates these words, countries of three letters among them, and takes the day out of an instant.
 const TRANSLATED: &[&str] = &["CdtDbtInd", "Sts", "Sts/Cd", "RvslInd", "BookgDt/DtTm", "ValDt/DtTm", "PstlAdr/Ctry"];
 
-/// One report of an account: its element and the elements of its entries, with what the pack reads of them.
+/// One report of an account, with what the pack reads of each of its movements.
 struct Statement {
     name: String,
     report: Element,
     readings: Vec<Value>,
 }
 
+/// A movement as the file has it: its entry, the entry's position, and the transaction where it is one of a batch.
+struct Movement<'r> {
+    entry: &'r Element,
+    position: usize,
+    part: Option<(usize, &'r Element)>,
+}
+
+impl Movement<'_> {
+    /// The amount in the file, with its currency.
+    fn amount(&self) -> &Element {
+        match self.part {
+            None => self.entry.all("Amt")[0],
+            Some((_, transaction)) => own_amount(transaction).unwrap(),
+        }
+    }
+
+    fn is_credit(&self) -> bool {
+        let own = self.part.and_then(|(_, transaction)| transaction.text("CdtDbtInd"));
+        own.or_else(|| self.entry.text("CdtDbtInd")).unwrap() == "CRDT"
+    }
+
+    /// The only transaction of the entry, or the one of a batch that this is.
+    fn transaction(&self) -> Option<&Element> {
+        match (self.part, &self.entry.all("NtryDtls/TxDtls")[..]) {
+            (Some((_, transaction)), _) => Some(transaction),
+            (None, [only]) => Some(only),
+            _ => None,
+        }
+    }
+}
+
+fn own_amount(transaction: &Element) -> Option<&Element> {
+    let found = ["Amt", "AmtDtls/TxAmt/Amt"].map(|path| transaction.all(path).into_iter().next());
+    found.into_iter().flatten().next()
+}
+
 impl Statement {
-    fn entries(&self) -> Vec<&Element> {
-        self.report.all("Ntry")
+    /// The movements of the report: the transactions of a batch if all of them tell their amounts, else the entry.
+    fn movements(&self) -> Vec<Movement<'_>> {
+        let mut movements = Vec::new();
+        for (index, entry) in self.report.all("Ntry").into_iter().enumerate() {
+            let transactions = entry.all("NtryDtls/TxDtls");
+            let position = index + 1;
+            if transactions.len() > 1 && transactions.iter().all(|transaction| own_amount(transaction).is_some()) {
+                let parts = transactions.into_iter().enumerate();
+                let part = |(index, transaction)| Movement { entry, position, part: Some((index + 1, transaction)) };
+                movements.extend(parts.map(part));
+            } else {
+                movements.push(Movement { entry, position, part: None });
+            }
+        }
+        movements
     }
 }
 
@@ -40,32 +89,38 @@ fn reports(root: Element) -> Vec<Element> {
     messages.filter(|part| ["Stmt", "Rpt", "Ntfctn"].contains(&part.name.as_str())).collect()
 }
 
-async fn read_samples(mapping: &Arc<Mapping>) -> Vec<Statement> {
-    let Some(folder) = samples("camt") else { return Vec::new() };
+/// The statements of every sample, and what the control of the mapping says of each sample.
+async fn read_samples(mapping: &Arc<Mapping>) -> (Vec<Statement>, BTreeMap<String, Vec<ControlFinding>>) {
+    let Some(folder) = samples("camt") else { return Default::default() };
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() >= 21, "only {} samples", paths.len());
-    let mut statements = Vec::new();
+    let (mut statements, mut findings) = (Vec::new(), BTreeMap::new());
     for path in paths {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let reports = reports(Element::parse(&fs::read_to_string(&path).unwrap()));
+        let mut control = mapping.control(GROUPS_MAX).unwrap();
         let mut readings = Vec::new();
         for item in items(mapping, &path, &json!({})).await {
             match item {
                 Item::Record(record) => {
                     laws::write_after_read(mapping, &record.body).unwrap_or_else(|breach| panic!("{name}: {breach}"));
+                    control.take(&record.body, &mapping.reader().read(&record.body).unwrap().document);
                     readings.push(reading(mapping, &record));
                 }
                 Item::Reject(reject) => panic!("{name}: {} {}", reject.code, reject.reason),
             }
         }
         for report in reports {
-            let rest = readings.split_off(report.all("Ntry").len());
-            statements.push(Statement { name: name.clone(), report, readings: std::mem::replace(&mut readings, rest) });
+            let mut statement = Statement { name: name.clone(), report, readings: Vec::new() };
+            let rest = readings.split_off(statement.movements().len());
+            statement.readings = std::mem::replace(&mut readings, rest);
+            statements.push(statement);
         }
-        assert!(readings.is_empty(), "{name}: more payments than entries");
+        assert!(readings.is_empty(), "{name}: more payments than movements");
+        findings.insert(name, control.finish());
     }
-    statements
+    (statements, findings)
 }
 
 #[track_caller]
@@ -74,12 +129,12 @@ fn check(name: &str, value: &Value, wanted: Option<String>) {
     assert_eq!(found, wanted.map(|text| plain(&text)), "{name}");
 }
 
-fn check_entry(statement: &Statement, position: usize, entry: &Element, document: &Value) {
-    let (name, report) = (&*statement.name, &statement.report);
-    check(name, &document["amount"]["amount"], entry.text("Amt"));
-    check(name, &document["amount"]["currency"], entry.all("Amt")[0].attribute("Ccy"));
-    let direction = entry.text("CdtDbtInd").map(|text| if text == "CRDT" { "credit" } else { "debit" }.to_owned());
-    check(name, &document["direction"], direction);
+fn check_movement(statement: &Statement, movement: &Movement<'_>, document: &Value) {
+    let (name, report, entry) = (&*statement.name, &statement.report, movement.entry);
+    check(name, &document["amount"]["amount"], Some(movement.amount().text.trim().to_owned()));
+    check(name, &document["amount"]["currency"], movement.amount().attribute("Ccy"));
+    let direction = if movement.is_credit() { "credit" } else { "debit" };
+    check(name, &document["direction"], Some(direction.to_owned()));
     let day = |group: &str| {
         let text = entry.text(&format!("{group}/Dt")).or_else(|| entry.text(&format!("{group}/DtTm")))?;
         Some(text[..10].to_owned())
@@ -96,47 +151,56 @@ fn check_entry(statement: &Statement, position: usize, entry: &Element, document
     check(name, &document["account"]["iban"], report.text("Acct/Id/IBAN").map(|iban| iban.replace(' ', "")));
     check(name, &document["account"]["account_number"], report.text("Acct/Id/Othr/Id"));
     check(name, &document["statement"]["id"], report.text("Id"));
-    assert_eq!(document["statement"]["entry"], json!(position), "{name}");
+    assert_eq!(document["statement"]["entry"], json!(movement.position), "{name}");
+    assert_eq!(document["statement"]["transaction"], json!(movement.part.map(|(part, _)| part)), "{name}");
+    let whole = movement.part.and_then(|_| entry.text("Amt"));
+    check(name, &document["batch"]["amount"]["amount"], whole);
     let kind = match report.name.as_str() {
         "Stmt" => "statement",
         "Rpt" => "intraday",
         _ => "notification",
     };
     check(name, &document["statement"]["kind"], Some(kind.to_owned()));
-    let transactions = entry.all("NtryDtls/TxDtls");
-    if transactions.len() != 1 {
-        // One transaction of a batch says nothing about the whole.
+    let Some(transaction) = movement.transaction() else {
+        // One of several transactions says nothing about the whole.
         assert_eq!(document["debtor"], Value::Null, "{name}");
         assert_eq!(document["remittance"], Value::Null, "{name}");
         return;
-    }
-    let text = |path: &str| transactions[0].text(path);
+    };
+    let text = |path: &str| transaction.text(path);
     check(name, &document["references"]["end_to_end_id"], text("Refs/EndToEndId").filter(|text| text != "NOTPROVIDED"));
     check(
         name,
         &document["references"]["account_servicer_reference"],
-        entry.text("AcctSvcrRef").or_else(|| text("Refs/AcctSvcrRef")),
+        match movement.part {
+            None => entry.text("AcctSvcrRef").or_else(|| text("Refs/AcctSvcrRef")),
+            Some(_) => text("Refs/AcctSvcrRef").or_else(|| entry.text("AcctSvcrRef")),
+        },
     );
     check(name, &document["debtor"]["name"], text("RltdPties/Dbtr/Nm").or_else(|| text("RltdPties/Dbtr/Pty/Nm")));
     check(name, &document["creditor"]["name"], text("RltdPties/Cdtr/Nm").or_else(|| text("RltdPties/Cdtr/Pty/Nm")));
     check(name, &document["debtor"]["account"]["iban"], text("RltdPties/DbtrAcct/Id/IBAN"));
-    let unstructured = transactions[0].all("RmtInf/Ustrd").len();
+    let unstructured = transaction.all("RmtInf/Ustrd").len();
     assert_eq!(document["remittance"]["unstructured"].as_array().map_or(0, Vec::len), unstructured, "{name}");
 }
 
 #[tokio::test]
-async fn every_entry_reads_as_it_is_written() {
+async fn every_movement_reads_as_it_is_written() {
     let mapping = pack("camt/payment");
-    let (mut entries, mut keys) = (0, BTreeSet::new());
-    for statement in read_samples(&mapping).await {
-        for (index, (entry, reading)) in statement.entries().into_iter().zip(&statement.readings).enumerate() {
-            check_entry(&statement, index + 1, entry, &reading["document"]);
+    let (mut movements, mut parts, mut keys) = (0, 0, BTreeSet::new());
+    for statement in read_samples(&mapping).await.0 {
+        for (movement, reading) in statement.movements().iter().zip(&statement.readings) {
+            check_movement(&statement, movement, &reading["document"]);
             let key = reading["key"].as_str().unwrap().to_owned();
-            assert!(keys.insert((statement.name.clone(), key)), "{}: two entries with one key", statement.name);
-            entries += 1;
+            assert!(keys.insert((statement.name.clone(), key)), "{}: two payments with one key", statement.name);
+            movements += 1;
+            parts += usize::from(movement.part.is_some());
         }
     }
-    assert!(samples("camt").is_none() || entries >= 25, "only {entries} entries");
+    assert!(
+        samples("camt").is_none() || (movements >= 26 && parts >= 2),
+        "only {movements} movements, {parts} of batches"
+    );
 }
 
 /// An amount in the smallest unit that all samples fit in.
@@ -157,46 +221,79 @@ fn balance(report: &Element, codes: &[&str]) -> Option<(i128, Option<String>)> {
     Some((amount, found.all("Amt")[0].attribute("Ccy")))
 }
 
-/// Entries add up to what the file's own entries add up to; and from the opening balance to the closing one
-/// wherever those of the file do: most samples show balances that have nothing to do with their entries.
+/// The payments of each statement add up to its own entries, a batch by its transactions; and the control says exactly
+/// of those statements that they do not agree whose own entries do not lead from one of their balances to the other, or do
+/// not have the sum that they state.
 #[tokio::test]
-async fn entries_add_up_to_the_balances() {
+async fn payments_add_up_to_the_balances() {
     let mapping = pack("camt/payment");
-    let mut balanced = 0;
-    for statement in read_samples(&mapping).await {
-        let wanted: i128 = statement
-            .entries()
-            .iter()
-            .map(|entry| signed(&entry.text("Amt").unwrap(), entry.text("CdtDbtInd").unwrap() == "CRDT"))
-            .sum();
+    let (statements, findings) = read_samples(&mapping).await;
+    let (mut balanced, mut unbalanced) = (0, BTreeMap::<&str, BTreeSet<String>>::new());
+    for statement in &statements {
+        let of_entry =
+            |entry: &&Element| signed(&entry.text("Amt").unwrap(), entry.text("CdtDbtInd").unwrap() == "CRDT");
+        let wanted: i128 = statement.report.all("Ntry").iter().map(of_entry).sum();
         let amount = |reading: &Value| {
             let document = &reading["document"];
             signed(document["amount"]["amount"].as_str().unwrap(), document["direction"] == "credit")
         };
         let found: i128 = statement.readings.iter().map(amount).sum();
         assert_eq!(found, wanted, "{}", statement.name);
-        let opening = balance(&statement.report, &["OPBD", "PRCD"]);
-        let closing = balance(&statement.report, &["CLBD"]);
-        if let (Some((opening, one)), Some((closing, other))) = (opening, closing)
-            && one == other
-            && opening + wanted == closing
-        {
-            assert_eq!(opening + found, closing, "{}", statement.name);
-            balanced += 1;
+        let (opening, closing) = (balance(&statement.report, &["OPBD", "PRCD"]), balance(&statement.report, &["CLBD"]));
+        let verdict = match (&opening, &closing) {
+            (Some((opening, _)), Some((closing, _))) if opening + wanted == *closing => {
+                balanced += 1;
+                "balances"
+            }
+            (Some(_), Some(_)) => {
+                unbalanced.entry(&statement.name).or_default().extend(statement.report.text("Id"));
+                "does not balance"
+            }
+            _ => "no balances",
+        };
+        let gross =
+            |report: &Element| report.all("Ntry").iter().map(|entry| units(&entry.text("Amt").unwrap())).sum::<i128>();
+        if statement.report.text("TxsSummry/TtlNtries/Sum").is_some_and(|sum| units(&sum) != gross(&statement.report)) {
+            unbalanced.entry(&statement.name).or_default().extend(statement.report.text("Id"));
         }
+        let shown =
+            |balance: Option<(i128, Option<String>)>| balance.map_or("-".to_owned(), |(amount, _)| amount.to_string());
+        println!(
+            "{:55} {:>3} payments {:>14} from {:>12} to {:>12}  {verdict}",
+            statement.name,
+            statement.readings.len(),
+            found,
+            shown(opening),
+            shown(closing)
+        );
+    }
+    for (name, findings) in &findings {
+        findings.iter().for_each(|finding| println!("{name}: {finding} [{}]", finding.code()));
+        let told: BTreeSet<String> = findings.iter().map(|finding| finding.statement.clone()).collect();
+        assert_eq!(told, unbalanced.remove(&**name).unwrap_or_default(), "{name}");
     }
     assert!(samples("camt").is_none() || balanced >= 3, "only {balanced} statements show balances that agree");
 }
 
 #[tokio::test]
-async fn no_entry_breaks_a_rule_for_good_and_nothing_is_lost() {
+async fn no_payment_breaks_a_rule_for_good_and_nothing_is_lost() {
     let mapping = pack("camt/payment");
     let mut all = BTreeSet::new();
-    let statements = read_samples(&mapping).await;
+    let (statements, _) = read_samples(&mapping).await;
     for statement in &statements {
-        for (entry, reading) in statement.entries().into_iter().zip(&statement.readings) {
-            let lost = lost(entry, reading, TRANSLATED);
-            assert!(lost.is_empty(), "{}: neither in the document nor listed: {lost:?}", statement.name);
+        for (movement, reading) in statement.movements().iter().zip(&statement.readings) {
+            // What stands in the other transactions of a batch is theirs to tell.
+            if movement.part.is_none() {
+                let lost = lost(movement.entry, reading, TRANSLATED);
+                assert!(lost.is_empty(), "{}: neither in the document nor listed: {lost:?}", statement.name);
+            }
+            if let Some((_, transaction)) = movement.part {
+                let listed = unmapped(reading).into_iter().map(|path| local(&path));
+                let below = listed.filter_map(|path| path.strip_prefix("NtryDtls/TxDtls/").map(str::to_owned));
+                let reading = json!({ "document": reading["document"], "unmapped": below.collect::<Vec<_>>() });
+                let lost = lost(transaction, &reading, TRANSLATED);
+                assert!(lost.is_empty(), "{}: neither in the document nor listed: {lost:?}", statement.name);
+            }
             all.extend(unmapped(reading));
             let document = Document::from_json(mapping.entity(), reading["document"].clone()).unwrap();
             for finding in rules::findings(&document) {

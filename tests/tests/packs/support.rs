@@ -9,6 +9,7 @@ use canonical::record::{Body, Json, Record};
 use connector::{Connector, Item, OpenContext, Source};
 use csv_drop::CsvDrop;
 use hub::stream_context;
+use layout_drop::LayoutDrop;
 use mapping::{Format, Mapping, Table};
 use passerelle_tests::workspace;
 use serde_json::{Value, json};
@@ -39,6 +40,11 @@ fn is_toml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }
 
+/// Whether a file of a pack is a mapping; the layout of its files and the example of a system are none.
+fn is_mapping(path: &Path) -> bool {
+    is_toml(path) && !["layout.toml", "system.example.toml"].iter().any(|other| path.ends_with(other))
+}
+
 /// The tables of all packs, and those of one, which go before them.
 fn tables(folder: &Path) -> BTreeMap<String, Arc<Table>> {
     let mut tables = BTreeMap::new();
@@ -52,44 +58,55 @@ fn tables(folder: &Path) -> BTreeMap<String, Arc<Table>> {
     tables
 }
 
+/// Names one pack, for whoever works on it: only its mappings are held against their examples.
+const ONE: &str = "PACK";
+
 /// Every mapping below `mappings/`; each must compile without a warning.
 pub fn packs() -> Vec<Pack> {
-    let mut packs = Vec::new();
+    let one = std::env::var_os(ONE);
     let folders = entries(&workspace().join("mappings"));
-    for folder in
-        folders.into_iter().filter(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "tables"))
-    {
-        let tables = tables(&folder);
-        for path in entries(&folder).into_iter().filter(|path| is_toml(path)) {
-            let name = format!("{}/{}", folder.file_name().unwrap().to_str().unwrap(), stem(&path));
-            let text = fs::read_to_string(&path).unwrap();
-            let mapping = Mapping::compile(&format!("{name}.toml"), &text, &tables).unwrap_or_else(|found| {
-                panic!("{}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-            });
-            let warnings: Vec<String> = mapping.warnings().iter().map(ToString::to_string).collect();
-            assert!(warnings.is_empty(), "{}", warnings.join("\n"));
-            packs.push(Pack { name, folder: folder.clone(), mapping: Arc::new(mapping) });
-        }
-    }
-    packs
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        path.is_dir() && name != "tables" && one.as_deref().is_none_or(|one| one == name)
+    };
+    folders.iter().filter(|path| is_wanted(path)).flat_map(|folder| packs_in(folder)).collect()
+}
+
+/// The mappings of one folder.
+fn packs_in(folder: &Path) -> Vec<Pack> {
+    entries(folder).into_iter().filter(|path| is_mapping(path)).map(|path| compile(folder, &path)).collect()
+}
+
+/// A mapping of a folder, which must compile without a warning.
+fn compile(folder: &Path, path: &Path) -> Pack {
+    let name = format!("{}/{}", folder.file_name().unwrap().to_str().unwrap(), stem(path));
+    let text = fs::read_to_string(path).unwrap();
+    let mapping = Mapping::compile(&format!("{name}.toml"), &text, &tables(folder))
+        .unwrap_or_else(|found| panic!("{}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
+    let warnings: Vec<String> = mapping.warnings().iter().map(ToString::to_string).collect();
+    assert!(warnings.is_empty(), "{}", warnings.join("\n"));
+    Pack { name, folder: folder.to_path_buf(), mapping: Arc::new(mapping) }
 }
 
 /// The mapping of one pack.
 pub fn pack(name: &str) -> Arc<Mapping> {
-    let found = packs().into_iter().find(|pack| pack.name == name);
-    found.unwrap_or_else(|| panic!("there is no pack {name}")).mapping
+    let path = workspace().join("mappings").join(format!("{name}.toml"));
+    compile(path.parent().unwrap(), &path).mapping
 }
 
 /// The files with records of a mapping: `examples/ENTITY*.EXT`.
+/// In a pack with a layout the extension is the product's own, such as `iif`.
 pub fn examples(pack: &Pack) -> Vec<PathBuf> {
     let entity = pack.name.rsplit('/').next().unwrap();
     let extension = pack.mapping.format().to_string();
+    let has_layout = pack.mapping.format() == Format::Csv && pack.folder.join("layout.toml").is_file();
     let is_example = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
         let rest = name.strip_prefix(entity).unwrap_or_default();
-        rest.starts_with(['.', '-'])
-            && !name.ends_with(".expected.json")
-            && path.extension().is_some_and(|found| *found == *extension)
+        let fits = path.extension().is_some_and(|found| {
+            *found == *extension || has_layout && !["json", "toml"].iter().any(|other| found == *other)
+        });
+        rest.starts_with(['.', '-']) && !name.ends_with(".expected.json") && fits
     };
     entries(&pack.folder.join("examples")).into_iter().filter(is_example).collect()
 }
@@ -100,12 +117,17 @@ pub fn expected(example: &Path) -> PathBuf {
     example.with_extension(if is_json { "expected.json" } else { "json" })
 }
 
-/// The connector's settings for a pack's examples: `examples/stream.toml`, where there is one.
+/// The connector's settings for a pack's examples: `examples/stream.toml`, where there is one, and the pack's layout.
 pub fn stream_settings(folder: &Path) -> Value {
-    match fs::read_to_string(folder.join("examples/stream.toml")) {
-        Ok(text) => serde_json::to_value(toml::from_str::<toml::Table>(&text).unwrap()).unwrap(),
-        Err(_) => json!({}),
+    let read = |name: &str| {
+        let text = fs::read_to_string(folder.join(name)).ok()?;
+        Some(serde_json::to_value(toml::from_str::<toml::Table>(&text).unwrap()).unwrap())
+    };
+    let mut settings = read("examples/stream.toml").unwrap_or_else(|| json!({}));
+    if let Some(layout) = read("layout.toml") {
+        settings["layout"] = layout;
     }
+    settings
 }
 
 /// Reads a file through the connector of its format.
@@ -125,6 +147,9 @@ pub async fn items(mapping: &Mapping, file: &Path, settings: &Value) -> Vec<Item
     let streams = BTreeMap::from([("examples".to_owned(), stream_context(mapping))]);
     let context = OpenContext { system: "examples".to_owned(), directory: directory.path().to_owned(), streams };
     let ports = match mapping.format() {
+        Format::Csv if settings.get("layout").is_some() => {
+            serde_json::from_value::<LayoutDrop>(configuration).unwrap().open(&context).await
+        }
         Format::Csv => serde_json::from_value::<CsvDrop>(configuration).unwrap().open(&context).await,
         Format::Xml => serde_json::from_value::<XmlExport>(configuration).unwrap().open(&context).await,
         Format::Json => unreachable!("JSON is read above"),
@@ -155,16 +180,15 @@ fn json_records(mapping: &Mapping, file: &Path) -> Vec<Record> {
     found.into_iter().map(|value| Record::from_body(Body::Json(value))).collect()
 }
 
-/// The records of a file that must have no rejects.
-pub async fn records(mapping: &Mapping, file: &Path, settings: &Value) -> Vec<Record> {
+/// The records of a file that the mapping is for; none may be rejected.
+pub async fn records(mapping: &Arc<Mapping>, file: &Path, settings: &Value) -> Vec<Record> {
     let items = items(mapping, file, settings).await;
-    items
-        .into_iter()
-        .map(|item| match item {
-            Item::Record(record) => record,
-            Item::Reject(reject) => panic!("{}: {} {}", file.display(), reject.code, reject.reason),
-        })
-        .collect()
+    let mut reader = mapping.reader();
+    let records = items.into_iter().map(|item| match item {
+        Item::Record(record) => record,
+        Item::Reject(reject) => panic!("{}: {} {}", file.display(), reject.code, reject.reason),
+    });
+    records.filter(|record| reader.selects(&record.body)).collect()
 }
 
 /// What a record says, as JSON: key, document, embedded documents by the field they fill, and what no line reads.
