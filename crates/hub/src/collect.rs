@@ -8,6 +8,7 @@ use std::sync::Arc;
 use canonical::envelope::Covers;
 use connector::{Batch, Checkpoint, DropLabel, Source};
 use jiff::Timestamp;
+use mapping::Control;
 use roaring::RoaringBitmap;
 use store::{Collected, DropEnd, DropNumber, Export, Judgement, NewDrop, Outcomes, RecordOutcome, StreamKey};
 
@@ -62,6 +63,9 @@ struct OpenDrop {
     /// is published once more, after an interruption, is the same event, and no newer state of another place in the drop.
     read_at: Option<Timestamp>,
     outcomes: Outcomes,
+    /// Holds its records against the totals that it states; `None` when it states none, or was begun before an
+    /// interruption: then nobody remembers the records until there.
+    control: Option<Control>,
 }
 
 /// Whether hashes tell what was last published of a record. After an interruption they may not: a batch can be on the
@@ -167,6 +171,7 @@ impl Collector {
             // It equals the one before the interrupted one, and so differs from what may have been published since.
             opened = self.context.store.open_drop(self.new_drop(label, true)).await?;
         }
+        let is_whole = !matches!(opened.judgement, Judgement::Resumed { .. });
         let mut doubt = if replaces { Doubt::WholeDrop } else { Doubt::None };
         let (seen, outcomes) = match opened.judgement {
             Judgement::New => (RoaringBitmap::new(), Outcomes::default()),
@@ -194,7 +199,8 @@ impl Collector {
         let (name, fingerprint) = (label.name.clone(), label.fingerprint);
         let read_at = fingerprint.map(|_| opened.begun_at);
         let number = opened.number;
-        *open = Some(OpenDrop { number, name, fingerprint, seen, nameless_rejects, doubt, read_at, outcomes });
+        let control = is_whole.then(|| self.stream.mapping.control(mapping::GROUPS_MAX)).flatten();
+        *open = Some(OpenDrop { number, name, fingerprint, seen, nameless_rejects, doubt, read_at, outcomes, control });
         Ok(None)
     }
 
@@ -221,6 +227,7 @@ impl Collector {
             seen: Vec::new(),
             removed: Vec::new(),
             rejects: Vec::new(),
+            tasks: Vec::new(),
             outcomes: Outcomes::default(),
             end: None,
             at: self.context.now(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use connector::{NeededColumn, OpenContext, Ports, StreamContext};
+use connector::{NeededColumn, OpenContext, Ports, Split, StreamContext};
 
 use crate::context::Context;
 use crate::fault::HubError;
@@ -29,6 +29,8 @@ pub fn stream_context(mapping: &mapping::Mapping) -> StreamContext {
         record_paths: needs.record_paths.clone(),
         namespaces: needs.namespaces.clone(),
         context: needs.context.clone(),
+        split: needs.split.as_ref().map(|split| Split { at: split.at.clone(), with: split.with.clone() }),
         columns: columns.collect(),
+        clearing: needs.clearing.clone(),
     }
 }

@@ -9,9 +9,9 @@ use canonical::identity;
 use canonical::record::{Body, Record};
 use canonical::rules::{self, Finding};
 use jiff::Timestamp;
-use mapping::{DataError, EmbeddedReading, Mapping, Reader};
+use mapping::{DataError, EmbeddedReading, Mapping, Reader, Reading};
 use serde_json::value::RawValue;
-use store::{NewReject, Position, StreamKey};
+use store::{Attachment, NewReject, Position, StreamKey};
 
 use crate::observation::{Observation, partition};
 
@@ -109,15 +109,23 @@ fn list<T: ToString>(reasons: impl Iterator<Item = T>) -> String {
     reasons.map(|reason| reason.to_string()).collect::<Vec<_>>().join("; ")
 }
 
-/// Reads a record: its observation, preceded by that of the customer that it embeds.
+/// What a record comes to.
+pub(crate) struct Observed {
+    /// The record's observation, preceded by that of the customer that it embeds.
+    pub observations: Vec<Observation>,
+    /// The files that are attached to its document. They must be kept before the observation is published.
+    pub attachments: Vec<Attachment>,
+}
+
+/// Reads a record.
 pub(crate) fn observe(
     origin: &Origin<'_>,
     mapping: &Mapping,
     reader: &mut Reader,
     record: &Record,
-) -> Result<Vec<Observation>, Unreadable> {
+) -> Result<Observed, Unreadable> {
     let reading = reader.read(&record.body).map_err(Unreadable::Data)?;
-    let (key, mut document, embedded) = (reading.key, reading.document, reading.embedded);
+    let Reading { key, mut document, embedded, attachments, .. } = reading;
     let findings = rules::findings(&document);
     if origin.refuse_fatal && findings.iter().any(Finding::is_fatal) {
         return Err(Unreadable::Findings(findings.into_iter().filter(Finding::is_fatal).collect()));
@@ -149,7 +157,8 @@ pub(crate) fn observe(
     let mut observation = origin.observation(partition, entity, key, origin.mapping_version.clone(), &document)?;
     observation.residue = mapping.residue(&record.body).and_then(|residue| serde_json::to_string(&residue).ok());
     observations.push(observation);
-    Ok(observations)
+    let kept = |attachment: mapping::Attachment| Attachment { hash: attachment.hash, bytes: attachment.bytes };
+    Ok(Observed { observations, attachments: attachments.into_iter().map(kept).collect() })
 }
 
 impl Origin<'_> {

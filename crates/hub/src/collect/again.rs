@@ -127,6 +127,7 @@ fn open_again(lost: &LostDrop) -> OpenDrop {
         doubt: Doubt::None,
         read_at: Some(lost.begun_at),
         outcomes: Outcomes::default(),
+        control: None,
     }
 }
 
@@ -148,7 +149,8 @@ impl Step<'_> {
         let entity = self.stream.mapping.entity();
         let open = self.context.store.unresolved(self.key, entity, drop.number, &places).await?;
         let known = self.context.store.known_records(self.key, &keys).await?;
-        let (mut observations, mut rejects, mut count) = (Vec::new(), Vec::new(), 0);
+        let (mut observations, mut attachments) = (Vec::new(), Vec::new());
+        let (mut rejects, mut count) = (Vec::new(), 0);
         let at = drop.read_at.unwrap_or_else(|| self.context.now());
         for (((record, key), is_open), known) in records.iter().zip(open).zip(known) {
             if !is_open {
@@ -158,13 +160,15 @@ impl Step<'_> {
             let now = Key { key, hash: [0; 16], shown: false, last: Last { hash: None, partition } };
             match self.observe(drop, record, &now, at) {
                 Ok(more) => {
-                    observations.extend(more);
+                    observations.extend(more.observations);
+                    attachments.extend(more.attachments);
                     count += 1;
                 }
                 // It is read by another mapping than then.
                 Err(reject) => rejects.push(*reject),
             }
         }
+        self.context.store.save_attachments(&self.key.tenant, attachments).await?;
         self.publish(&observations).await?;
         self.reject_again(drop, rejects).await?;
         Ok(count)

@@ -10,8 +10,8 @@ use connector::{Batch, Item, Reject};
 use jiff::Timestamp;
 use roaring::{RoaringBitmap, RoaringTreemap};
 use store::{
-    AbsentRecord, Collected, DropEnd, KnownRecord, NewReject, Outcomes, Position, PublishedRecord, RecordOutcome,
-    StreamKey,
+    AbsentRecord, Attachment, Collected, DropEnd, KnownRecord, NewReject, NewTask, Outcomes, Position, PublishedRecord,
+    RecordOutcome, StreamKey,
 };
 
 use super::{Doubt, OpenDrop, is_full, write_bitmap};
@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::fault::HubError;
 use crate::observation::{self, Observation};
 use crate::partitions::Spread;
-use crate::reading;
+use crate::reading::{self, Observed};
 use crate::settings::{Missing, Stream};
 use crate::stage::Stage;
 
@@ -43,6 +43,8 @@ pub(super) struct Step<'a> {
 #[derive(Default)]
 struct Sorted {
     observations: Vec<Observation>,
+    /// Files that are attached to what is published.
+    attachments: Vec<Attachment>,
     published: Vec<PublishedRecord>,
     /// The places of what is published.
     ordinals: RoaringTreemap,
@@ -87,6 +89,8 @@ impl Step<'_> {
         drop.nameless_rejects |= sorted.nameless_rejects;
         let unsaved = (&sorted.seen - &drop.seen).len();
         drop.seen |= &sorted.seen;
+        let tasks = self.control(drop, batch, at);
+        self.context.store.save_attachments(&self.key.tenant, sorted.attachments).await?;
         self.publish(&sorted.observations).await?;
         Stage::CollectPublished.ended();
         let mut total = drop.outcomes.clone();
@@ -106,6 +110,7 @@ impl Step<'_> {
                 seen: if is_full(self.stream) { write_bitmap(&sorted.seen) } else { Vec::new() },
                 removed: Vec::new(),
                 rejects: sorted.rejects,
+                tasks,
                 outcomes: sorted.outcomes,
                 end: batch.last.then(|| drop_end(&total)),
                 at,
@@ -122,11 +127,43 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Holds the records against the totals that their drop states. What does not agree is a question for somebody: the
+    /// records are taken in all the same.
+    fn control(&mut self, drop: &mut OpenDrop, batch: &Batch, at: Timestamp) -> Vec<NewTask> {
+        let Some(control) = &mut drop.control else { return Vec::new() };
+        for item in &batch.items {
+            if let Item::Record(record) = item
+                && self.reader.selects(&record.body)
+                && let Ok(reading) = self.reader.read(&record.body)
+            {
+                control.take(&record.body, &reading.document);
+            }
+        }
+        if !batch.last {
+            return Vec::new();
+        }
+        let StreamKey { system, stream, .. } = self.key;
+        let task = |finding: mapping::ControlFinding| NewTask {
+            // A statement that is read again asks nothing new.
+            subject: format!("{}/{system}/{stream}/{}", finding.code(), finding.statement),
+            code: finding.code().to_owned(),
+            question: format!("{}: {finding}", drop.name),
+            system: system.clone(),
+            master_id: None,
+            at,
+        };
+        control.finish().into_iter().map(task).collect()
+    }
+
     /// Tells new, changed, unchanged, repeated and unusable records apart.
     async fn sort(&mut self, drop: &OpenDrop, batch: &Batch, at: Timestamp) -> Result<Sorted, HubError> {
         let mut sorted = Sorted::default();
         let mut readable = Vec::with_capacity(batch.items.len());
         for item in &batch.items {
+            // What the mapping is not for is no record of this stream.
+            if matches!(item, Item::Record(record) if !self.reader.selects(&record.body)) {
+                continue;
+            }
             sorted.outcomes.read += 1;
             match item {
                 Item::Record(record) => {
@@ -192,7 +229,8 @@ impl Step<'_> {
             return None;
         }
         match self.observe(drop, record, now, at) {
-            Ok(observations) => {
+            Ok(Observed { observations, attachments }) => {
+                sorted.attachments.extend(attachments);
                 let partition = observations.last().map_or(0, |observation| observation.partition);
                 sorted.observations.extend(observations);
                 let remembered = self.spread.remember(partition);
@@ -219,7 +257,7 @@ impl Step<'_> {
         record: &Record,
         now: &Key<'_>,
         at: Timestamp,
-    ) -> Result<Vec<Observation>, Box<NewReject>> {
+    ) -> Result<Observed, Box<NewReject>> {
         let origin = reading::Origin {
             key: self.key,
             position: Position { drop: drop.number, ordinal: record.place.ordinal },
@@ -232,12 +270,12 @@ impl Step<'_> {
             mapping_version: self.mapping_version,
             key_bytes_max: self.context.settings.limits.key_bytes_max.min(store::KEY_BYTES_MAX),
         };
-        let observations = reading::observe(&origin, &self.stream.mapping, self.reader, record)
+        let observed = reading::observe(&origin, &self.stream.mapping, self.reader, record)
             .map_err(|error| Box::new(error.into_reject(record, now.key)))?;
         let limit = self.context.bus.message_bytes_max();
-        match observations.iter().find_map(|observation| observation.bytes_over(limit)) {
+        match observed.observations.iter().find_map(|observation| observation.bytes_over(limit)) {
             Some(bytes) => Err(Box::new(reading::too_large(record, now.key, bytes, limit))),
-            None => Ok(observations),
+            None => Ok(observed),
         }
     }
 
@@ -372,6 +410,7 @@ pub(super) fn empty(key: &StreamKey, drop: &OpenDrop, at: Timestamp) -> Collecte
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),
+        tasks: Vec::new(),
         outcomes: Outcomes::default(),
         end: None,
         at,

@@ -1,6 +1,6 @@
 //! What a system should hold of some masters: their references in its own keys, and the calls that they need.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use canonical::entity::Entity;
@@ -79,7 +79,14 @@ impl Courier {
                     NewParked { needs: Some(needs), ..parked }
                 }
                 Ok(document) => {
-                    let localised = Localised { held, master, document };
+                    let mut attachments = HashMap::new();
+                    for hash in plan::attached(&document, &subscription.mapping) {
+                        // One that is not there makes the document unwritable, and that is told by its hash.
+                        if let Some(bytes) = self.context.store.attachment(&system.tenant, hash).await? {
+                            attachments.insert(hash.to_owned(), bytes);
+                        }
+                    }
+                    let localised = Localised { held, master, document, attachments };
                     match plan::plan(&localised, subscription, self.batching.assigns_keys) {
                         Plan::Nothing => continue,
                         Plan::Deliver(prepared) => {

@@ -1,5 +1,7 @@
 //! What one system should hold of one master, and what that means: nothing, a call, or waiting. Pure.
 
+use std::collections::HashMap;
+
 use canonical::entity::Operation;
 use canonical::record::{Body, Record};
 use connector::{Reference, Rendered};
@@ -32,11 +34,22 @@ pub(super) struct Localised<'a> {
     pub held: &'a Held,
     pub master: &'a MasterRow,
     pub document: Value,
+    /// The files that are attached to the document, by their hashes.
+    pub attachments: HashMap<String, Vec<u8>>,
 }
+
+impl Localised<'_> {
+    fn write(&self, mapping: &Mapping, document: &Value, key: Option<&str>, base: Option<&Body>) -> Written {
+        mapping.write_with(document, key, base, &|hash| self.attachments.get(hash).cloned())
+    }
+}
+
+/// A record, or every value that it cannot take.
+type Written = Result<Body, Vec<DataError>>;
 
 /// Plans one master.
 pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, system_assigns_keys: bool) -> Plan {
-    let Localised { held, master, document } = localised;
+    let Localised { held, master, document, .. } = localised;
     let live: Vec<&CrosswalkRow> = held.crosswalk.iter().filter(|row| !row.removed).collect();
     if master.state != Operation::Upsert {
         return removals(localised, &live, &subscription.mapping);
@@ -114,7 +127,8 @@ fn removals(localised: &Localised<'_>, live: &[&CrosswalkRow], mapping: &Mapping
     let mut errors = Vec::new();
     for row in live {
         let key = &row.local.key;
-        let body = base(localised.held, row).map_or_else(|| mapping.write(&localised.document, Some(key), None), Ok);
+        let body = base(localised.held, row)
+            .map_or_else(|| localised.write(mapping, &localised.document, Some(key), None), Ok);
         match body {
             Ok(body) => {
                 // What the system held last: if it shows that once more, it read too early and asserts nothing.
@@ -140,10 +154,10 @@ fn render(
     row: Option<&CrosswalkRow>,
 ) -> Result<Prepared, Vec<DataError>> {
     let base = row.and_then(|row| base(localised.held, row));
-    let body = mapping.write(&localised.document, key, base.as_ref())?;
+    let body = localised.write(mapping, &localised.document, key, base.as_ref())?;
     let previous = row.and_then(|row| {
         let holds = shadow(localised.held, row, mapping)?;
-        mapping.write(&holds, key, base.as_ref()).ok()
+        localised.write(mapping, &holds, key, base.as_ref()).ok()
     });
     let residue = base.as_ref().and_then(|base| serde_json::to_string(base).ok());
     Ok(prepared(localised, Operation::Upsert, key.map(str::to_owned), body, previous, projection.to_string(), residue))
@@ -192,6 +206,15 @@ pub(super) fn needed(document: &Value, mapping: &Mapping) -> Vec<(&'static str, 
         .filter(|field| writes(mapping, field.name))
         .filter_map(|field| Some((field.name, references::member(document, field.name, "master_id")?.parse().ok()?)))
         .collect()
+}
+
+/// The hashes of the files that are attached to a document, if the mapping writes them.
+pub(super) fn attached<'a>(document: &'a Value, mapping: &Mapping) -> Vec<&'a str> {
+    if !writes(mapping, "supporting_documents") {
+        return Vec::new();
+    }
+    let supporting = document.get("supporting_documents").and_then(Value::as_array).into_iter().flatten();
+    supporting.filter_map(|one| one.get("attachment")?.get("hash")?.as_str()).collect()
 }
 
 fn writes(mapping: &Mapping, field: &str) -> bool {

@@ -8,6 +8,7 @@ use canonical::record::ContentHash;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::deliver::NewTask;
 use super::{StoreError, require_keys};
 
 /// The number of a drop: durable, increasing, never reused within a store.
@@ -270,6 +271,8 @@ pub struct Collected {
     pub removed: Vec<u32>,
     /// What could not be used. A reject of the same drop and ordinal is stored once.
     pub rejects: Vec<NewReject>,
+    /// What somebody should look at, such as a statement whose balances do not agree. Equal questions are asked once.
+    pub tasks: Vec<NewTask>,
     /// The difference to the accounting.
     pub outcomes: Outcomes,
     /// How the drop ended, if it did.

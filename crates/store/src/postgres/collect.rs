@@ -114,6 +114,8 @@ async fn commit(tx: &Transaction, step: &Collected) -> Result<Vec<u32>, Failure>
     let removals = remove(tx, stream, step, export).await?;
     rebuild::note_published(tx, stream, step.drop, &step.ordinals, &removals).await?;
     rejects(tx, tenant, stream, step.drop, &step.rejects).await?;
+    tx.core().intern(step.tasks.iter().map(|task| &*task.system)).await?;
+    write::tasks(tx, &tx.core().words, tenant, &step.tasks).await?;
     write::outcomes(tx, tenant, &BTreeMap::from([(step.drop, step.outcomes.clone())])).await?;
     if let Some(checkpoint) = &step.checkpoint {
         let text = serde_json::to_string(checkpoint)?;

@@ -143,6 +143,7 @@ fn commit(session: &Session<'_>, step: &Collected) -> Result<Vec<u32>, Failure> 
     let removals = remove(session, stream, step, export)?;
     rebuild::note_published(session, stream, step.drop, &step.ordinals, &removals)?;
     rejects(session, tenant, stream, step.drop, &step.rejects)?;
+    write::tasks(session, tenant, &step.tasks)?;
     write::outcomes(session, tenant, step.drop, &step.outcomes)?;
     if let Some(checkpoint) = &step.checkpoint {
         session

@@ -54,6 +54,7 @@ pub fn step(drop: DropNumber) -> Collected {
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),
+        tasks: Vec::new(),
         outcomes: Outcomes::default(),
         end: None,
         at: at(1),
