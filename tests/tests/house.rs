@@ -20,6 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hub", &["canonical", "mapping", "connector", "master", "store", "bus"]),
     ("console", &["canonical", "hub", "master", "store"]),
     ("csv-drop", &["canonical", "connector", "files"]),
+    ("json-drop", &["canonical", "connector", "files"]),
+    ("layout-drop", &["canonical", "connector", "files"]),
     ("xml-export", &["canonical", "connector", "files"]),
     ("rest-api", &["canonical", "connector"]),
 ];
@@ -34,6 +36,7 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("axum", &["console", "passerelle"]),
     ("reqwest", &["rest-api"]),
     ("quick-xml", &["xml-export"]),
+    ("calamine", &["csv-drop"]),
     ("clap", &["passerelle"]),
 ];
 
@@ -207,7 +210,9 @@ fn pure_crates_do_no_io_and_read_no_clock() {
 fn no_value_of_a_document_is_ever_a_float() {
     // Whatever holds or carries a value; what only counts and measures may divide.
     for name in crates().keys().filter(|name| !["console", "passerelle", "bus"].contains(&name.as_str())) {
-        for (path, text) in code(name) {
+        // Learning calculates with probabilities; whole thousandths of bits come out of it.
+        let learns = |path: &Path| path.to_string_lossy().contains("master/src/matching/learn");
+        for (path, text) in code(name).into_iter().filter(|(path, _)| !learns(path)) {
             for (index, line) in text.lines().enumerate() {
                 // The list by which a value is read from a record names every kind that serde knows.
                 let is_list = line.contains("bool i8 i16");
@@ -310,7 +315,10 @@ fn every_mapping_has_an_example() {
     let folders = fs::read_dir(&mappings).unwrap().map(|entry| entry.unwrap().path());
     // Tables of values are no mappings.
     for pack in folders.filter(|path| path.is_dir() && name(path) != "tables") {
-        for mapping in files_under(&pack, "toml").into_iter().filter(|path| path.parent() == Some(&*pack)) {
+        let is_mapping = |path: &PathBuf| {
+            path.parent() == Some(&*pack) && !["layout.toml", "system.example.toml"].contains(&&*name(path))
+        };
+        for mapping in files_under(&pack, "toml").into_iter().filter(is_mapping) {
             let stem = mapping.file_stem().unwrap().to_string_lossy().into_owned();
             let examples = pack.join("examples");
             let found = examples.is_dir()

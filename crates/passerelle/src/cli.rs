@@ -1,5 +1,7 @@
 //! The commands and their arguments; the help texts are the published reference (`docs/cli.md`).
 
+mod mapping;
+mod matching;
 mod operator;
 mod store;
 
@@ -8,6 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use mapping::*;
+pub use matching::*;
 pub use operator::*;
 pub use store::*;
 
@@ -66,12 +70,25 @@ pub enum Command {
 Examples:
   passerelle convert --from ubl-2.1/invoice invoice.xml
   passerelle convert --from sage-100/customer --to crm/customer customers.csv
+  passerelle convert --from ubl-2.1/invoice --to erp/customer invoices/*.xml
   passerelle convert --stream erp/customers customers.csv
 
+Both mappings must be for one entity; or the first embeds documents of the second's, such as the buyers of invoices,
+which are then written, each once.
 Findings, rejects and `unmapped:` places go to standard error; the exit code is 1 when there is any reject,
 fatal finding or unmapped place. CSV and XML files may have any size: records are written as they are read,
 at most 1000 of them are held. JSON files are read whole, and have at most 256 MB.")]
     Convert(Convert),
+    /// Rehearse matching: which records of some files are one customer, as the master would say; no hub is needed
+    #[command(after_help = "\
+Examples:
+  passerelle match --from erp/customer --clusters clusters.csv customers.csv
+  passerelle match --stream crm/contacts --report report.html contacts-1.csv contacts-2.csv
+  passerelle match learn --from erp/customer --model model-1.json customers.csv
+
+Records are taken one after another, as a hub would; a record that comes again is a new state of it.
+Nothing is written anywhere but to the files that are named.")]
+    Match(MatchArguments),
     /// Tell everything that happened to an invoice number, customer, file or message id
     #[command(after_help = "Examples:\n  passerelle trace FA-2026-0042\n  passerelle trace customers-1.csv --json")]
     Trace(Trace),
@@ -113,9 +130,9 @@ at most 1000 of them are held. JSON files are read whole, and have at most 256 M
         after_help = "Example:\n  passerelle store copy hub postgres://passerelle@db.example/passerelle --to-password env:DB_PASSWORD"
     )]
     Store(StoreArguments),
-    /// List, show or check mappings
+    /// List, show, check and test mappings, or draft one from a sample file
     #[command(
-        after_help = "Examples:\n  passerelle mapping list\n  passerelle mapping check mappings/erp/customer.toml"
+        after_help = "Examples:\n  passerelle mapping list\n  passerelle mapping infer customers.csv --entity customer\n  passerelle mapping test erp"
     )]
     Mapping(MappingArguments),
     /// Print completions for a shell
@@ -325,67 +342,6 @@ pub struct Connectors {
     /// The kind to print the reference of
     pub kind: Option<String>,
     /// Print JSON: the list, or the JSON Schema of the kind
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `mapping`.
-#[derive(Debug, Args)]
-pub struct MappingArguments {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: MappingAction,
-}
-
-/// What to do with mappings.
-#[derive(Debug, Subcommand)]
-pub enum MappingAction {
-    /// List the mappings that there are
-    #[command(after_help = "Example:\n  passerelle mapping list")]
-    List(MappingList),
-    /// Print a mapping: the file as it is, and what it covers
-    #[command(after_help = "Example:\n  passerelle mapping show ubl-2.1/invoice")]
-    Show(MappingShow),
-    /// Compile mapping files, offline
-    #[command(after_help = "Example:\n  passerelle mapping check mappings/erp/customer.toml")]
-    Check(MappingCheck),
-}
-
-/// Arguments of `mapping list`.
-#[derive(Debug, Args)]
-pub struct MappingList {
-    /// The place.
-    #[command(flatten)]
-    pub place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `mapping show`.
-#[derive(Debug, Args)]
-pub struct MappingShow {
-    /// The mapping
-    #[arg(value_name = "PACK/ENTITY")]
-    pub name: String,
-    /// The place.
-    #[command(flatten)]
-    pub place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `mapping check`.
-#[derive(Debug, Args)]
-pub struct MappingCheck {
-    /// The mapping files; named tables are looked for in the pack of the same folder
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// The place.
-    #[command(flatten)]
-    pub place: Place,
-    /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -11,6 +11,7 @@ mod ingest;
 mod init;
 mod listings;
 mod mappings;
+mod matching;
 mod parked;
 mod rejected;
 mod run;
@@ -37,6 +38,7 @@ pub async fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Ingest(arguments) => ingest::ingest(&arguments).await,
         Command::Collect(arguments) => collect::collect(&arguments).await,
         Command::Convert(arguments) => convert::convert(&arguments).await,
+        Command::Match(arguments) => matching::matching(&arguments).await,
         Command::Trace(arguments) => trace::trace(&arguments).await,
         Command::Parked(arguments) => parked::parked(&arguments.action).await,
         Command::Tasks(arguments) => listings::tasks(&arguments.action).await,
@@ -49,7 +51,7 @@ pub async fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Connectors(arguments) => connectors::connectors(&arguments),
         Command::Bus(arguments) => bus::bus(&arguments.action).await,
         Command::Store(arguments) => store::store(&arguments.action).await,
-        Command::Mapping(arguments) => mappings::mapping(&arguments.action),
+        Command::Mapping(arguments) => mappings::mapping(&arguments.action).await,
         Command::Completions(arguments) => Ok(connectors::completions(arguments.shell)),
     }
 }

@@ -5,6 +5,7 @@
 mod assemble;
 mod environment;
 mod finding;
+mod layouts;
 mod lint;
 mod load;
 mod packs;
@@ -20,16 +21,23 @@ mod tests;
 
 pub use finding::{Finding, Severity, nearest};
 pub use load::{Configuration, HUB_FILE, load, load_hub_file};
-pub use packs::Packs;
+pub use packs::{FOLDER as PACKS_FOLDER, Packs};
 pub use reference::connector_reference;
 pub use settings::{LogFormat, LogLevel, LogSettings, StoreSettings};
 pub use source::SourceText;
 
 use csv_drop::CsvDrop;
+use json_drop::JsonDrop;
+use layout_drop::LayoutDrop;
 use rest_api::RestApi;
 use xml_export::XmlExport;
 
 /// The one list of connectors that this binary knows.
 pub fn registry() -> connector::Registry {
-    connector::Registry::default().with::<CsvDrop>().with::<XmlExport>().with::<RestApi>()
+    connector::Registry::default()
+        .with::<CsvDrop>()
+        .with::<LayoutDrop>()
+        .with::<XmlExport>()
+        .with::<JsonDrop>()
+        .with::<RestApi>()
 }

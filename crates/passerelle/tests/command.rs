@@ -18,6 +18,8 @@ mod errors_page;
 mod first_steps;
 #[path = "command/ingest.rs"]
 mod ingest;
+#[path = "command/mappings.rs"]
+mod mappings;
 #[path = "command/running.rs"]
 mod running;
 #[path = "command/store_copy.rs"]

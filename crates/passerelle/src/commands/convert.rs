@@ -1,14 +1,16 @@
 //! `passerelle convert`: files to canonical documents, and on to another format; no hub is needed.
 
-mod reader;
+pub(super) mod reader;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use canonical::rules;
 use connector::Item;
-use mapping::{DataError, Mapping, Reader, Reading};
+use mapping::{Control, DataError, EmbeddedReading, GROUPS_MAX, Mapping, Reader, Reading};
+use serde_json::Value;
 
 use self::reader::{Dialect, FileReader, Manner};
 use self::writer::Writer;
@@ -28,24 +30,19 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     let packs = mappings::packs(&arguments.dir);
     let (from, manner) = reading(&packs, arguments)?;
     let to = arguments.to.as_deref().map(|name| mappings::compile(&packs, name)).transpose()?;
-    if let Some(to) = to.as_ref().filter(|to| to.entity() != from.entity()) {
-        let message = format!(
-            "\"{}\" is a mapping for \"{}\" and \"{}\" one for \"{}\"; both must be for one entity",
-            from.name(),
-            from.entity(),
-            to.name(),
-            to.entity()
-        );
-        return Err(Failure::usage("config.unfit-mapping", message));
-    }
+    let layout = arguments.to.as_deref().map_or(Ok(None), |name| mappings::layout(&packs, name))?;
+    let embedded = to.as_ref().map_or(Ok(None), |to| shared_entity(&from, to))?;
     for file in &arguments.files {
         reader::require_file(file)?;
     }
     let mut conversion = Conversion {
         reader: from.reader(),
-        writer: to.map(Writer::new),
+        writer: to.map(|to| Writer::new(to, layout)),
+        embedded,
+        written: HashSet::new(),
         with_unmapped: !arguments.no_unmapped,
         unmapped: BTreeMap::new(),
+        control: from.control(GROUPS_MAX),
         differs: false,
         file: String::new(),
     };
@@ -66,9 +63,32 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
             output::note(format!("{}: there is no record in it", conversion.file));
         }
         conversion.tell_unmapped();
+        conversion.tell_control();
     }
     let has_refused = conversion.writer.as_ref().is_some_and(|writer| writer.has_refused);
     Ok(if conversion.differs || has_refused { Exit::Differs } else { Exit::Done })
+}
+
+/// What both mappings are for: `None` for the records' own documents, else the field of the documents that they embed.
+///
+/// # Errors
+/// Two mappings that share no entity.
+fn shared_entity(from: &Mapping, to: &Mapping) -> Result<Option<Arc<str>>, Failure> {
+    if from.entity() == to.entity() {
+        return Ok(None);
+    }
+    let embedded = from.embedded().iter().find(|embedded| embedded.mapping.entity() == to.entity());
+    embedded.map(|embedded| Some(Arc::clone(&embedded.field))).ok_or_else(|| {
+        let message = format!(
+            "\"{}\" is a mapping for \"{}\" and \"{}\" one for \"{}\"; both must be for one entity, or the first must \
+             embed documents of the second's",
+            from.name(),
+            from.entity(),
+            to.name(),
+            to.entity()
+        );
+        Failure::usage("config.unfit-mapping", message)
+    })
 }
 
 /// The mapping that reads the files, and how their text is read.
@@ -76,21 +96,38 @@ fn reading(packs: &Packs, arguments: &Convert) -> Result<(Arc<Mapping>, Manner),
     if let Some(stream) = &arguments.stream {
         return reader::as_stream(&arguments.dir, stream);
     }
-    let mapping = mappings::compile(packs, arguments.from.as_deref().unwrap_or_default())?;
+    let name = arguments.from.as_deref().unwrap_or_default();
+    let mapping = mappings::compile(packs, name)?;
     let dialect = Dialect {
         encoding: arguments.encoding.clone(),
         delimiter: arguments.delimiter,
         quote: arguments.quote.clone(),
+        layout: mappings::layout(packs, name)?,
     };
     Ok((mapping, Manner::Told(dialect)))
+}
+
+/// So many embedded documents are remembered; what comes later may be written again.
+const WRITTEN_MAX: usize = 1_000_000;
+
+fn hash(key: &Option<String>, document: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (key, document.to_string()).hash(&mut hasher);
+    hasher.finish()
 }
 
 struct Conversion {
     reader: Reader,
     writer: Option<Writer>,
+    /// The field of the embedded documents that are written instead of the records' own.
+    embedded: Option<Arc<str>>,
+    /// Hashes of the embedded documents that were written: the buyer of many invoices is written once.
+    written: HashSet<u64>,
     with_unmapped: bool,
     /// How many records of the file have content at each place that is not read.
     unmapped: BTreeMap<String, u64>,
+    /// Holds each file against the totals that it states.
+    control: Option<Control>,
     differs: bool,
     file: String,
 }
@@ -99,6 +136,8 @@ impl Conversion {
     fn item(&mut self, item: &Item) {
         match item {
             Item::Reject(reject) => self.reject(&self.place(&reject.place), &reject.reason, reject.code),
+            // What the mapping is not for is no record of its stream.
+            Item::Record(record) if !self.reader.selects(&record.body) => {}
             Item::Record(record) => {
                 let place = self.place(&record.place);
                 let read = match self.with_unmapped {
@@ -106,7 +145,12 @@ impl Conversion {
                     false => self.reader.read(&record.body),
                 };
                 match read {
-                    Ok(reading) => self.document(&place, reading),
+                    Ok(reading) => {
+                        if let Some(control) = &mut self.control {
+                            control.take(&record.body, &reading.document);
+                        }
+                        self.document(&place, reading);
+                    }
                     Err(errors) => self.errors(&place, &errors),
                 }
             }
@@ -149,14 +193,36 @@ impl Conversion {
             let severity = if finding.is_fatal() { "fatal" } else { "warning" };
             output::note(format!("{place}: {severity}: {finding}"));
         }
-        let document = reading.document.to_json();
-        match &mut self.writer {
-            None => output::json_line(&document),
-            Some(writer) => {
-                if let Err(errors) = writer.add(&document, &reading.key, place) {
-                    self.errors(place, &errors);
-                }
+        let Some(writer) = &mut self.writer else { return output::json_line(&reading.document.to_json()) };
+        let Some(field) = self.embedded.clone() else {
+            let document = reading.document.to_json();
+            if let Err(errors) = writer.add(&document, Some(&reading.key), &reading.attachments, place) {
+                self.errors(place, &errors);
             }
+            return;
+        };
+        for embedded in reading.embedded.iter().filter(|embedded| embedded.field == field) {
+            self.embedded(embedded, place);
+        }
+    }
+
+    /// Writes an embedded document, unless it was written already.
+    fn embedded(&mut self, embedded: &EmbeddedReading, place: &str) {
+        let document = embedded.document.to_json();
+        if self.written.len() < WRITTEN_MAX && !self.written.insert(hash(&embedded.key, &document)) {
+            return;
+        }
+        let Some(writer) = &mut self.writer else { return };
+        if let Err(errors) = writer.add(&document, embedded.key.as_deref(), &[], place) {
+            self.errors(place, &errors);
+        }
+    }
+
+    /// What the file states of itself and does not hold.
+    fn tell_control(&mut self) {
+        for finding in self.control.iter_mut().flat_map(Control::finish) {
+            self.differs = true;
+            output::note(format!("{}: warning: {finding} [{}]", self.file, finding.code()));
         }
     }
 

@@ -1,24 +1,31 @@
 //! `passerelle mapping`: what mappings there are, and whether they are sound.
 
+mod examples;
+mod infer;
+mod show;
+mod test;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::cli::{MappingAction, MappingCheck, MappingList, MappingShow};
+use crate::cli::{MappingAction, MappingCheck, MappingList};
 use crate::configuration::{Finding, Packs, Severity, SourceText, nearest};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Table, counted};
 
-/// Lists, shows or checks mappings.
+/// Lists, shows, checks, tests or drafts mappings.
 ///
 /// # Errors
 /// An unknown mapping, or a file that cannot be read.
-pub fn mapping(action: &MappingAction) -> Result<Exit, Failure> {
+pub async fn mapping(action: &MappingAction) -> Result<Exit, Failure> {
     match action {
         MappingAction::List(arguments) => list(arguments),
-        MappingAction::Show(arguments) => show(arguments),
+        MappingAction::Show(arguments) => show::show(arguments).await,
         MappingAction::Check(arguments) => check(arguments),
+        MappingAction::Test(arguments) => test::test(arguments).await,
+        MappingAction::Infer(arguments) => infer::infer(arguments),
     }
 }
 
@@ -47,6 +54,18 @@ pub fn compile(packs: &Packs, name: &str) -> Result<Arc<mapping::Mapping>, Failu
     compiled.mapping.ok_or_else(Failure::told)
 }
 
+/// The layout of the files that a mapping is for, where its pack has one.
+///
+/// # Errors
+/// A layout that is no TOML.
+pub fn layout(packs: &Packs, name: &str) -> Result<Option<serde_json::Value>, Failure> {
+    let pack = name.split_once('/').map_or(name, |(pack, _)| pack);
+    packs.layout(pack).transpose().map_err(|finding| {
+        output::note(finding.render());
+        Failure::told()
+    })
+}
+
 fn list(arguments: &MappingList) -> Result<Exit, Failure> {
     let packs = packs(&arguments.place.dir);
     let own: Vec<&str> = packs.own_names().collect();
@@ -65,41 +84,6 @@ fn list(arguments: &MappingList) -> Result<Exit, Failure> {
     } else {
         table.print("no mappings")
     }
-    Ok(Exit::Done)
-}
-
-fn show(arguments: &MappingShow) -> Result<Exit, Failure> {
-    let packs = packs(&arguments.place.dir);
-    let mapping = compile(&packs, &arguments.name)?;
-    if arguments.json {
-        output::json(&json!({
-            "mapping": arguments.name,
-            "entity": mapping.entity(),
-            "format": mapping.format().to_string(),
-            "version": mapping.version(),
-            "covers": &mapping.covers()[..],
-            "writes": &mapping.writes()[..],
-            "lossy": mapping.lossy(),
-        }));
-        return Ok(Exit::Done);
-    }
-    output::line(format!(
-        "{}: {} records as {}, version {}",
-        arguments.name,
-        mapping.format(),
-        mapping.entity(),
-        mapping.version()
-    ));
-    let mut table = Table::new(&["field", "reads", "writes", "lossy"]);
-    let mut fields: Vec<&String> = mapping.covers().iter().chain(mapping.writes().iter()).collect();
-    fields.sort();
-    fields.dedup();
-    let mark = |set: bool| if set { "yes".to_owned() } else { String::new() };
-    for field in fields {
-        let (reads, writes) = (mapping.covers().contains(field), mapping.writes().contains(field));
-        table.row([field.clone(), mark(reads), mark(writes), mark(mapping.lossy().contains(field))]);
-    }
-    table.print("it has no fields");
     Ok(Exit::Done)
 }
 

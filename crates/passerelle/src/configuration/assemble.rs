@@ -141,9 +141,9 @@ impl Assembler<'_> {
 /// The shape of a connector's records, where it has only one.
 pub fn format_of(kind: &str) -> Option<Format> {
     match kind {
-        "csv-drop" => Some(Format::Csv),
+        "csv-drop" | "layout-drop" => Some(Format::Csv),
         "xml-export" => Some(Format::Xml),
-        "rest-api" => Some(Format::Json),
+        "rest-api" | "json-drop" => Some(Format::Json),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ use super::packs::Packs;
 use super::settings::{HubFile, SystemFile};
 use super::shape::misfits;
 use super::source::{Part, Segment, SourceText, TomlSource, ValuePath};
-use super::{assemble, lint, registry};
+use super::{assemble, layouts, lint, registry};
 use crate::place::StorePlace;
 
 /// The file that makes a folder a user's directory.
@@ -150,8 +150,9 @@ pub(super) fn load_with(directory: &Path, variables: &Variables, mut findings: V
         return Loaded { findings, configuration: None };
     };
     let registry = registry();
-    let systems = read_systems(directory, &registry, &mut findings);
+    let mut systems = read_systems(directory, &registry, &mut findings);
     let packs = Packs::load(Some(directory), &mut findings);
+    layouts::expand(&mut systems, &packs, &registry, &mut findings);
     lint::own_mappings(&packs, &mut findings);
     if let Some(hub) = &hub {
         lint::engines(hub, &toml, variables, directory, &mut findings);

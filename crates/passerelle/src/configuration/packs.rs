@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
 use mapping::{Mapping, Table};
+use serde_json::Value;
 
 use super::finding::{Code, Finding, Place, Severity};
 use super::source::SourceText;
@@ -26,6 +27,8 @@ pub struct Packs {
     mappings: Files,
     /// By place: a name for all packs, `PACK/NAME` for one.
     tables: Files,
+    /// The layouts of files, by the name of their pack.
+    layouts: Files,
     /// The names of mappings and tables that are the user's own.
     own: BTreeSet<String>,
 }
@@ -81,6 +84,9 @@ impl Packs {
         let (files, name) = match parts[..] {
             ["tables", table] => (&mut self.tables, table.to_owned()),
             [pack, "tables", table] => (&mut self.tables, format!("{pack}/{table}")),
+            [pack, "layout.toml"] => (&mut self.layouts, format!("{pack}.toml")),
+            // How a system with this pack is configured, for people to copy.
+            [_, "system.example.toml"] => return None,
             [pack, mapping] => (&mut self.mappings, format!("{pack}/{mapping}")),
             _ => return None,
         };
@@ -97,6 +103,28 @@ impl Packs {
     /// The names of the mappings that are the user's own.
     pub fn own_names(&self) -> impl Iterator<Item = &str> {
         self.own.iter().filter(|name| self.mappings.contains_key(*name)).map(String::as_str)
+    }
+
+    /// The layout of a pack's files, as the settings of a connector have it; `None` when the pack has none.
+    pub fn layout(&self, pack: &str) -> Option<Result<Value, Finding>> {
+        let source = self.layouts.get(pack)?;
+        let parsed = toml::from_str::<Value>(&source.text).map_err(|error| {
+            let place = Place::File(source.clone(), error.span().unwrap_or(0..0));
+            Finding::error(Code::Syntax, place, error.message().to_owned())
+        });
+        Some(parsed)
+    }
+
+    /// The names of the packs that have a layout.
+    pub fn layout_names(&self) -> impl Iterator<Item = &str> {
+        self.layouts.keys().map(String::as_str)
+    }
+
+    /// The files in the folder of examples of a shipped pack: their names and contents.
+    pub fn shipped_examples(pack: &str) -> impl Iterator<Item = (&'static str, &'static [u8])> {
+        let folder = SHIPPED.get_dir(format!("{pack}/examples"));
+        let files = folder.into_iter().flat_map(Dir::files);
+        files.filter_map(|file| Some((file.path().file_name()?.to_str()?, file.contents())))
     }
 
     /// Compiles a mapping; `None` when there is none of this name.

@@ -191,7 +191,7 @@ fn a_connector_is_known_by_its_kind() {
         &SYSTEM.replace("csv-drop", "csv-dorp"),
         MAPPING,
         &[
-            "systems/erp.toml:3:8: there is no connector \"csv-dorp\"; there are csv-drop, rest-api, xml-export; did you mean \
+            "systems/erp.toml:3:8: there is no connector \"csv-dorp\"; there are csv-drop, json-drop, layout-drop, rest-api, xml-export; did you mean \
            \"csv-drop\"? [config.unknown-kind]",
         ],
     );
@@ -199,8 +199,10 @@ fn a_connector_is_known_by_its_kind() {
         "",
         &SYSTEM.replace("kind = \"csv-drop\"\n", ""),
         MAPPING,
-        &["systems/erp.toml:2:2: kind = \"…\" names the connector; there are csv-drop, rest-api, xml-export \
-           [config.missing-field]"],
+        &[
+            "systems/erp.toml:2:2: kind = \"…\" names the connector; there are csv-drop, json-drop, layout-drop, rest-api, xml-export \
+           [config.missing-field]",
+        ],
     );
 }
 

@@ -106,7 +106,7 @@ fn a_paused_system_is_not_fed_until_it_is_resumed() {
 fn references_and_completions_are_printed() {
     let kinds = passerelle(&["connectors", "--json"]).with(0).json();
     let kinds: Vec<&str> = kinds.as_array().unwrap().iter().map(|kind| kind["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["csv-drop", "rest-api", "xml-export"]);
+    assert_eq!(kinds, ["csv-drop", "json-drop", "layout-drop", "rest-api", "xml-export"]);
     assert!(passerelle(&["connectors", "csv-drop"]).with(0).out.contains("`delimiter`"));
     assert!(passerelle(&["connectors", "csv"]).with(2).err.contains("there are csv-drop"));
     assert!(passerelle(&["completions", "bash"]).with(0).out.contains("complete"));

@@ -26,6 +26,7 @@ const JSON_BYTES_MAX: u64 = 256 << 20;
 const HEAD_BYTES: u64 = 64 << 10;
 
 /// What the user says about the text of the files.
+#[derive(Default)]
 pub struct Dialect {
     /// The encoding; what the format says by itself, when absent.
     pub encoding: Option<String>,
@@ -33,6 +34,8 @@ pub struct Dialect {
     pub delimiter: Option<char>,
     /// The quote.
     pub quote: Option<String>,
+    /// The layout of the files, which comes with the pack.
+    pub layout: Option<Value>,
 }
 
 /// How files are read.
@@ -94,7 +97,8 @@ pub enum FileReader {
         /// The folder; it goes when the reader goes.
         _folder: TempDir,
     },
-    /// A JSON file: an array of records, one record, or one record per line.
+    /// A JSON file: an array of records, one record, one record per line, or a saved answer of an API in which the
+    /// records stand where the mapping's `record` says.
     Json(Option<Vec<Item>>),
 }
 
@@ -106,7 +110,13 @@ impl FileReader {
     pub async fn open(path: &Path, mapping: &Mapping, manner: &Manner) -> Result<Self, Failure> {
         let (kind, mut stream) = match (manner, mapping.format()) {
             (Manner::AsStream { kind, table }, _) => (kind.as_str(), table.clone()),
-            (_, Format::Json) => return Ok(FileReader::Json(Some(json_records(path)?))),
+            (_, Format::Json) => {
+                let record = mapping.stream_needs().record_paths.first().map(String::as_str);
+                return Ok(FileReader::Json(Some(json_records(path, record)?)));
+            }
+            (Manner::Told(dialect @ Dialect { layout: Some(layout), .. }), Format::Csv) => {
+                ("layout-drop", layout_stream(dialect, layout))
+            }
             (Manner::Told(dialect), Format::Csv) => ("csv-drop", csv_stream(path, dialect)?),
             (Manner::Told(dialect), Format::Xml) => ("xml-export", encoding_of(dialect)),
         };
@@ -179,6 +189,12 @@ fn encoding_of(dialect: &Dialect) -> Map<String, Value> {
     dialect.encoding.iter().map(|encoding| ("encoding".to_owned(), json!(encoding))).collect()
 }
 
+fn layout_stream(dialect: &Dialect, layout: &Value) -> Map<String, Value> {
+    let mut stream = encoding_of(dialect);
+    stream.insert("layout".to_owned(), layout.clone());
+    stream
+}
+
 fn csv_stream(path: &Path, dialect: &Dialect) -> Result<Map<String, Value>, Failure> {
     let delimiter = match dialect.delimiter {
         Some(delimiter) => delimiter,
@@ -217,8 +233,17 @@ fn likely_delimiter(path: &Path) -> std::io::Result<char> {
     Ok(',')
 }
 
+/// The records in one JSON value: those at the path `record` where it has any there, else its own items, else itself.
+fn records_in(value: Json, record: Option<&str>) -> Vec<Json> {
+    let inside = record.and_then(|path| path.split('.').try_fold(&value, |value, name| value.get(name)));
+    match inside.filter(|inside| matches!(inside, Json::Array(_) | Json::Object(_))).cloned().unwrap_or(value) {
+        Json::Array(records) => records,
+        single => vec![single],
+    }
+}
+
 /// The records of a JSON file.
-fn json_records(path: &Path) -> Result<Vec<Item>, Failure> {
+fn json_records(path: &Path, record: Option<&str>) -> Result<Vec<Item>, Failure> {
     let unreadable = |error: std::io::Error| Failure::file("cannot be read", path, &error);
     let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.len() > JSON_BYTES_MAX {
@@ -234,15 +259,11 @@ fn json_records(path: &Path) -> Result<Vec<Item>, Failure> {
     for value in serde_json::Deserializer::from_reader(reader).into_iter::<Json>() {
         let place = |ordinal: usize| Place { file: Some(name.clone()), line: None, ordinal: ordinal as u64 };
         match value {
-            Ok(Json::Array(values)) => {
-                for value in values {
+            Ok(value) => {
+                for value in records_in(value, record) {
                     let place = place(items.len());
                     items.push(Item::Record(Record { place, body: Body::Json(value), raw: Vec::new() }));
                 }
-            }
-            Ok(value) => {
-                let place = place(items.len());
-                items.push(Item::Record(Record { place, body: Body::Json(value), raw: Vec::new() }));
             }
             Err(error) => {
                 let place = Place { line: Some(error.line() as u64), ..place(items.len()) };
@@ -278,6 +299,21 @@ mod tests {
         check("NO\tNAME\n", '\t');
         check("one\ntwo|three\n", '|');
         check("", ',');
+    }
+
+    #[test]
+    fn records_stand_where_the_mapping_says() {
+        let check = |text: &str, record: Option<&str>, expected: &[&str]| {
+            let found = records_in(Json::read(text).unwrap(), record);
+            assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{text}");
+        };
+        check(r#"[{"a":1},{"a":2}]"#, None, &[r#"{"a":1}"#, r#"{"a":2}"#]);
+        check(r#"[{"a":1}]"#, Some("data.items"), &[r#"{"a":1}"#]);
+        check(r#"{"a":1}"#, Some("data.items"), &[r#"{"a":1}"#]);
+        check(r#"{"data":{"items":[{"a":1},{"a":2}]}}"#, Some("data.items"), &[r#"{"a":1}"#, r#"{"a":2}"#]);
+        check(r#"{"data":{"items":[]}}"#, Some("data.items"), &[]);
+        check(r#"{"order":{"a":1}}"#, Some("order"), &[r#"{"a":1}"#]);
+        check(r#"{"order":null,"a":1}"#, Some("order"), &[r#"{"order":null,"a":1}"#]);
     }
 
     #[test]

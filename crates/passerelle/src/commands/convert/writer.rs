@@ -8,7 +8,7 @@ use std::sync::Arc;
 use canonical::entity::Operation;
 use canonical::record::{Body, Record};
 use connector::{OpenContext, Outcome, Reference, Rendered, Target};
-use mapping::{DataError, Format, Mapping};
+use mapping::{Attachment, DataError, Format, Mapping};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -22,6 +22,8 @@ const RECORDS_MAX: usize = 1000;
 /// Writes records to standard output, a few at a time, so that memory does not grow with the input.
 pub struct Writer {
     mapping: Arc<Mapping>,
+    /// The layout of the files, where the mapping's pack has one.
+    layout: Option<Value>,
     /// What is not written yet, with where it comes from.
     records: Vec<(String, Body)>,
     /// How many records were written before those.
@@ -34,17 +36,28 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer for a mapping.
-    pub fn new(mapping: Arc<Mapping>) -> Self {
-        Writer { mapping, records: Vec::new(), written: 0, with_header: true, has_refused: false }
+    /// A writer for a mapping, with the layout of its pack's files if they have one.
+    pub fn new(mapping: Arc<Mapping>, layout: Option<Value>) -> Self {
+        Writer { mapping, layout, records: Vec::new(), written: 0, with_header: true, has_refused: false }
     }
 
-    /// Adds a document, which was found at `place`.
+    /// Adds a document, which was found at `place`, with the files that are attached to it.
+    /// A document without a key of its own, such as the buyer of an invoice, is written without one.
     ///
     /// # Errors
     /// Every value that the format cannot take.
-    pub fn add(&mut self, document: &Value, key: &str, place: &str) -> Result<(), Vec<DataError>> {
-        match self.mapping.write(document, Some(key), None)? {
+    pub fn add(
+        &mut self,
+        document: &Value,
+        key: Option<&str>,
+        attachments: &[Attachment],
+        place: &str,
+    ) -> Result<(), Vec<DataError>> {
+        let find = |hash: &str| {
+            let found = attachments.iter().find(|attachment| attachment.hash == *hash);
+            found.map(|attachment| attachment.bytes.clone())
+        };
+        match self.mapping.write_with(document, key, None, &find)? {
             Body::Json(value) => output::json_line(&value),
             body => self.records.push((place.to_owned(), body)),
         }
@@ -108,12 +121,15 @@ impl Writer {
     /// The target of the mapping's format, over a folder.
     async fn open(&self, directory: &Path) -> Result<Box<dyn Target>, Failure> {
         let (kind, target) = match self.mapping.format() {
+            Format::Csv if self.layout.is_some() => ("layout-drop", self.layout_target()),
             Format::Csv => ("csv-drop", json!({ "folder": FOLDER, "file": "{batch}.csv", "header": self.with_header })),
             // Each document is a file of its own; the mapping's prefixes are what readers are used to.
             Format::Xml => {
                 let prefixes = self.mapping.stream_needs().namespaces.iter();
+                let written = prefixes.filter_map(|(prefix, uris)| Some((prefix, uris.first()?)));
+                // What records get from the elements around them is never written.
                 let namespaces: BTreeMap<&String, &String> =
-                    prefixes.filter_map(|(prefix, uris)| Some((prefix, uris.first()?))).collect();
+                    written.filter(|(_, uri)| *uri != "urn:passerelle:context").collect();
                 ("xml-export", json!({ "folder": FOLDER, "file": "{key}.xml", "namespaces": namespaces }))
             }
             Format::Json => return Err(Failure::bug("JSON records are written at once")),
@@ -125,6 +141,19 @@ impl Writer {
         let context =
             OpenContext { system: "convert".to_owned(), directory: directory.to_owned(), ..OpenContext::default() };
         configured.open(&context).await?.target.ok_or_else(|| Failure::bug("a target for convert was not opened"))
+    }
+}
+
+impl Writer {
+    fn layout_target(&self) -> Value {
+        let mut target = json!({ "folder": FOLDER, "file": "{batch}.txt", "layout": self.layout });
+        if !self.with_header {
+            target["layout"]["preamble"] = json!([]);
+        }
+        if let Some(record) = self.mapping.stream_needs().record_paths.first() {
+            target["record"] = json!(record);
+        }
+        target
     }
 }
 
