@@ -116,6 +116,7 @@ impl House {
             seen: Vec::new(),
             removed: Vec::new(),
             rejects: Vec::new(),
+            tasks: Vec::new(),
             outcomes: store::Outcomes::default(),
             end: None,
             at: Timestamp::UNIX_EPOCH,

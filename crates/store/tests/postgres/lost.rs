@@ -45,6 +45,7 @@ fn step(drop: u64) -> Collected {
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),
+        tasks: Vec::new(),
         outcomes: Outcomes { read: 10, rows: 10, in_flight: 10, ..Outcomes::default() },
         end: None,
         at: Timestamp::UNIX_EPOCH,

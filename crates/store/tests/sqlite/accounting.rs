@@ -71,6 +71,7 @@ fn step(stream_index: usize, drop: DropNumber, outcomes: Outcomes, end: Option<D
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),
+        tasks: Vec::new(),
         outcomes,
         end,
         at: Timestamp::UNIX_EPOCH,

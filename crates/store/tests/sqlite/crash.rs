@@ -77,6 +77,7 @@ async fn round(store: &SqliteStore, round: u64) {
         seen: Vec::new(),
         removed: Vec::new(),
         rejects: Vec::new(),
+        tasks: Vec::new(),
         outcomes: Outcomes { read: signed, rows: signed, in_flight: signed, ..Outcomes::default() },
         end: Some(store::DropEnd::Accepted),
         at: Timestamp::UNIX_EPOCH,
