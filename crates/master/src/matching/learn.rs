@@ -34,7 +34,7 @@ pub struct LearnOptions {
 
 impl Default for LearnOptions {
     fn default() -> Self {
-        LearnOptions { records_per_key_max: 300, pairs_max: 2_000_000, prior_pairs: 50, rounds: 40 }
+        LearnOptions { records_per_key_max: 100, pairs_max: 2_000_000, prior_pairs: 50, rounds: 40 }
     }
 }
 

@@ -29,8 +29,8 @@ impl Default for MatchOptions {
     fn default() -> Self {
         MatchOptions {
             thresholds: Thresholds::default(),
-            records_per_value_max: 50,
-            records_per_key_max: 300,
+            records_per_value_max: 100,
+            records_per_key_max: 100,
             records_together_max: 400,
         }
     }
@@ -48,12 +48,27 @@ struct Entry {
     /// All that it has shown, and all keys that it ever had. How common a value is must not depend on what was dropped when.
     shown: Evidence,
     keys_shown: Vec<BlockingKey>,
-    /// The same without what is nobody's: what is compared, and what leads to it.
-    evidence: Evidence,
-    keys: Vec<BlockingKey>,
+    /// The same without what is nobody's; `None` where nothing of it is.
+    told: Option<Box<Told>>,
     /// The records that resemble it, and how much.
     links: BTreeMap<RecordNumber, Bits>,
     cluster: ClusterNumber,
+}
+
+/// What is compared of a record, and what leads to it.
+struct Told {
+    evidence: Evidence,
+    keys: Vec<BlockingKey>,
+}
+
+impl Entry {
+    fn evidence(&self) -> &Evidence {
+        self.told.as_ref().map_or(&self.shown, |told| &told.evidence)
+    }
+
+    fn keys(&self) -> &[BlockingKey] {
+        self.told.as_ref().map_or(&self.keys_shown, |told| &told.keys)
+    }
 }
 
 /// The records that have a key.
@@ -136,7 +151,7 @@ impl Matcher {
     /// What a record has shown.
     #[must_use]
     pub fn evidence(&self, record: RecordNumber) -> Option<&Evidence> {
-        self.records.get(record as usize).map(|entry| &entry.evidence)
+        self.records.get(record as usize).map(Entry::evidence)
     }
 
     /// The records that resemble a record from the review threshold on, and how much.
@@ -196,8 +211,7 @@ impl Matcher {
             name,
             shown: Evidence::default(),
             keys_shown: Vec::new(),
-            evidence: Evidence::default(),
-            keys: Vec::new(),
+            told: None,
             links: BTreeMap::new(),
             cluster: self.next_cluster,
         });
@@ -238,12 +252,17 @@ impl Matcher {
     /// Takes what is nobody's out of what a record has shown.
     fn refresh(&mut self, number: RecordNumber) {
         let is_told = |key: BlockingKey| !matches!(self.index.get(&key), Some(Having::Many));
-        let mut evidence = self.records[number as usize].shown.clone();
-        evidence.retain(is_told);
-        let mut keys = blocking_keys(&evidence);
-        keys.retain(|key| is_told(*key));
-        let entry = self.entry(number);
-        (entry.evidence, entry.keys) = (evidence, keys);
+        let entry = &self.records[number as usize];
+        let told = if entry.keys_shown.iter().all(|key| is_told(*key)) {
+            None
+        } else {
+            let mut evidence = entry.shown.clone();
+            evidence.retain(is_told);
+            let mut keys = blocking_keys(&evidence);
+            keys.retain(|key| is_told(*key));
+            Some(Box::new(Told { evidence, keys }))
+        };
+        self.entry(number).told = told;
     }
 
     fn most(&self, key: BlockingKey) -> usize {
@@ -272,15 +291,15 @@ impl Matcher {
     fn link(&mut self, number: RecordNumber) -> Vec<RecordNumber> {
         let entry = &self.records[number as usize];
         let mut candidates: BTreeSet<RecordNumber> = BTreeSet::new();
-        for key in &entry.keys {
+        for key in entry.keys() {
             if let Some(Having::Few(having)) = self.index.get(key) {
-                let has = |other: &RecordNumber| self.records[*other as usize].keys.binary_search(key).is_ok();
+                let has = |other: &RecordNumber| self.records[*other as usize].keys().binary_search(key).is_ok();
                 candidates.extend(having.iter().copied().filter(|other| *other != number && has(other)));
             }
         }
         let review = self.options.thresholds.review;
         let resembles = |other: &RecordNumber| {
-            let score = self.model.score(&entry.evidence, &self.records[*other as usize].evidence)?;
+            let score = self.model.score(entry.evidence(), self.records[*other as usize].evidence())?;
             (!score.is_vetoed && score.bits >= review).then_some((*other, score.bits))
         };
         let links: BTreeMap<RecordNumber, Bits> = candidates.iter().filter_map(resembles).collect();
@@ -315,7 +334,7 @@ impl Matcher {
 
     fn divide(&self, mut together: Vec<RecordNumber>) -> Vec<Vec<RecordNumber>> {
         together.sort_by(|one, other| self.records[*one as usize].name.cmp(&self.records[*other as usize].name));
-        let evidence = |at: usize| &self.records[together[at] as usize].evidence;
+        let evidence = |at: usize| self.records[together[at] as usize].evidence();
         let place = |number: RecordNumber| together.iter().position(|other| *other == number);
         let verdicts: Vec<_> = self
             .verdicts
