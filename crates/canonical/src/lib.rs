@@ -1,5 +1,6 @@
 //! Canonical documents, money, identifiers, rules, records and envelope; no IO, no clock, no async.
 
+pub mod attachment;
 pub mod codes;
 pub mod document;
 pub mod entity;

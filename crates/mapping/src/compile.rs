@@ -4,10 +4,12 @@ mod clearing;
 mod conditions;
 mod control;
 mod fields;
+mod key;
 mod line;
 mod options;
 mod selection;
 mod styles;
+pub(crate) mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,14 +24,13 @@ use crate::condition::Conditions;
 use crate::diagnostic::{Diagnostic, Reporter, Severity};
 use crate::mapping::{Embedded, Format, Mapping, StreamNeeds};
 use crate::place::{Path, PathError, PathScope, Place, Syntax};
-use crate::program::{Direction, Key, Leaf, NeededColumns, Node, Object, Program, Variable};
+use crate::program::{Direction, Leaf, NeededColumns, Node, Object, Program, Variable};
 use crate::table::Tables;
 use crate::xml::{RecordChoice, Sequence, XmlOutline};
 pub(crate) use clearing::table_columns;
-#[cfg(test)]
-pub(crate) use line::LINE_OPTIONS;
 use options::{Options, Word, words};
 pub(crate) use styles::misfit;
+use vocabulary::{EMBED, HEAD};
 
 /// A mapping file larger than this is refused.
 pub(crate) const FILE_BYTES_MAX: usize = 1 << 20;
@@ -111,7 +112,7 @@ impl Compiler<'_> {
         self.program.control = self.control(&mut options);
         let embed = options.table("embed", &mut self.reporter);
         self.body(&mut options);
-        options.finish("a mapping", &[], &mut self.reporter);
+        options.finish("a mapping", &HEAD, &mut self.reporter);
         if stream.group_by.is_empty() && self.repeats_rows() {
             stream.group_by = self.key_columns();
         }
@@ -188,39 +189,6 @@ impl Compiler<'_> {
                 .collect(),
             // Known when every line was read.
             columns: Vec::new(),
-        }
-    }
-
-    /// The record's own key.
-    fn key(&mut self, options: &mut Options<'_>, required: bool) {
-        let separator = options.text("key_separator", &mut self.reporter);
-        self.program.key_separator = separator.map_or_else(|| "|".into(), |word| word.text.into());
-        let Some(value) = options.take("key") else {
-            if required {
-                self.reporter.error(0..0, "key is missing; say key = \"…\", the place of the system's own id");
-            }
-            return;
-        };
-        let (parts, number) = match value.get_ref() {
-            DeValue::Table(table) => {
-                let mut options = Options::new(table, value.span());
-                let parts = options.texts("at", &mut self.reporter);
-                let number = options.flag("number", &mut self.reporter);
-                options.finish("a key", &[], &mut self.reporter);
-                (parts, number)
-            }
-            _ => (words(value, "key", &mut self.reporter), false),
-        };
-        if parts.is_empty() {
-            self.reporter.error(value.span(), "the key has no place; say key = \"…\"");
-        }
-        for word in parts {
-            let Some(place) = self.place(&word) else { continue };
-            let text: Arc<str> = self.describe_place(&place).into();
-            if let Place::Column(slot) = place {
-                self.need(&"key".into(), vec![vec![slot]]);
-            }
-            self.program.key.push(Key { place, text, number });
         }
     }
 
@@ -405,7 +373,7 @@ impl Compiler<'_> {
             self.base = options.text("at", &mut self.reporter).and_then(|word| self.path(&word));
             self.key(&mut options, false);
             self.body(&mut options);
-            options.finish("an embedded document", &[], &mut self.reporter);
+            options.finish("an embedded document", &EMBED, &mut self.reporter);
             self.base = None;
             let program = std::mem::take(&mut self.program);
             let version = self.hasher.finalize().to_hex()[..16].to_owned();

@@ -105,6 +105,11 @@ impl<'p> Describer<'p> {
                 EachAt::Rows => self.place.push_str("each row: "),
                 EachAt::Path(path) => self.place.push_str(&format!("each {}: ", path.text)),
             }
+            if !each.items.is_empty() {
+                let asked: Vec<String> = each.items.iter().map(|asked| words::asked(self.program, asked)).collect();
+                self.place.truncate(self.place.len() - ": ".len());
+                self.place.push_str(&format!(" where {}: ", asked.join(" and ")));
+            }
             self.node(&each.node);
             self.field.truncate(field);
             self.place.truncate(place);

@@ -20,6 +20,7 @@ mod describe;
 mod diagnostic;
 mod error;
 mod generate;
+mod item_condition;
 mod json;
 pub mod laws;
 mod leaf;
@@ -39,6 +40,7 @@ mod write;
 mod xml;
 
 pub use attachment::{Attachment, FindAttachment};
+pub use compile::vocabulary::reference_tables;
 pub use control::{Control, ControlFinding, GROUPS_MAX, Mismatch};
 pub use describe::{Flow, LineInWords};
 pub use diagnostic::{Diagnostic, Severity};

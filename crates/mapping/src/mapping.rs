@@ -204,6 +204,14 @@ impl Mapping {
         &self.writes
     }
 
+    /// Whether no line of it writes, so that nothing can be delivered by it.
+    pub fn only_reads(&self) -> bool {
+        let mut writes = false;
+        self.program
+            .leaves(&mut |leaf| writes |= leaf.direction.writes() && !matches!(leaf.source, Source::Selector(_)));
+        !writes
+    }
+
     /// The paths of its two-way lines that may change a value, so that it does not come back as it was, sorted.
     pub fn lossy(&self) -> &[String] {
         &self.lossy

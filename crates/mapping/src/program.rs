@@ -1,5 +1,7 @@
 //! The compiled form of a mapping: a tree in the shape of the document, with a place in the record at every leaf.
 
+mod head;
+
 use std::sync::{Arc, OnceLock};
 
 use canonical::record::{Columns, Name};
@@ -7,11 +9,13 @@ use canonical::record::{Columns, Name};
 use crate::condition::{Conditions, Subject};
 use crate::cursor::Resolved;
 
+use crate::item_condition::ItemCondition;
 use crate::place::{Path, Place};
 use crate::row_choice::RowChoice;
 use crate::verbs::Verb;
 use crate::verbs::number::NumberStyle;
 use crate::verbs::text::TextVerb;
+pub(crate) use head::{ControlPlaces, Key};
 
 /// Which way a line goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +118,10 @@ pub(crate) struct Each {
     pub node: Node,
     /// Whether any of its lines writes; items that are only read are left alone.
     pub writes: bool,
+    /// Where the group counts at all; all of its lines have these conditions too.
+    pub when: Conditions,
+    /// What an item says of itself before it is one of the group's.
+    pub items: Vec<ItemCondition>,
 }
 
 /// Where a repeating group repeats.
@@ -455,43 +463,6 @@ pub(crate) struct Program {
     pub is_conditional: bool,
     /// Where the columns are in the first base record that was written to; most others have the same.
     pub usual: OnceLock<Resolved>,
-}
-
-/// Where the drop states totals; every line reads a number.
-#[derive(Debug, Clone)]
-pub(crate) struct ControlPlaces {
-    /// What tells one group of records from another; the last place names it.
-    pub group: Vec<Key>,
-    pub opening: Option<Leaf>,
-    pub closing: Option<Leaf>,
-    pub count: Option<Leaf>,
-    pub sum: Option<Leaf>,
-    /// The record's own amount with its sign, where its document does not tell.
-    pub amount: Option<Leaf>,
-}
-
-impl ControlPlaces {
-    /// Whether amounts are added up.
-    pub(crate) fn adds(&self) -> bool {
-        self.closing.is_some() || self.sum.is_some()
-    }
-
-    /// The places that it reads.
-    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
-        let lines = [&self.opening, &self.closing, &self.count, &self.sum, &self.amount];
-        let lines = lines.into_iter().flatten().flat_map(|leaf| leaf.all_places());
-        self.group.iter().map(|key| &key.place).chain(lines)
-    }
-}
-
-/// One part of the record's key.
-#[derive(Debug, Clone)]
-pub(crate) struct Key {
-    pub place: Place,
-    /// The place in words.
-    pub text: Arc<str>,
-    /// Written to JSON as a number.
-    pub number: bool,
 }
 
 impl Program {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::cursor::json_text;
 use crate::mapping::Mapping;
-use crate::program::{Kind, Leaf, List, Member, Node, Object, Sign, Source, Values, ValuesSource};
+use crate::program::{Each, Kind, Leaf, List, Member, Node, Object, Sign, Source, Values, ValuesSource};
 use crate::reader::Reader;
 use crate::verbs::Verb;
 use crate::write::{choose, has, items, unclaimed};
@@ -212,7 +212,8 @@ fn list(list: &List, value: Option<&Value>, view: View<'_>) -> Option<Value> {
             // Elements of two names stand one kind after the other.
             repeated.sort_by_key(|item| has(item, field));
         }
-        shown.extend(repeated.into_iter().filter_map(|item| self::item(&each.node, Some(item), view)));
+        let shown_items = repeated.into_iter().filter_map(|item| self::item(&each.node, Some(item), view));
+        shown.extend(shown_items.filter(|item| each.takes_value(item)));
     }
     if let Some(values) = &list.values {
         shown.extend(self::values(values, items, view));
@@ -228,9 +229,14 @@ fn item(node: &Node, value: Option<&Value>, view: View<'_>) -> Option<Value> {
     }
 }
 
-/// Whether an item of a list leaves anything to be read after it was written.
-pub(crate) fn leaves_content(node: &Node, value: &Value, variables: &[Option<String>]) -> bool {
-    item(node, Some(value), View { manner: Manner::Content, variables }).is_some()
+/// Whether an item of a list is one of a repeating group's, and leaves anything to be read after it was written.
+pub(crate) fn leaves_content(each: &Each, value: &Value, variables: &[Option<String>]) -> bool {
+    let view = View { manner: Manner::Content, variables };
+    if item(&each.node, Some(value), view).is_none() {
+        return false;
+    }
+    let read_back = || item(&each.node, Some(value), view.with(Manner::AsReadBack));
+    each.items.is_empty() || read_back().is_some_and(|item| each.takes_value(&item))
 }
 
 fn values(values: &Values, items: &[Value], view: View<'_>) -> Vec<Value> {

@@ -12,7 +12,7 @@ use crate::attachment::Attachment;
 use crate::cursor::{Context, Cursor};
 use crate::error::{DataError, Problem, class_of};
 use crate::leaf::is_shortened;
-use crate::program::{Choice, EachAt, Kind, Leaf, List, Member, Node, Object, Values, ValuesSource};
+use crate::program::{Choice, Each, EachAt, Kind, Leaf, List, Member, Node, Object, Values, ValuesSource};
 use crate::verbs::{Text, Verb, attachment};
 
 /// Why building a document stopped. It never holds a value of the record.
@@ -155,7 +155,7 @@ pub(crate) fn is_present<'a>(context: &Context<'a>, node: &'a Node, cursor: Curs
         Node::Object(object) => object_is_present(context, object, cursor),
         Node::List(list) => {
             list.chosen.iter().any(|chosen| is_present(context, &chosen.node, cursor))
-                || list.each.as_ref().is_some_and(|each| !each_items(context, &each.at, &each.node, cursor).is_empty())
+                || list.each.as_ref().is_some_and(|each| !each_items(context, each, cursor).is_empty())
                 || list.values.as_ref().is_some_and(|values| !values.texts(context, cursor).is_empty())
         }
     }
@@ -166,13 +166,13 @@ fn object_is_present<'a>(context: &Context<'a>, object: &'a Object, cursor: Curs
 }
 
 /// The positions of a repeating group's items that have content.
-fn each_items<'a>(context: &Context<'a>, at: &EachAt, node: &'a Node, cursor: Cursor<'a>) -> Vec<Cursor<'a>> {
-    let mut items = match (at, cursor) {
+fn each_items<'a>(context: &Context<'a>, each: &'a Each, cursor: Cursor<'a>) -> Vec<Cursor<'a>> {
+    let mut items = match (&each.at, cursor) {
         (EachAt::Rows, Cursor::Row(rows, _)) => (0..rows.len()).map(|row| Cursor::Row(rows, row)).collect(),
         (EachAt::Path(path), _) => context.every(cursor, path),
         _ => Vec::new(),
     };
-    items.retain(|item| is_present(context, node, *item));
+    items.retain(|item| each.takes(context, *item) && is_present(context, &each.node, *item));
     items
 }
 
@@ -423,7 +423,7 @@ impl<'a> Deserializer<'a> for Items<'a, '_> {
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Stop> {
         let repeated = match &self.list.each {
-            Some(each) => each_items(self.context, &each.at, &each.node, self.cursor),
+            Some(each) => each_items(self.context, each, self.cursor),
             None => Vec::new(),
         };
         let texts = self.list.values.as_ref().map(|values| values.texts(self.context, self.cursor)).unwrap_or_default();

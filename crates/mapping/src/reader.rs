@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::attachment::Attachment;
 use crate::cursor::{Context, Cursor, Resolved};
 use crate::error::{DataError, Problem, STRUCTURE_CLASS, class_of};
-use crate::leaf::{SHORTENED, is_shortened, trim};
+use crate::leaf::{SHORTENED, is_shortened};
 use crate::mapping::{Format, Mapping};
 use crate::program::{Key, Variable};
 use crate::{read, selection};
@@ -217,11 +217,7 @@ fn suits(format: Format, body: &Body) -> bool {
 
 /// The context in which a record is read: variables are the values of the fields that predicates compare with.
 pub(crate) fn context<'a>(mapping: &'a Mapping, resolved: &'a Resolved, body: &'a Body) -> Context<'a> {
-    context_at(mapping, resolved, Cursor::start(body))
-}
-
-/// The same from the start of a record.
-pub(crate) fn context_at<'a>(mapping: &'a Mapping, resolved: &'a Resolved, cursor: Cursor<'a>) -> Context<'a> {
+    let cursor = Cursor::start(body);
     let mut context = Context { program: &mapping.program, resolved, variables: Vec::new() };
     if mapping.program.variables.is_empty() {
         return context;
@@ -252,7 +248,7 @@ pub(crate) fn key_of<'a>(context: &Context<'_>, cursor: Cursor<'a>) -> Result<Co
         let text = context
             .raw(&key.place, cursor)
             .map_err(|problem| DataError { value_class: STRUCTURE_CLASS, ..error(problem, "") })?;
-        let text = text.map(trim).unwrap_or_default();
+        let text = text.map(|text| key.canonical(text)).unwrap_or_default();
         if matches!(cursor, Cursor::Row(..)) && is_shortened(&text) {
             return Err(error(Problem::new("mapping.shortened", SHORTENED), &text));
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use canonical::record::{Body, Columns, Element, Json, Name, Rows};
 
 use crate::cursor::{Context, Cursor, Resolved};
+use crate::item_condition::ItemCondition;
 use crate::mapping::Mapping;
 use crate::place::{Path, Place};
 use crate::program::{EachAt, Leaf, List, Node, Object, Program, Source, Values, ValuesSource};
@@ -45,6 +46,7 @@ pub(crate) fn unmapped(mapping: &Mapping, body: &Body) -> Vec<String> {
             let wanted = |leaf: &Leaf| leaf.direction.reads();
             let mut mapped = mapped_columns(mapping, body, rows, &wanted);
             mapped.extend(head_columns(&mapping.program));
+            mapped.extend(asked_columns(&mapping.program));
             for embedded in mapping.embedded() {
                 mapped.extend(mapped_columns(&embedded.mapping, body, rows, &wanted));
             }
@@ -110,10 +112,21 @@ fn columns_of<'m>(program: &'m Program, wanted: &dyn Fn(&Leaf) -> bool) -> BTree
 /// one of the mapping's.
 fn head_columns(program: &Program) -> impl Iterator<Item = &str> {
     let places = program.control.iter().flat_map(|control| control.places());
-    places.chain(program.when.places()).filter_map(|place| match place {
+    places.chain(program.when.places()).filter_map(|place| column(program, place))
+}
+
+/// The columns that conditions of lines look at, whether they hold or not.
+fn asked_columns(program: &Program) -> Vec<&str> {
+    let mut asked = Vec::new();
+    program.leaves(&mut |leaf| asked.extend(leaf.when.places().filter_map(|place| column(program, place))));
+    asked
+}
+
+fn column<'p>(program: &'p Program, place: &Place) -> Option<&'p str> {
+    match place {
         Place::Column(slot) => program.columns.names.get(*slot).map(|name| &**name),
         Place::Path(_) => None,
-    })
+    }
 }
 
 fn each_place(object: &Object, wanted: &dyn Fn(&Leaf) -> bool, add: &mut impl FnMut(&Place)) {
@@ -177,7 +190,7 @@ fn marked(mapping: &Mapping, body: &Body, wanted: Wanted, as_read: bool) -> Mask
         let mut resolved = Resolved::default();
         resolved.resolve(&mapping.program, body);
         let context = reader::context(mapping, &resolved, body);
-        let marker = Marker { context: &context, wanted, as_read };
+        let marker = Marker { context: &context, wanted, as_read, asked: &[] };
         let cursor = Cursor::start(body);
         mapping.program.key.iter().for_each(|key| marker.place(&key.place, cursor, &mut mask));
         mapping.program.constants.iter().for_each(|(place, _)| marker.place(place, cursor, &mut mask));
@@ -191,10 +204,13 @@ fn marked(mapping: &Mapping, body: &Body, wanted: Wanted, as_read: bool) -> Mask
 }
 
 /// Marks what lines carry.
+#[derive(Clone, Copy)]
 struct Marker<'m> {
     context: &'m Context<'m>,
     wanted: Wanted,
     as_read: bool,
+    /// What the innermost repeating group asks of its items: what is left must still tell which ones are its own.
+    asked: &'m [ItemCondition],
 }
 
 impl Marker<'_> {
@@ -211,7 +227,13 @@ impl Marker<'_> {
     }
 
     fn leaf(&self, leaf: &Leaf, cursor: Cursor<'_>, mask: &mut Mask) {
-        if !(self.wanted)(leaf) || !leaf.when.hold(self.context, cursor) {
+        let is_asked = || self.asked.iter().any(|condition| condition.leaf.path == leaf.path);
+        if !(self.wanted)(leaf) || (!self.as_read && is_asked()) {
+            return;
+        }
+        if !leaf.when.hold(self.context, cursor) {
+            // What was looked at was read, whatever came of it.
+            leaf.when.places().filter(|_| self.as_read).for_each(|place| self.place(place, cursor, mask));
             return;
         }
         self.asked(leaf, cursor, mask);
@@ -267,7 +289,12 @@ impl Marker<'_> {
         if let Some(each) = &list.each
             && let EachAt::Path(path) = &each.at
         {
-            mask.every(self.context, cursor, &path.steps, &mut |cursor, mask| self.node(&each.node, cursor, mask));
+            let inside = Marker { asked: &each.items, ..*self };
+            mask.every(self.context, cursor, &path.steps, &mut |cursor, mask| {
+                if each.takes(self.context, cursor) {
+                    inside.node(&each.node, cursor, mask);
+                }
+            });
         }
         if let Some(values) = list.values.as_ref().filter(|values| (self.wanted)(&values.leaf)) {
             self.values(values, cursor, mask);

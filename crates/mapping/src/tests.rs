@@ -5,6 +5,7 @@ mod control;
 mod csv;
 mod diagnostics;
 mod documentation;
+mod groups;
 mod json;
 mod laws;
 mod orders;

@@ -39,6 +39,8 @@ pub(crate) struct Writer<'a> {
     pub context: Context<'a>,
     pub mapping: &'a Mapping,
     pub variables: &'a [Option<String>],
+    /// The values of the same fields in the base record; nothing where there is none, or no line asks.
+    pub held_variables: Option<Vec<Option<String>>>,
     pub variant: usize,
     pub document: &'a Value,
     /// The item of the innermost repeating group that is written; outside of them the document.
@@ -77,10 +79,12 @@ pub(crate) fn write(
         resolved = &again;
     }
     let context = Context { program, resolved, variables: variables.clone() };
+    let held = base.filter(|_| program.is_conditional).map(|base| reader::context(mapping, resolved, base).variables);
     let mut writer = Writer {
         context,
         mapping,
         variables: &variables,
+        held_variables: held,
         variant,
         document,
         item: document,
@@ -237,7 +241,7 @@ impl<'a> Writer<'a> {
         } else if let Slot::Rows(rows, _) = slot {
             program.key.iter().for_each(|key| spread(rows, &key.place));
         }
-        self.without_old_lines(base, slot);
+        self.without_old_lines(slot);
         for (place, text) in &program.constants {
             self.put_text(place, text, slot);
         }

@@ -18,7 +18,12 @@ pub(super) fn check(invoice: &Invoice, report: &mut Report) {
         party::check_full(invoice, report);
         report.expect("BR-16", "lines", invoice.lines.first(), "an invoice has at least one line (BG-25)");
     }
-    report.each("lines", &invoice.lines, line::check);
+    report.each("lines", &invoice.lines, |report, item| {
+        if invoice.is_full() {
+            line::check_full(report, item);
+        }
+        line::check(report, item);
+    });
     listed::check(invoice, report);
     categories::check(invoice, report);
     sums::check(invoice, report);

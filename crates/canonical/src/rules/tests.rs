@@ -104,12 +104,15 @@ fn sums_are_exact_to_the_cent() {
         (&[("/totals/due_amount", json!("100.04"))], &["!BR-CO-16 totals.due_amount"]),
         (
             &[("/vat_breakdown/1/tax_amount", json!("2.61"))],
-            &["!BR-CO-14 totals.vat_amount", "!BR-CO-17 vat_breakdown[1].tax_amount"],
+            &["!BR-CO-14 totals.vat_amount", "BR-CO-17 vat_breakdown[1].tax_amount"],
         ),
         (
             &[("/vat_breakdown/2/taxable_amount", json!("50")), ("/vat_breakdown/2/rate", json!("0.25"))],
-            &["!BR-E-08 vat_breakdown[2].taxable_amount", "!BR-CO-17 vat_breakdown[2].tax_amount"],
+            &["!BR-E-08 vat_breakdown[2].taxable_amount", "BR-CO-17 vat_breakdown[2].tax_amount"],
         ),
+        // A unit is tolerated in categories without VAT, since one of the official validators does so.
+        (&[("/vat_breakdown/2/taxable_amount", json!("4.28"))], &["BR-E-08 vat_breakdown[2].taxable_amount"]),
+        (&[("/vat_breakdown/2/taxable_amount", json!("4.29"))], &["!BR-E-08 vat_breakdown[2].taxable_amount"]),
         // A tax that is rounded to whole units, as with forints, is told and no contradiction.
         (
             &[("/vat_breakdown/1/tax_amount", json!("3.00"))],
@@ -148,6 +151,33 @@ fn the_vat_of_a_credit_note_is_rounded_like_that_of_an_invoice() {
 }
 
 #[test]
+fn the_vat_of_a_rate_is_doubted_where_the_official_validators_let_it_pass() {
+    for (taxable, rate, tax, expected) in [
+        ("100", "20", "20.00", &[] as &[&str]),
+        ("100", "20", "20.99", &["BR-CO-17"]),
+        ("100", "20", "19.01", &["BR-CO-17"]),
+        ("100", "20", "-20.00", &["BR-CO-17"]),
+        ("100", "20", "21.00", &["!BR-S-09", "BR-CO-17"]),
+        ("100", "20", "21.01", &["!BR-S-09", "!BR-CO-17"]),
+        ("100", "20", "18.99", &["!BR-S-09", "!BR-CO-17"]),
+        // A rate that rounds to nothing wants a tax that does so too, however right another one is.
+        ("50", "0.25", "0.13", &[]),
+        ("50", "0.25", "0.49", &["BR-CO-17"]),
+        ("50", "0.25", "0.50", &["!BR-CO-17"]),
+        ("1000", "0.25", "2.50", &["BR-CO-17"]),
+    ] {
+        let breakdown = json!({"taxable_amount": taxable, "tax_amount": tax, "category": "S", "rate": rate});
+        let mut json = invoice();
+        json["vat_breakdown"] = json!([breakdown]);
+        let all = findings(&document(&Entity::Invoice, &json));
+        let found = all.iter().filter(|finding| ["BR-S-09", "BR-CO-17"].contains(&finding.rule));
+        let found: Vec<_> =
+            found.map(|finding| format!("{}{}", if finding.is_fatal() { "!" } else { "" }, finding.rule)).collect();
+        assert_eq!(found, expected, "{taxable} × {rate} % = {tax}");
+    }
+}
+
+#[test]
 fn an_invoice_that_cannot_be_told_apart_is_refused_and_the_rest_is_warned_about() {
     check(
         Entity::Invoice,
@@ -182,6 +212,62 @@ fn a_summary_has_no_lines_and_its_totals_are_only_doubted() {
     check(Entity::Invoice, &summary, &[]);
     let doubtful = with(&summary, &[("/totals/amount_with_vat", json!("120.01"))]);
     check(Entity::Invoice, &doubtful, &["BR-CO-15 totals.amount_with_vat"]);
+}
+
+#[test]
+fn what_a_summary_does_not_tell_is_unknown() {
+    let summary = json!({
+        "number": "1", "issue_date": "2026-01-02", "type_code": "380", "currency": "EUR", "completeness": "summary",
+        "vat_currency": "SEK", "vat_breakdown": [{"taxable_amount": "100", "tax_amount": "20", "rate": null}],
+        "totals": {
+            "amount_with_vat": "120", "due_amount": "20",
+            "amount_without_vat": null, "paid_amount": null, "rounding_amount": null
+        },
+        "payment_instructions": {"means_code": "30", "credit_transfers": [{"bic": "BNPAFRPP"}]},
+        "lines": [{"item": {"name": "Timbre"}, "price": {}, "charges": [{"amount": "1"}]}]
+    });
+    check(Entity::Invoice, &summary, &[]);
+    let cases: &[Case<'_>] = &[
+        (&[("/totals/amount_without_vat", json!("90"))], &[]),
+        (&[("/totals/paid_amount", json!("90"))], &[]),
+        // What is told is held against the rest.
+        (
+            &[("/totals/paid_amount", json!("90")), ("/totals/rounding_amount", json!("0"))],
+            &["BR-CO-16 totals.due_amount"],
+        ),
+        (&[("/vat_breakdown/0/rate", json!("5"))], &["BR-CO-17 vat_breakdown[0].tax_amount"]),
+        (&[("/lines/0/price", json!({"net": "-1"}))], &["BR-27 lines[0].price.net"]),
+        (
+            &[("/completeness", json!("full")), ("/totals/due_amount", json!("120"))],
+            &[
+                "BR-53 totals.vat_amount_in_vat_currency",
+                "BR-50 payment_instructions.credit_transfers[0].account",
+                "BR-01 process_control.specification",
+                "BR-12 totals.line_net_amount",
+                "BR-13 totals.amount_without_vat",
+                "BR-CO-25 due_date",
+                "BR-47 vat_breakdown[0].category",
+                "BR-48 vat_breakdown[0].rate",
+                "BR-06 seller.name",
+                "BR-08 seller.address",
+                "BR-CO-26 seller.identifiers",
+                "BR-07 buyer.name",
+                "BR-10 buyer.address",
+                "BR-21 lines[0].id",
+                "BR-22 lines[0].quantity",
+                "BR-23 lines[0].unit",
+                "BR-24 lines[0].net_amount",
+                "BR-26 lines[0].price.net",
+                "BR-CO-04 lines[0].vat.category",
+                "BR-44 lines[0].charges[0].reason",
+                "!BR-CO-14 totals.vat_amount",
+                "!BR-CO-17 vat_breakdown[0].tax_amount",
+            ],
+        ),
+    ];
+    for (changes, expected) in cases {
+        check(Entity::Invoice, &with(&summary, changes), expected);
+    }
 }
 
 #[test]

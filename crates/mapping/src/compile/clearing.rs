@@ -4,6 +4,7 @@ use canonical::record::{CLEARED, CREDIT, Clearing, ClearingAmounts, DEBIT};
 
 use super::Compiler;
 use super::options::{Options, Word};
+use super::vocabulary::CLEARING;
 use crate::mapping::ColumnNeed;
 use crate::program::Direction;
 
@@ -23,7 +24,7 @@ impl Compiler<'_> {
         let side = options.text("side", &mut self.reporter);
         let decimal = options.character("decimal", &mut self.reporter).unwrap_or('.');
         let rows_max = options.number("rows_max", ROWS_MAX_MAX, &mut self.reporter).unwrap_or(ROWS_MAX);
-        options.finish("clearing", &[], &mut self.reporter);
+        options.finish("clearing", &CLEARING, &mut self.reporter);
         if !self.is_flat() {
             self.reporter.error(span, "only rows of a table clear each other; remove clearing");
             return None;

@@ -7,29 +7,128 @@ use toml::de::DeValue;
 
 use super::Compiler;
 use super::options::{Located, Options, Word};
-use crate::condition::{Condition, Subject, Test};
-use crate::program::{Direction, Leaf, Member, Node, node_leaves_mut};
+use crate::condition::{Condition, Conditions, Subject, Test};
+use crate::item_condition::ItemCondition;
+use crate::program::{Direction, Each, EachAt, Leaf, Member, Node, node_leaves, node_leaves_mut};
 use crate::row_choice::RowChoice;
 
+/// One condition as the file says it.
+pub(crate) struct Asked {
+    subject: Asking,
+    test: Test,
+}
+
+/// What a condition of the file looks at.
+enum Asking {
+    /// The document or the record.
+    Subject(Subject),
+    /// A field of an item of a repeating group.
+    Item(Word),
+}
+
 impl Compiler<'_> {
-    /// The condition of a line: on a field of the document, which has a line of its own, or on a place of the record.
-    pub(crate) fn condition(&mut self, options: &mut Options<'_>) -> Option<Condition> {
-        let (table, span) = options.table("when", &mut self.reporter)?;
+    /// The conditions of a line, all of which must hold: one table, or a list of tables.
+    pub(crate) fn conditions(&mut self, options: &mut Options<'_>) -> Vec<Condition> {
+        let mut conditions = Vec::new();
+        for asked in self.asked(options) {
+            match asked.subject {
+                Asking::Subject(subject) => conditions.push(Condition { subject, test: asked.test }),
+                Asking::Item(word) => {
+                    let message =
+                        "item = \"…\" is a condition of a whole repeating group; say field = \"…\" or at = \"…\"";
+                    self.reporter.error(word.span, message);
+                }
+            }
+        }
+        conditions
+    }
+
+    /// What `when` asks: of a field of the document, which has a line of its own, of a place of the record, or of a field
+    /// of an item.
+    pub(crate) fn asked(&mut self, options: &mut Options<'_>) -> Vec<Asked> {
+        let Some(value) = options.take("when") else { return Vec::new() };
+        let items = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => vec![value],
+        };
+        items.into_iter().filter_map(|item| self.asked_once(item)).collect()
+    }
+
+    fn asked_once(&mut self, item: Located<'_>) -> Option<Asked> {
+        let DeValue::Table(table) = item.get_ref() else {
+            let message = "a condition is a table: when = { field = \"…\", is = \"…\" }";
+            self.reporter.error(item.span(), message);
+            return None;
+        };
+        let span = item.span();
         let mut options = Options::new(table, span.clone());
         let field = options.text("field", &mut self.reporter);
         let at = options.text("at", &mut self.reporter);
+        let own = options.text("item", &mut self.reporter);
         let test = self.test(&mut options, span.clone());
         options.finish("a condition", &[], &mut self.reporter);
-        let subject = match (field, at) {
-            (Some(field), None) => Subject::Field(self.variable(&field.text, field.span)),
-            (None, Some(word)) => Subject::Place(self.place(&word)?),
+        let subject = match (field, at, own) {
+            (Some(field), None, None) => Asking::Subject(Subject::Field(self.variable(&field.text, field.span))),
+            (None, Some(word), None) => Asking::Subject(Subject::Place(self.place(&word)?)),
+            (None, None, Some(word)) => Asking::Item(word),
             _ => {
-                let message = "a condition names what it looks at: field = \"…\" of the document, or at = \"…\"";
+                let message = "a condition names what it looks at: field = \"…\" of the document, at = \"…\", or \
+                               item = \"…\" of a repeating group's items";
                 self.reporter.error(span, message);
                 return None;
             }
         };
-        Some(Condition { subject, test: test? })
+        Some(Asked { subject, test: test? })
+    }
+
+    /// Gives a repeating group its conditions. Those on the document and on places go to each of its lines, so that items
+    /// for which they do not hold have no content; those on a field of an item stay with the group.
+    pub(super) fn conditional_each(
+        &mut self,
+        mut each: Each,
+        asked: Vec<Asked>,
+        path: &str,
+        span: &Range<usize>,
+    ) -> Each {
+        let mut conditions = Vec::new();
+        for asked in asked {
+            match asked.subject {
+                Asking::Subject(subject) => conditions.push(Condition { subject, test: asked.test }),
+                Asking::Item(word) => each.items.extend(self.item_condition(&each, &word, asked.test, path)),
+            }
+        }
+        self.put_conditions(&mut each.node, &conditions, span);
+        each.when = Conditions(conditions);
+        each
+    }
+
+    /// A condition on a field of an item, which must be known both ways if the group goes both ways.
+    fn item_condition(&mut self, each: &Each, word: &Word, test: Test, path: &str) -> Option<ItemCondition> {
+        let wanted = format!("{path}.{}", word.text);
+        let mut found = None;
+        node_leaves(&each.node, &mut |leaf| {
+            if *leaf.path == *wanted && found.is_none() {
+                found = Some(leaf.clone());
+            }
+        });
+        let message = match &found {
+            None => "names a field that has no line of its own in this group",
+            Some(leaf) if !leaf.source.is_content() || !leaf.when.is_none() => {
+                "has the same value for every item, or a condition itself; keep one of them"
+            }
+            Some(leaf) if each.writes && !leaf.is_two_way() => "goes one way, and the group both; make both the same",
+            Some(_) if matches!(test, Test::Differs(_) | Test::Same(_)) => {
+                "is held against texts only: is, is_not or starts"
+            }
+            Some(_) if each.writes && (each.name_by.is_some() || matches!(each.at, EachAt::Rows)) => {
+                "leaves other items where they are, which rows and elements of two names cannot; say only = \"read\""
+            }
+            Some(leaf) => {
+                return Some(ItemCondition { field: word.text.as_str().into(), leaf: leaf.clone(), test });
+            }
+        };
+        self.reporter.error(word.span.clone(), format!("item = \"{}\" {message}", word.text));
+        None
     }
 
     pub(super) fn test(&mut self, options: &mut Options<'_>, span: Range<usize>) -> Option<Test> {
@@ -118,7 +217,11 @@ impl Compiler<'_> {
             }
             let directions = self.directions.len();
             let Some(mut node) = self.node(item, shape, path) else { continue };
-            let own = own_condition(&node);
+            let own = own_conditions(&node);
+            if own.len() > 1 && !is_last {
+                let message = "the lines behind this one count where it does not, which takes a single condition here";
+                self.reporter.error(item.span(), message);
+            }
             let others: Vec<Condition> = before.iter().map(Condition::negated).collect();
             self.put_conditions(&mut node, &others, &item.span());
             self.directions[directions..].iter_mut().for_each(|(_, leaf): &mut (Word, Leaf)| add(leaf, &others));
@@ -135,9 +238,9 @@ fn add(leaf: &mut Leaf, conditions: &[Condition]) {
     leaf.lossy = true;
 }
 
-/// The condition that a line said itself: all of its leaves have it.
-fn own_condition(node: &Node) -> Option<Condition> {
-    let mut found = None;
-    crate::program::node_leaves(node, &mut |leaf| found = leaf.when.0.first().cloned());
+/// The conditions that a line said itself: all of its leaves have them.
+fn own_conditions(node: &Node) -> Vec<Condition> {
+    let mut found = Vec::new();
+    node_leaves(node, &mut |leaf| found.clone_from(&leaf.when.0));
     found
 }

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::Compiler;
 use super::line::Line;
 use super::options::{self, Located, Options, Word};
+use super::vocabulary::CONTROL;
 use crate::mapping::{Format, Split};
 use crate::place::Step;
 use crate::program::{ControlPlaces, Direction, Key, Leaf};
@@ -63,7 +64,7 @@ impl Compiler<'_> {
         let group = group.into_iter().filter_map(|word| {
             let place = self.place(&word)?;
             let text: Arc<str> = self.describe_place(&place).into();
-            Some(Key { place, text, number: false })
+            Some(Key { place, text, text_verbs: Vec::new(), number: false })
         });
         let control = ControlPlaces {
             group: group.collect(),
@@ -73,7 +74,7 @@ impl Compiler<'_> {
             sum: self.control_line(options.take("sum"), "sum"),
             amount: self.control_line(options.take("amount"), "amount"),
         };
-        options.finish("control", &[], &mut self.reporter);
+        options.finish("control", &CONTROL, &mut self.reporter);
         self.direction = direction;
         let message = if control.group.is_empty() {
             "control names what belongs together: group = \"…\", the place of a statement's identity"

@@ -6,9 +6,10 @@ use canonical::document::shape::{Field, Shape};
 use toml::de::{DeTable, DeValue};
 
 use super::Compiler;
-use super::line::{Extent, LINE_OPTIONS, Line};
+use super::line::{Extent, Line};
 use super::options::{Located, Options, Word};
 use super::styles;
+use super::vocabulary::{EACH, LINE};
 use crate::condition::Conditions;
 use crate::place::Place;
 use crate::program::{
@@ -90,7 +91,7 @@ impl Compiler<'_> {
         let none = DeTable::new();
         let span = line.span();
         let (words, mut options) = line.into_options(&none);
-        let conditions: Vec<_> = self.condition(&mut options).into_iter().collect();
+        let conditions = self.conditions(&mut options);
         let directions = self.directions.len();
         let mut node = self.line_node(words, options, shape, path, span.clone())?;
         self.put_conditions(&mut node, &conditions, &span);
@@ -192,7 +193,7 @@ impl Compiler<'_> {
         let span = options.span.clone();
         let leaf = self.open_leaf(words, &mut options, item, path, Extent::All)?;
         let split = options.text("split", &mut self.reporter);
-        options.finish("a list of values", &LINE_OPTIONS, &mut self.reporter);
+        options.finish("a list of values", &LINE, &mut self.reporter);
         let Source::First(mut places) = leaf.source.clone() else {
             self.reporter.error(span, "a list of values takes places only, with or without split");
             return None;
@@ -230,7 +231,7 @@ impl Compiler<'_> {
         if by_currency {
             amount.scale = currency.clone().map(|currency| Box::new(Scale::Money(Box::new(currency))));
         }
-        options.finish("an amount of money", &LINE_OPTIONS, &mut self.reporter);
+        options.finish("an amount of money", &LINE, &mut self.reporter);
         let members = [("amount", amount), ("currency", currency?)];
         let members = members.map(|(name, leaf)| Member { name: name.into(), node: Node::Leaf(Box::new(leaf)) });
         Some(Object { members: members.into(), needs_content: true, whole: true })
@@ -372,20 +373,22 @@ impl Compiler<'_> {
         if let Some((inner, _)) = options.table("each", &mut self.reporter) {
             self.each_tables(&mut object, inner, item, path);
         }
+        let asked = self.asked(&mut options);
         self.direction = outer_direction;
         self.in_each = outer;
         self.base = base;
-        options.finish("a repeating group", &[], &mut self.reporter);
+        options.finish("a repeating group", &EACH, &mut self.reporter);
         if object.members.is_empty() {
             self.reporter
-                .error(span, format!("the repeating group \"{path}\" has no fields; add [each.{path}.fields]"));
+                .error(span.clone(), format!("the repeating group \"{path}\" has no fields; add [each.{path}.fields]"));
         }
         let node = Node::Object(object);
         let mut writes = false;
         node_leaves(&node, &mut |leaf| {
             writes |= leaf.direction.writes() && !matches!(leaf.source, Source::Selector(_))
         });
-        Some(Each { at, key, name_by, node, writes })
+        let each = Each { at, key, name_by, node, writes, when: Conditions::default(), items: Vec::new() };
+        Some(self.conditional_each(each, asked, path, &span))
     }
 }
 

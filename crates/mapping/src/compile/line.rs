@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::Compiler;
 use super::options::{Located, Options, Word, words};
 use super::styles;
+use super::vocabulary::LINE;
 use crate::condition::Conditions;
 use crate::place::{Path, Place};
 use crate::program::{CurrencyAttribute, DebitCredit, Kind, Leaf, Part, Scale, Sign, Signed, Source, Tagged, WriteTo};
@@ -17,63 +18,6 @@ use crate::verbs::number::NumberStyle;
 
 /// Options that make a table a line rather than a group of fields.
 const LINE_MARKS: [&str; 4] = ["at", "debit", "credit", "value"];
-
-/// Every option of a line, so that one that does not go with the others is told apart from an unknown one.
-pub(crate) const LINE_OPTIONS: [&str; 53] = [
-    "at",
-    "value",
-    "only",
-    "by_record",
-    "write",
-    "sum_of",
-    "as",
-    "table",
-    "unknown",
-    "default",
-    "blank",
-    "required",
-    "write_required",
-    "absent",
-    "optional",
-    "text",
-    "join",
-    "split",
-    "part",
-    "rest",
-    "tagged",
-    "length",
-    "decimal",
-    "group",
-    "write_groups",
-    "decimals",
-    "implied_decimals",
-    "decimals_at",
-    "overpunch",
-    "case",
-    "currency_case",
-    "when",
-    "on_row",
-    "negative",
-    "currency",
-    "currency_at",
-    "currency_attribute",
-    "currency_field",
-    "debit",
-    "credit",
-    "positive",
-    "sign_at",
-    "minus",
-    "plus",
-    "direction",
-    "format",
-    "zone",
-    "true",
-    "false",
-    "country",
-    "ignore_case",
-    "number",
-    "system",
-];
 
 /// How many values a line gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +87,7 @@ impl Compiler<'_> {
             self.place_scale(&mut options, &mut leaf);
         }
         let what = format!("a line with as = \"{}\"", leaf.verb.name());
-        options.finish(&what, &LINE_OPTIONS, &mut self.reporter);
+        options.finish(&what, &LINE, &mut self.reporter);
         Some(leaf)
     }
 

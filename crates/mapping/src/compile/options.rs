@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::vocabulary::Entry;
 use crate::diagnostic::Reporter;
 
 /// A TOML value with its place.
@@ -136,18 +137,26 @@ impl<'t> Options<'t> {
         }
     }
 
-    /// Reports every option that was not asked for. `elsewhere` are names that mean something in another combination.
-    pub(crate) fn finish(self, what: &str, elsewhere: &[&str], reporter: &mut Reporter<'_>) {
+    /// Reports every option that was not asked for. `vocabulary` has all options of such tables: one of them that was not
+    /// asked for means something in another combination only. Small tables, of which every option is always asked for,
+    /// have none.
+    pub(crate) fn finish(self, what: &str, vocabulary: &[Entry], reporter: &mut Reporter<'_>) {
+        let known = || vocabulary.iter().flat_map(|entry| entry.names.iter().copied());
+        debug_assert!(
+            vocabulary.is_empty() || self.asked.iter().all(|asked| known().any(|name| name == *asked)),
+            "the vocabulary of {what} lacks one of {:?}",
+            self.asked
+        );
         for key in self.table.keys() {
             let name = &**key.get_ref();
             if self.asked.contains(&name) {
                 continue;
             }
-            if elsewhere.contains(&name) {
+            if known().any(|known| known == name) {
                 reporter.error(key.span(), format!("option \"{name}\" does not go with {what}; remove it"));
             } else {
                 let message = format!("unknown option \"{name}\" of {what}");
-                reporter.unknown(key.span(), message, name, self.asked.iter().chain(elsewhere).copied());
+                reporter.unknown(key.span(), message, name, self.asked.iter().copied().chain(known()));
             }
         }
     }

@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::Compiler;
 use super::options::{Options, Word};
+use super::vocabulary::{CONVERSIONS, TEXT_VERBS, names};
 use crate::program::Kind;
 use crate::table::Table;
 use crate::verbs::boolean::BooleanStyle;
@@ -17,10 +18,6 @@ use crate::verbs::identifier::{CallingCode, IdentifierStyle};
 use crate::verbs::number::{IMPLIED_DECIMALS_MAX, Negative, NumberStyle, SignWords};
 use crate::verbs::text::TextVerb;
 use crate::verbs::{TableStyle, Unknown, Verb};
-
-/// The names that `as` takes, apart from the schemes of identifiers.
-const VERBS: [&str; 11] =
-    ["text", "code", "integer", "decimal", "money", "amount", "date", "date-time", "boolean", "phone", "attachment"];
 
 /// Amounts are written with at least so many decimals.
 const MONEY_DECIMALS: u32 = 2;
@@ -34,10 +31,10 @@ pub(crate) fn verb(options: &mut Options<'_>, shape: Shape, path: &str, compiler
     let Some(word) = name else {
         return by_name(natural(shape), options, compiler);
     };
-    let known = VERBS.contains(&&*word.text) || scheme(&word.text).is_some();
-    if !known {
+    let is_known = names(&CONVERSIONS).any(|known| known == word.text) || scheme(&word.text).is_some();
+    if !is_known {
         let message = format!("unknown conversion \"{}\"", word.text);
-        let names = VERBS.into_iter().chain(Scheme::ALL.iter().map(|scheme| scheme.name()));
+        let names = names(&CONVERSIONS).chain(Scheme::ALL.iter().map(|scheme| scheme.name()));
         compiler.reporter.unknown(word.span, message, &word.text, names);
         return None;
     }
@@ -324,20 +321,6 @@ pub(crate) fn text_verbs(options: &mut Options<'_>, compiler: &mut Compiler<'_>)
     }
 }
 
-const TEXT_VERBS: [&str; 11] = [
-    "upper",
-    "lower",
-    "collapse",
-    "digits",
-    "apostrophe",
-    "prefix",
-    "suffix",
-    "pad_left",
-    "pad_right",
-    "replace",
-    "truncate",
-];
-
 fn text_verb(value: super::options::Located<'_>, compiler: &mut Compiler<'_>) -> Option<TextVerb> {
     match value.get_ref() {
         DeValue::String(name) => match &**name {
@@ -348,14 +331,14 @@ fn text_verb(value: super::options::Located<'_>, compiler: &mut Compiler<'_>) ->
             "apostrophe" => Some(TextVerb::Apostrophe),
             other => {
                 let message = format!("unknown text verb \"{other}\"");
-                compiler.reporter.unknown(value.span(), message, other, TEXT_VERBS);
+                compiler.reporter.unknown(value.span(), message, other, names(&TEXT_VERBS));
                 None
             }
         },
         DeValue::Table(table) => {
             let mut options = Options::new(table, value.span());
             let verb = table_text_verb(&mut options, compiler);
-            options.finish("a text verb", &[], &mut compiler.reporter);
+            options.finish("a text verb", &TEXT_VERBS, &mut compiler.reporter);
             verb
         }
         other => {

@@ -1,6 +1,7 @@
 //! Conversions in words.
 
 use crate::condition::{Condition, Subject, Test};
+use crate::item_condition::ItemCondition;
 use crate::place::Place;
 use crate::program::{Leaf, Part, Program, Scale, Sign, Source};
 use crate::verbs::boolean::BooleanStyle;
@@ -38,18 +39,31 @@ fn list(texts: &[Box<str>]) -> String {
 }
 
 fn condition(program: &Program, condition: &Condition) -> String {
-    let field = |number: usize| program.variables.get(number).map_or("", |variable| &variable.field);
     let subject = match &condition.subject {
-        Subject::Field(number) => field(*number).to_owned(),
+        Subject::Field(number) => field(program, *number).to_owned(),
         Subject::Place(place) => super::shown(program, place),
     };
-    match &condition.test {
+    test(program, &subject, &condition.test)
+}
+
+/// What a repeating group asks of its items.
+pub(super) fn asked(program: &Program, condition: &ItemCondition) -> String {
+    test(program, &condition.field, &condition.test)
+}
+
+/// The name of a field that conditions ask for.
+fn field(program: &Program, number: usize) -> &str {
+    program.variables.get(number).map_or("", |variable| &variable.field)
+}
+
+fn test(program: &Program, subject: &str, test: &Test) -> String {
+    match test {
         Test::Is(texts) => format!("{subject} is {}", list(texts)),
         Test::IsNot(texts) => format!("{subject} is not {}", list(texts)),
         Test::Starts(texts) => format!("{subject} starts with {}", list(texts)),
         Test::StartsNot(texts) => format!("{subject} does not start with {}", list(texts)),
-        Test::Differs(other) => format!("{subject} is not the same as {}", field(*other)),
-        Test::Same(other) => format!("{subject} is the same as {}", field(*other)),
+        Test::Differs(other) => format!("{subject} is not the same as {}", field(program, *other)),
+        Test::Same(other) => format!("{subject} is the same as {}", field(program, *other)),
     }
 }
 

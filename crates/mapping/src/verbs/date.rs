@@ -70,12 +70,14 @@ fn problem(reason: &'static str) -> Problem {
 const NO_FORMAT_FITS: &str = "it has none of the line's formats, or is no day of the calendar";
 
 impl DateStyle {
-    /// Reads a date; ISO 8601 text is borrowed. Of an instant the day in the line's zone is taken.
+    /// Reads a date; ISO 8601 text is borrowed. Of an instant the day in the line's zone is taken,
+    /// of a day with a zone of its own (`xs:date` of XML Schema) the day that is written.
     pub(crate) fn read<'r>(&self, raw: Cow<'r, str>) -> Result<Text<'r>, Problem> {
         if self.formats.is_empty() {
             let is_plain = raw.len() == 10;
             let day_of = |instant: Timestamp| instant.to_zoned(self.zone.clone()).date();
             let date = raw.parse::<Date>().or_else(|_| raw.parse::<Timestamp>().map(day_of));
+            let date = date.or_else(|error| day_with_zone(&raw).ok_or(error));
             let date = date.map_err(|_| problem("it is no date like 2024-02-29"))?;
             return if is_plain { Ok(raw.into()) } else { short(date) };
         }
@@ -112,6 +114,22 @@ impl DateStyle {
             DateFormat::Serial(_) => None,
         })
     }
+}
+
+/// The day of an `xs:date` with a zone: `2024-02-29Z`, `2024-02-29+01:00`. A day is no instant: the zone does not move it.
+fn day_with_zone(raw: &str) -> Option<Date> {
+    let (day, zone) = raw.split_at_checked(10)?;
+    let is_at_most = |text: &str, limit: u8| {
+        text.len() == 2
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && text.parse().is_ok_and(|number: u8| number <= limit)
+    };
+    // XML Schema has zones of at most fourteen hours.
+    let is_offset = || {
+        let offset = zone.strip_prefix(['+', '-']).and_then(|offset| offset.split_once(':'));
+        offset.is_some_and(|(hours, minutes)| is_at_most(hours, 14) && is_at_most(minutes, 59))
+    };
+    if zone == "Z" || is_offset() { day.parse().ok() } else { None }
 }
 
 /// A date as the midnight of UTC, for formats that have a time or an offset too.

@@ -14,6 +14,9 @@ const DIGITS_MAX: usize = 28;
 /// At most so many of the last digits are decimals without a separator.
 pub(crate) const IMPLIED_DECIMALS_MAX: u32 = 9;
 
+/// A number of JSON has lost its exponent before it comes here; in a text it is a sign of lost digits, or no decimal at all.
+const SCIENTIFIC: &str = "it is in scientific notation, as no decimal is; export the number in full";
+
 /// How negative numbers are written. All forms are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Negative {
@@ -247,7 +250,7 @@ impl NumberStyle {
                 '0'..='9' => digits.digit(character as u8)?,
                 _ if character == self.decimal => digits.point()?,
                 _ if self.group.is_some_and(|group| separates(group, character)) => digits.separator()?,
-                'e' | 'E' if digits.any => return self.read_scientific(raw),
+                'e' | 'E' if digits.any => return Err(problem(SCIENTIFIC)),
                 _ => return Err(self.unexpected(character)),
             }
         }
@@ -262,14 +265,6 @@ impl NumberStyle {
             _ if character.is_whitespace() => problem("there is a space inside; say group = \" \""),
             _ => problem("a character does not belong into a number"),
         }
-    }
-
-    /// JSON writes very large and very small numbers with an exponent.
-    fn read_scientific(&self, raw: &str) -> Result<Short, Problem> {
-        let number = Decimal::from_scientific(raw)
-            .map_err(|_| problem("it is in scientific notation, which has lost digits; export the number in full"))?;
-        let short = Short::of(number).ok_or_else(|| problem("a number has at most 28 digits"))?;
-        self.settle(short)
     }
 
     /// Applies implied decimals and the demand for a whole number.

@@ -50,7 +50,8 @@ fn numbers_are_read() {
     check(french(), "douze", Err("does not belong"));
     check(NumberStyle::default(), "1,5", Err("there is a comma"));
     check(NumberStyle::default(), "1 500", Err("there is a space"));
-    check(NumberStyle::default(), "1.5e3", Ok("1500"));
+    check(NumberStyle::default(), "1.5e3", Err("scientific"));
+    check(NumberStyle::default(), "1E2", Err("scientific"));
     check(NumberStyle::default(), &"9".repeat(28), Ok(&"9".repeat(28)));
     check(NumberStyle::default(), &"9".repeat(29), Err("28 digits"));
     check(swiss(), "1'234.50", Ok("1234.50"));
@@ -99,6 +100,14 @@ fn dates_are_read_and_written() {
     };
     check(&[], "2024-02-29", Some("2024-02-29"));
     check(&[], "2023-02-29", None);
+    check(&[], "2024-02-29Z", Some("2024-02-29"));
+    check(&[], "2024-02-29+01:00", Some("2024-02-29"));
+    check(&[], "2024-02-29-14:00", Some("2024-02-29"));
+    for wrong in
+        ["2023-02-29Z", "2024-02-29z", "2024-02-29+1:00", "2024-02-29+15:00", "2024-02-29+01:60", "2024-02-29+0é:0"]
+    {
+        check(&[], wrong, None);
+    }
     check(&["%d/%m/%Y"], "29/02/2024", Some("2024-02-29"));
     check(&["%d/%m/%Y"], "31/02/2024", None);
     check(&["%d/%m/%Y", "%Y%m%d"], "20240229", Some("2024-02-29"));

@@ -3,35 +3,36 @@
 use canonical::record::Json;
 
 use super::{Slot, Writer};
-use crate::cursor::Cursor;
 use crate::error::Problem;
 use crate::place::Place;
-use crate::program::{Leaf, List, Node, Object, Scale, Source};
-use crate::reader;
+use crate::program::{Each, Leaf, List, Node, Object, Scale, Source};
 use crate::verbs::minor_unit::minor_unit;
 
-impl<'a> Writer<'a> {
+impl Writer<'_> {
     /// Whether a line counts for the document.
     pub(super) fn counts(&self, leaf: &Leaf) -> bool {
         leaf.when.hold_for(self.variables)
     }
 
+    /// Whether a repeating group is written: it counts for the document, or it counted for the base record and what it
+    /// held there must go. Elements of a group that never counted are none of its business.
+    pub(super) fn is_due(&self, each: &Each) -> bool {
+        let held = self.held_variables.as_deref();
+        each.writes && (each.when.hold_for(self.variables) || held.is_some_and(|held| each.when.hold_for(held)))
+    }
+
     /// Clears the places of lines that counted for the base record and do not count for the document:
     /// what they held must not stay beside what takes its turn. Places that a line writes now are left to that line.
-    pub(super) fn without_old_lines(&mut self, base: Option<Cursor<'a>>, slot: &mut Slot<'_>) {
+    pub(super) fn without_old_lines(&mut self, slot: &mut Slot<'_>) {
         let mapping = self.mapping;
-        let Some(base) = base.filter(|_| self.program().is_conditional) else { return };
-        let old = reader::context_at(mapping, self.context.resolved, base).variables;
-        if old == self.variables {
-            return;
-        }
+        let Some(old) = self.held_variables.as_deref().filter(|old| *old != self.variables) else { return };
         let mut written: Vec<&Place> = Vec::new();
         let mut stale: Vec<&Place> = Vec::new();
         top_leaves(&mapping.program.root, &mut |leaf| {
             if !leaf.direction.writes() {
             } else if leaf.when.hold_for(self.variables) {
                 written.extend(leaf.source.places());
-            } else if leaf.when.hold_for(&old) && !matches!(leaf.source, Source::Part(_)) {
+            } else if leaf.when.hold_for(old) && !matches!(leaf.source, Source::Part(_)) {
                 stale.extend(leaf.source.places());
             }
         });

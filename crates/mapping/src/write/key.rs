@@ -29,19 +29,21 @@ impl<'a> Writer<'a> {
             self.errors.push(DataError { field: "key".into(), ..record_error("mapping.key", reason) });
             return;
         }
-        for (Key { place, number, .. }, part) in keys.into_iter().zip(parts) {
+        for (key, part) in keys.into_iter().zip(parts) {
+            let place = &key.place;
             if self.is_context(place) {
                 continue;
             }
             let held = base.and_then(|base| self.context.raw(place, base).ok().flatten());
-            if held.is_some_and(|held| held.trim() == part) {
+            if held.is_some_and(|held| key.canonical(held) == part) {
                 if let Slot::Rows(rows, _) = slot {
                     spread(rows, place);
                 }
                 continue;
             }
-            let value = if *number { value::number(&part) } else { None };
-            self.put(place, Some(value.unwrap_or_else(|| Json::from(part))), slot);
+            let written = key.written(&part);
+            let value = if key.number { value::number(&written) } else { None };
+            self.put(place, Some(value.unwrap_or_else(|| Json::from(&*written))), slot);
         }
     }
 

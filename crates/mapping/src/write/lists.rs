@@ -47,7 +47,7 @@ pub(crate) fn unclaimed<'v>(list: &List, items: &'v [Value]) -> Vec<&'v Value> {
 /// The items that a repeating group writes: those that leave something to be read.
 fn written<'v>(list: &List, each: &Each, items: &'v [Value], variables: &[Option<String>]) -> Vec<&'v Value> {
     let mut written = unclaimed(list, items);
-    written.retain(|item| project::leaves_content(&each.node, item, variables));
+    written.retain(|item| project::leaves_content(each, item, variables));
     written
 }
 
@@ -69,6 +69,32 @@ fn continued(each: &Each, items: &[&Value], base: &[Option<String>]) -> Vec<Opti
     items.iter().map(find).collect()
 }
 
+/// The items at the path of a repeating group, in the order in which they are written.
+struct Arranged<'a> {
+    /// What the base record holds there.
+    held: Vec<Cursor<'a>>,
+    order: Vec<Arrangement>,
+}
+
+/// One item at the path of a repeating group.
+#[derive(Clone, Copy)]
+enum Arrangement {
+    /// An item of the document by its number, and the item of the base record that it continues.
+    Item(usize, Option<usize>),
+    /// An item of the base record that is none of the group's, by its number: it stays where it is.
+    Foreign(usize),
+}
+
+impl Arrangement {
+    /// The item of the base record that it starts from.
+    fn source(self) -> Option<usize> {
+        match self {
+            Arrangement::Item(_, source) => source,
+            Arrangement::Foreign(index) => Some(index),
+        }
+    }
+}
+
 impl<'a> Writer<'a> {
     pub(super) fn list(
         &mut self,
@@ -83,7 +109,7 @@ impl<'a> Writer<'a> {
             let item = choose(list, chosen, items, &mut claimed).map(|index| &items[index]);
             self.node(&chosen.node, item, base, slot);
         }
-        if let Some(each) = list.each.as_ref().filter(|each| each.writes) {
+        if let Some(each) = list.each.as_ref().filter(|each| self.is_due(each)) {
             self.each(each, &written(list, each, items, self.variables), base, slot);
         }
         if let Some(values) = &list.values {
@@ -97,7 +123,7 @@ impl<'a> Writer<'a> {
         let Some((path, list)) = repeated_rows(&self.context.program.root) else {
             return (0..rows.max(1)).map(|row| (row < rows).then_some(row)).collect();
         };
-        let Some(each) = list.each.as_ref().filter(|each| each.writes) else {
+        let Some(each) = list.each.as_ref().filter(|each| self.is_due(each)) else {
             return (0..rows.max(1)).map(|row| (row < rows).then_some(row)).collect();
         };
         let value = path.iter().try_fold(self.document, |value, name| value.get(name));
@@ -148,8 +174,22 @@ impl<'a> Writer<'a> {
         self.item = outer;
     }
 
-    fn base_items(&self, path: &Path, base: Option<Cursor<'a>>) -> Vec<Cursor<'a>> {
-        base.map(|base| self.context.every(base, path)).unwrap_or_default()
+    /// What the base record holds at the path of a repeating group, and where the items of the document go there.
+    fn arranged(&self, each: &'a Each, path: &Path, items: &[&Value], base: Option<Cursor<'a>>) -> Arranged<'a> {
+        let held = base.map(|base| self.context.every(base, path)).unwrap_or_default();
+        let own: Vec<usize> = (0..held.len()).filter(|index| each.takes(&self.context, held[*index])).collect();
+        let keys: Vec<_> = own.iter().map(|index| self.item_key(each, held[*index])).collect();
+        let sources = continued(each, items, &keys).into_iter().map(|source| source.map(|source| own[source]));
+        let mut sources = sources.enumerate().map(|(item, source)| Arrangement::Item(item, source));
+        let mut order = Vec::with_capacity(items.len() + held.len() - own.len());
+        for index in 0..held.len() {
+            match own.binary_search(&index) {
+                Ok(_) => order.extend(sources.next()),
+                Err(_) => order.push(Arrangement::Foreign(index)),
+            }
+        }
+        order.extend(sources);
+        Arranged { held, order }
     }
 
     fn each_element(
@@ -161,17 +201,15 @@ impl<'a> Writer<'a> {
         node: &mut XmlNode,
         trail: &mut Vec<canonical::record::Name>,
     ) {
-        let held = self.base_items(path, base);
-        let keys: Vec<_> = held.iter().map(|cursor| self.item_key(each, *cursor)).collect();
-        let sources = continued(each, items, &keys);
-        let taken = self.xml().take(node, &path.steps, !items.is_empty());
+        let Arranged { held, order } = self.arranged(each, path, items, base);
+        let taken = self.xml().take(node, &path.steps, !order.is_empty());
         let mut nodes: Vec<Option<XmlNode>> = taken.nodes.into_iter().map(Some).collect();
-        let filled: Vec<Option<XmlNode>> =
-            sources.iter().map(|source| source.and_then(|source| nodes.get_mut(source)?.take())).collect();
+        let filled: Vec<Option<XmlNode>> = order.iter().map(|at| nodes.get_mut(at.source()?)?.take()).collect();
         let xml = self.xml();
-        let mut write = |index: usize, item: &mut XmlNode, trail: &mut Vec<canonical::record::Name>| {
-            let base = sources[index].and_then(|source| held.get(source)).copied();
-            self.item(each, items[index], base, &mut Slot::Element(item, trail));
+        let mut write = |index: usize, node: &mut XmlNode, trail: &mut Vec<canonical::record::Name>| {
+            let Arrangement::Item(item, source) = order[index] else { return };
+            let base = source.and_then(|source| held.get(source)).copied();
+            self.item(each, items[item], base, &mut Slot::Element(node, trail));
         };
         match &each.name_by {
             None => xml.put(node, trail, &path.steps, (filled, taken.first), &mut write),
@@ -190,18 +228,18 @@ impl<'a> Writer<'a> {
         base: Option<Cursor<'a>>,
         value: &mut Json,
     ) {
-        let held = self.base_items(path, base);
-        let keys: Vec<_> = held.iter().map(|cursor| self.item_key(each, *cursor)).collect();
-        let sources = continued(each, items, &keys);
+        let Arranged { held, order } = self.arranged(each, path, items, base);
         let mut taken: Vec<Option<Json>> = self.json_writer().take(value, &path.steps).into_iter().map(Some).collect();
         let was_there = !taken.is_empty();
-        let mut finished = Vec::with_capacity(items.len());
-        for (item, source) in items.iter().zip(&sources) {
-            let old = source.and_then(|source| taken.get_mut(source)?.take());
+        let mut finished = Vec::with_capacity(order.len());
+        for at in &order {
+            let old = at.source().and_then(|source| taken.get_mut(source)?.take());
             let mut new =
                 old.unwrap_or_else(|| path.steps.last().map_or(Json::Null, |step| self.json_writer().make(step)));
-            let base = source.and_then(|source| held.get(source)).copied();
-            self.item(each, item, base, &mut Slot::Json(&mut new));
+            if let Arrangement::Item(item, source) = at {
+                let base = source.and_then(|source| held.get(source)).copied();
+                self.item(each, items[*item], base, &mut Slot::Json(&mut new));
+            }
             finished.push(new);
         }
         if was_there || !finished.is_empty() {

@@ -2,9 +2,12 @@
 //! and how many decimals amounts have, BR-DEC.
 //!
 //! As with code lists, who names a specification (BT-24) keeps to it; elsewhere these are warnings.
+//! What one of the official validators lets pass is a warning too: that of UBL wants the sums of one rate exact to less
+//! than a unit and all others to the cent, that of CII allows a unit in categories without VAT.
 
 use rust_decimal::Decimal;
 
+use super::sums;
 use crate::document::Invoice;
 use crate::document::invoice::VatBreakdown;
 use crate::rules::Severity;
@@ -16,6 +19,18 @@ struct Category {
     taxable: &'static str,
     tax: &'static str,
     by_rate: bool,
+}
+
+impl Category {
+    /// Whether one of the official validators lets a taxable amount pass that differs so much from its parts.
+    /// The sums of one rate may differ by less than a unit, for what was rounded line by line.
+    fn tolerates(&self, difference: Decimal) -> bool {
+        match self.code {
+            "O" => false,
+            _ if self.by_rate => difference < Decimal::ONE,
+            _ => difference <= Decimal::ONE,
+        }
+    }
 }
 
 const fn category(code: &'static str, taxable: &'static str, tax: &'static str, by_rate: bool) -> Category {
@@ -63,14 +78,24 @@ fn breakdown(invoice: &Invoice, category: &Category, vat: &VatBreakdown, severit
     let sum = parts.flatten().try_fold(Decimal::ZERO, Decimal::checked_add);
     let difference = |told: Decimal| Some(told.checked_sub(sum?)?.abs());
     if let Some(difference) = vat.taxable_amount.and_then(difference).filter(|difference| !difference.is_zero()) {
-        // The norm lets the sums of one rate differ by less than a unit, for what was rounded line by line.
-        let severity = if category.by_rate && difference < Decimal::ONE { Severity::Warning } else { severity };
+        let severity = if category.tolerates(difference) { Severity::Warning } else { severity };
         let message = "BT-116 is not the sum of the lines and charges less allowances of this category";
         report.add(severity, category.taxable, "taxable_amount", message.into());
     }
-    if !category.by_rate && vat.tax_amount.is_some_and(|tax| !tax.is_zero()) {
-        report.add(severity, category.tax, "tax_amount", "this category has no VAT (BT-117)".into());
+    if let Some(message) = vat.tax_amount.and_then(|tax| wrong_tax(category, vat, tax)) {
+        report.add(severity, category.tax, "tax_amount", message.into());
     }
+}
+
+/// What is wrong with the VAT of a category. At the standard rate it misses the exact one by less than a unit; at other
+/// rates one validator asks for nothing here, and BR-CO-17 says what there is to say.
+fn wrong_tax(category: &Category, vat: &VatBreakdown, tax: Decimal) -> Option<&'static str> {
+    if !category.by_rate {
+        return (!tax.is_zero()).then_some("this category has no VAT (BT-117)");
+    }
+    let difference = sums::vat_difference(vat.taxable_amount?, tax, vat.rate?)?;
+    let is_wrong = category.code == "S" && difference >= Decimal::ONE;
+    is_wrong.then_some("BT-117 is not BT-116 × BT-119 ÷ 100 within one unit")
 }
 
 /// Amounts have at most two decimals.

@@ -39,7 +39,7 @@ fn totals(invoice: &Invoice, report: &mut Report) {
             totals.amount_with_vat.as_ref(),
             "the total with VAT is missing (BT-112)",
         );
-        if invoice.vat_currency.is_some_and(|currency| Some(currency) != invoice.currency) {
+        if invoice.is_full() && invoice.vat_currency.is_some_and(|currency| Some(currency) != invoice.currency) {
             let told = totals.vat_amount_in_vat_currency.as_ref();
             report.expect(
                 "BR-53",
@@ -55,11 +55,14 @@ fn payment(invoice: &Invoice, report: &mut Report) {
     let payment = &invoice.payment_instructions;
     let is_transfer = matches!(payment.means_code.as_deref(), Some("30" | "58"));
     report.within("payment_instructions", |report| {
-        if is_transfer && payment.credit_transfers.is_empty() {
+        if invoice.is_full() && is_transfer && payment.credit_transfers.is_empty() {
             report.warn("BR-61", "credit_transfers", "a credit transfer needs an account to pay to (BT-84)");
         }
         report.each("credit_transfers", &payment.credit_transfers, |report, transfer| {
-            report.expect("BR-50", "account", transfer.account.as_ref(), "a credit transfer has an account (BT-84)");
+            if invoice.is_full() {
+                let account = transfer.account.as_ref();
+                report.expect("BR-50", "account", account, "a credit transfer has an account (BT-84)");
+            }
             // Accounts outside SEPA need not be IBANs: only what starts like one is held against the scheme.
             let looks_like_iban = |account: &&str| {
                 let head = account.as_bytes().get(..4);

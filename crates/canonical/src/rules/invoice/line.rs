@@ -6,14 +6,8 @@ use crate::document::invoice::{InvoiceLine, LineAdjustment};
 use crate::document::shape::Shaped;
 use crate::rules::report::Report;
 
+/// What a line says is right, however little its source tells.
 pub(super) fn check(report: &mut Report, line: &InvoiceLine) {
-    report.expect("BR-21", "id", line.id.as_ref(), "the line has no identifier (BT-126)");
-    report.expect("BR-22", "quantity", line.quantity.as_ref(), "the line has no quantity (BT-129)");
-    report.expect("BR-23", "unit", line.unit.as_ref(), "the quantity has no unit (BT-130)");
-    report.expect("BR-24", "net_amount", line.net_amount.as_ref(), "the line has no net amount (BT-131)");
-    report.expect("BR-25", "item.name", line.item.name.as_ref(), "the item has no name (BT-153)");
-    report.expect("BR-26", "price.net", line.price.net.as_ref(), "the item has no net price (BT-146)");
-    report.expect("BR-CO-04", "vat.category", line.vat.category.as_ref(), "the line has no VAT category (BT-151)");
     for (rule, name, price) in [("BR-27", "price.net", line.price.net), ("BR-28", "price.gross", line.price.gross)] {
         if price.is_some_and(|price| price < Decimal::ZERO) {
             report.warn(rule, name, "a price is not negative; the quantity tells the sign");
@@ -22,11 +16,22 @@ pub(super) fn check(report: &mut Report, line: &InvoiceLine) {
     if line.period.start.zip(line.period.end).is_some_and(|(start, end)| end < start) {
         report.warn("BR-30", "period.end", "the line's period ends before it starts (BT-134, BT-135)");
     }
+    item(report, line);
+}
+
+/// A line of an invoice that its source tells in full says what EN 16931 wants it to.
+pub(super) fn check_full(report: &mut Report, line: &InvoiceLine) {
+    report.expect("BR-21", "id", line.id.as_ref(), "the line has no identifier (BT-126)");
+    report.expect("BR-22", "quantity", line.quantity.as_ref(), "the line has no quantity (BT-129)");
+    report.expect("BR-23", "unit", line.unit.as_ref(), "the quantity has no unit (BT-130)");
+    report.expect("BR-24", "net_amount", line.net_amount.as_ref(), "the line has no net amount (BT-131)");
+    report.expect("BR-25", "item.name", line.item.name.as_ref(), "the item has no name (BT-153)");
+    report.expect("BR-26", "price.net", line.price.net.as_ref(), "the item has no net price (BT-146)");
+    report.expect("BR-CO-04", "vat.category", line.vat.category.as_ref(), "the line has no VAT category (BT-151)");
     report.each("allowances", &line.allowances, |report, allowance| {
         adjustment(report, allowance, "BR-41", "BR-42");
     });
     report.each("charges", &line.charges, |report, charge| adjustment(report, charge, "BR-43", "BR-44"));
-    item(report, line);
 }
 
 fn adjustment(report: &mut Report, adjustment: &LineAdjustment, amount: &'static str, reason: &'static str) {

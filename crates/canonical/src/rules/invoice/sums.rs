@@ -1,8 +1,12 @@
-//! The arithmetic of EN 16931-1, BR-CO-10 to BR-CO-17, exact: no tolerance.
+//! The arithmetic of EN 16931-1, BR-CO-10 to BR-CO-17, exact to the cent.
+//!
+//! Where the official validators allow a difference, as with the VAT of a rate (BR-CO-17), it is a warning within what
+//! they allow and a contradiction beyond: what they call valid is never refused, and never passed over in silence.
 //!
 //! A term that is missing where the norm makes it optional counts as nothing;
 //! a sum is checked when both of its sides are told, what is missing is for the presence rules.
 //! In a summary, totals that contradict each other are a warning: legacy exports round each for itself.
+//! What a summary does not tell is unknown, and not nothing: a sum with such a term is not checked.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -17,28 +21,42 @@ pub(super) fn check(invoice: &Invoice, report: &mut Report) {
     }
     totals(invoice, severity, report);
     report.each("vat_breakdown", &invoice.vat_breakdown, |report, vat| {
-        let (Some(taxable), Some(tax)) = (vat.taxable_amount, vat.tax_amount) else {
+        let rate = if invoice.is_full() { Some(vat.rate.unwrap_or_default()) } else { vat.rate };
+        let (Some(taxable), Some(tax), Some(rate)) = (vat.taxable_amount, vat.tax_amount, rate) else {
             return;
         };
-        let rate = vat.rate.unwrap_or_default();
-        if vat_of(taxable, rate, 2) == Some(tax) {
-            return;
-        }
-        // Some currencies are used in whole units only, such as the forint: that is a rounding, and no contradiction.
-        let is_whole = !tax.is_zero() && vat_of(taxable, rate, 0) == Some(tax);
-        let severity = if is_whole { Severity::Warning } else { severity };
-        let message = match is_whole {
-            true => "BT-117 is BT-116 × BT-119 ÷ 100 rounded to whole units, and not to two decimals",
-            false => "BT-117 is not BT-116 × BT-119 ÷ 100, rounded to two decimals",
+        let is_exact = vat_of(taxable, rate) == Some(tax);
+        let (severity, message) = match (is_exact, is_tolerated(taxable, tax, rate)) {
+            (true, true) => return,
+            (true, false) => (Severity::Warning, "official validators take a rate (BT-119) below 0.5 for none"),
+            (false, true) => (Severity::Warning, "BT-117 is BT-116 × BT-119 ÷ 100 only to the next unit"),
+            (false, false) => (severity, "BT-117 is not BT-116 × BT-119 ÷ 100, rounded to two decimals"),
         };
         report.add(severity, "BR-CO-17", "tax_amount", message.into());
     });
 }
 
-/// The VAT of an amount: rounded to so many decimals, halves away from zero. `None` beyond what a decimal holds.
-fn vat_of(taxable: Decimal, rate: Decimal, decimals: u32) -> Option<Decimal> {
+/// The VAT of an amount: rounded to two decimals, halves away from zero. `None` beyond what a decimal holds.
+fn vat_of(taxable: Decimal, rate: Decimal) -> Option<Decimal> {
     let product = taxable.checked_mul(rate)?.checked_div(Decimal::ONE_HUNDRED)?;
-    Some(product.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero))
+    Some(product.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+}
+
+/// By how much a told VAT misses that of the amount, whatever the signs. `None` beyond what a decimal holds.
+pub(super) fn vat_difference(taxable: Decimal, tax: Decimal, rate: Decimal) -> Option<Decimal> {
+    Some(tax.abs().checked_sub(vat_of(taxable.abs(), rate)?)?.abs())
+}
+
+/// Whether the official validators let a VAT pass as BR-CO-17: without regard to signs it misses the exact one by one
+/// unit at most, and where the rate rounds to nothing, it does so too.
+/// That of UBL wants less than one unit, that of CII one at most: what one of them lets pass is tolerated.
+fn is_tolerated(taxable: Decimal, tax: Decimal, rate: Decimal) -> bool {
+    let half = Decimal::new(5, 1);
+    let rounds_to_nothing = |value: Decimal| -half <= value && value < half;
+    if rounds_to_nothing(rate) {
+        return rounds_to_nothing(tax);
+    }
+    vat_difference(taxable, tax, rate).is_some_and(|difference| difference <= Decimal::ONE)
 }
 
 /// The sum of what is told; `None` when something is not, or beyond what a decimal holds.
@@ -75,8 +93,9 @@ fn parts(invoice: &Invoice, report: &mut Report) {
 /// Totals agree with each other.
 fn totals(invoice: &Invoice, severity: Severity, report: &mut Report) {
     let totals = &invoice.totals;
-    let plus = |left: Option<Decimal>, right: Option<Decimal>| left?.checked_add(right.unwrap_or_default());
-    let minus = |left: Option<Decimal>, right: Option<Decimal>| left?.checked_sub(right.unwrap_or_default());
+    let optional = |term: Option<Decimal>| if invoice.is_full() { Some(term.unwrap_or_default()) } else { term };
+    let plus = |left: Option<Decimal>, right: Option<Decimal>| left?.checked_add(optional(right)?);
+    let minus = |left: Option<Decimal>, right: Option<Decimal>| left?.checked_sub(optional(right)?);
     let without_vat = plus(minus(totals.line_net_amount, totals.allowance_amount), totals.charge_amount);
     let with_vat = plus(totals.amount_without_vat, totals.vat_amount);
     let due = plus(minus(totals.amount_with_vat, totals.paid_amount), totals.rounding_amount);
