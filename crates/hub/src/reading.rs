@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use canonical::attachment::Attachment;
 use canonical::document::Document;
 use canonical::entity::{Entity, Operation};
 use canonical::envelope::Covers;
@@ -11,7 +12,7 @@ use canonical::rules::{self, Finding};
 use jiff::Timestamp;
 use mapping::{DataError, EmbeddedReading, Mapping, Reader, Reading};
 use serde_json::value::RawValue;
-use store::{Attachment, NewReject, Position, StreamKey};
+use store::{NewReject, Position, StreamKey};
 
 use crate::observation::{Observation, partition};
 
@@ -157,8 +158,7 @@ pub(crate) fn observe(
     let mut observation = origin.observation(partition, entity, key, origin.mapping_version.clone(), &document)?;
     observation.residue = mapping.residue(&record.body).and_then(|residue| serde_json::to_string(&residue).ok());
     observations.push(observation);
-    let kept = |attachment: mapping::Attachment| Attachment { hash: attachment.hash, bytes: attachment.bytes };
-    Ok(Observed { observations, attachments: attachments.into_iter().map(kept).collect() })
+    Ok(Observed { observations, attachments })
 }
 
 impl Origin<'_> {

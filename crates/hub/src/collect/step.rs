@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use canonical::attachment::Attachment;
 use canonical::entity::Operation;
 use canonical::envelope::Covers;
 use canonical::record::Record;
@@ -10,7 +11,7 @@ use connector::{Batch, Item, Reject};
 use jiff::Timestamp;
 use roaring::{RoaringBitmap, RoaringTreemap};
 use store::{
-    AbsentRecord, Attachment, Collected, DropEnd, KnownRecord, NewReject, NewTask, Outcomes, Position, PublishedRecord,
+    AbsentRecord, Collected, DropEnd, KnownRecord, NewReject, NewTask, Outcomes, Position, PublishedRecord,
     RecordOutcome, StreamKey,
 };
 

@@ -2,7 +2,7 @@
 CREATE TABLE attachments (
     id     INTEGER PRIMARY KEY,
     tenant INTEGER NOT NULL,
-    -- BLAKE3, in hexadecimal.
+    -- As documents have it: `sha256:` and hexadecimal digits.
     hash   TEXT NOT NULL,
     bytes  BLOB NOT NULL
 ) STRICT;

@@ -1,24 +1,9 @@
 //! Attached files: stored once, by their hash, beside the documents that name them.
 
 use async_trait::async_trait;
+use canonical::attachment::Attachment;
 
 use super::StoreError;
-
-/// The bytes of one attached file.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// What documents call it: the BLAKE3 hash of the bytes in 64 lower-case hexadecimal digits.
-    pub hash: String,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// Shows how many bytes there are, never which.
-impl std::fmt::Debug for Attachment {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Attachment").field("hash", &self.hash).field("bytes", &self.bytes.len()).finish()
-    }
-}
 
 /// What documents refer to and no message carries.
 #[async_trait]

@@ -1,13 +1,14 @@
 //! Attached files on PostgreSQL.
 
 use async_trait::async_trait;
+use canonical::attachment::Attachment;
 
 use super::PostgresStore;
 use super::core::Core;
 use super::failure::Failure;
 use super::rows::get;
 use super::transaction::{Transaction, transaction};
-use crate::{Attachment, AttachmentStore, StoreError};
+use crate::{AttachmentStore, StoreError};
 
 #[async_trait]
 impl AttachmentStore for PostgresStore {

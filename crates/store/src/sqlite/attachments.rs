@@ -1,10 +1,11 @@
 //! Attached files on SQLite.
 
 use async_trait::async_trait;
+use canonical::attachment::Attachment;
 use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
-use crate::{Attachment, AttachmentStore, StoreError};
+use crate::{AttachmentStore, StoreError};
 
 #[async_trait]
 impl AttachmentStore for SqliteStore {

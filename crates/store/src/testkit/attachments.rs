@@ -1,8 +1,10 @@
 //! Attached files.
 
+use canonical::attachment::Attachment;
+
 use super::Context;
 use super::build::TENANT;
-use crate::{Attachment, StoreError};
+use crate::StoreError;
 
 /// One that no engine takes for text.
 fn attachment(hash: &str, bytes: &[u8]) -> Attachment {

@@ -1,5 +1,6 @@
 //! A store with a row in every table and a value in every column, for tests that move or compare whole stores.
 
+use canonical::attachment::Attachment;
 use canonical::entity::{Entity, Operation};
 use master::MasterId;
 use roaring::RoaringTreemap;
@@ -9,9 +10,9 @@ use super::build::{
     source, step, stream, stream_of, waiting,
 };
 use crate::{
-    Attachment, Attempt, Collected, Command, CrosswalkRow, Delivered, DropEnd, DropNumber, Export, JournalEntry,
-    JournalKind, MasterRow, MatchKeysWrite, Member, NeededKey, NewParked, NewReject, NewTask, OutboxWrite, ParkedStage,
-    Position, RecordOutcome, Resolved, SourceRow, Store, StoreError, TargetState,
+    Attempt, Collected, Command, CrosswalkRow, Delivered, DropEnd, DropNumber, Export, JournalEntry, JournalKind,
+    MasterRow, MatchKeysWrite, Member, NeededKey, NewParked, NewReject, NewTask, OutboxWrite, ParkedStage, Position,
+    RecordOutcome, Resolved, SourceRow, Store, StoreError, TargetState,
 };
 
 /// Text that not every engine can hold as it is.

@@ -1,5 +1,6 @@
 //! Every query names a tenant: what one sees of another is nothing.
 
+use canonical::attachment::Attachment;
 use canonical::entity::Entity;
 use master::MasterId;
 
@@ -9,8 +10,8 @@ use super::build::{
     step, stream_of, waiting,
 };
 use crate::{
-    Attachment, Attempt, Collected, Delivered, DropNumber, Export, Filter, JournalKind, LocalKey, MatchKeysWrite,
-    NewDrop, NewTask, ParkedStage, Position, RecordOutcome, Resolved, Store, StoreError, TargetState,
+    Attempt, Collected, Delivered, DropNumber, Export, Filter, JournalKind, LocalKey, MatchKeysWrite, NewDrop, NewTask,
+    ParkedStage, Position, RecordOutcome, Resolved, Store, StoreError, TargetState,
 };
 
 const MINE: &str = "acme";
