@@ -5,6 +5,8 @@
 
 #[path = "bad_input/files.rs"]
 mod files;
+#[path = "bad_input/formats.rs"]
+mod formats;
 #[path = "bad_input/hub.rs"]
 mod hub;
 #[path = "bad_input/large.rs"]

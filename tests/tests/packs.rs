@@ -1,6 +1,7 @@
 //! The shipped mapping packs, on their own examples and on real files.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "what real files come to is worth a look")]
 
 #[path = "packs/cfonb.rs"]
 mod cfonb;

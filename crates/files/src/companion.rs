@@ -4,7 +4,7 @@ use connector::Fault;
 
 /// How the name of the second file follows from that of the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Companion {
+pub struct Companion {
     /// The patterns of the first file, each in two parts: what stands before its `*`, and behind it. A name without a
     /// `*` is whole in the first part.
     firsts: Vec<(String, Option<String>)>,
@@ -58,6 +58,17 @@ impl Companion {
     pub fn is_second(&self, name: &str) -> bool {
         stands_for(&self.second, name).is_some()
     }
+
+    /// The names of which one makes a drop with a file of this name: that of the second file, or those that a first one
+    /// may have, in the order of the patterns. Empty for a name that is neither.
+    pub fn partners(&self, name: &str) -> Vec<String> {
+        let Some(text) = stands_for(&self.second, name) else { return self.of(name).into_iter().collect() };
+        let named = |(before, behind): &(String, Option<String>)| match behind {
+            Some(behind) => format!("{before}{text}{behind}"),
+            None => before.clone(),
+        };
+        self.firsts.iter().map(named).collect()
+    }
 }
 
 #[cfg(test)]
@@ -77,6 +88,18 @@ mod tests {
         check(&["F_DOC.csv"], "F_LINES.csv", "f_doc.csv", Some("F_LINES.csv"));
         check(&["inv-*.csv"], "lines-*.csv", "é.csv", None);
         check(&["aa*aa"], "*", "aaa", None);
+    }
+
+    #[test]
+    fn each_file_of_a_drop_names_the_other() {
+        let check = |firsts: &[&str], second: &str, name: &str, expected: &[&str]| {
+            let firsts: Vec<String> = firsts.iter().map(|first| (*first).to_owned()).collect();
+            assert_eq!(Companion::new(&firsts, second).unwrap().partners(name), expected, "{name}");
+        };
+        check(&["inv-*.csv"], "lines-*.csv", "inv-1.csv", &["lines-1.csv"]);
+        check(&["inv-*.csv", "bill-*.txt"], "lines-*.csv", "LINES-1.csv", &["inv-1.csv", "bill-1.txt"]);
+        check(&["F_DOC.csv"], "F_LINES.csv", "F_LINES.csv", &["F_DOC.csv"]);
+        check(&["inv-*.csv"], "lines-*.csv", "other.csv", &[]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod target;
 mod text;
 
 pub use clearing::{Clearable, ClearableRecords};
+pub use companion::Companion;
 pub use content::{Compression, Content, FileTaken, unpacked_bytes};
 pub use folder::{Order, Patterns};
 pub use group::{GroupCodes, RowGroup};

@@ -67,8 +67,8 @@ fn findings(text: &str) -> Vec<String> {
         found.push("the first line does not name the 18 columns in their order".to_owned());
         return found;
     }
-    let (mut balances, mut names): (BTreeMap<(String, String), i128>, BTreeMap<String, BTreeSet<String>>) =
-        Default::default();
+    let mut balances: BTreeMap<(String, String), i128> = BTreeMap::new();
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (index, line) in lines.enumerate() {
         let values: Vec<&str> = line.split(separator).collect();
         if values.len() != COLUMNS.len() {

@@ -185,3 +185,38 @@ async fn every_order_reads_as_it_is_written_by_both_versions_of_a_pack() {
         }
     }
 }
+
+#[test]
+fn an_order_without_an_account_to_pay_or_to_draw_from_is_refused() {
+    let check = |name: &str, method: &str, account: Value, other: Value, expected: &[&str]| {
+        let mapping = pack(name);
+        let (own_side, other_side) =
+            if name.starts_with("pain.001") { ("debtor", "creditor") } else { ("creditor", "debtor") };
+        let order = json!({
+            "ordered_at": "2026-11-23T10:00:00Z", "requested_date": "2026-11-24", "method": method,
+            "amount": {"amount": "10.00", "currency": "EUR"}, "account": account,
+            "references": {"mandate_id": "M1"}, "mandate": {"signed_on": "2026-01-01"},
+            own_side: {"name": "Librairie du Canal"}, other_side: {"name": "Inès Moreau", "account": other},
+        });
+        let refused = mapping.write(&order, Some("M|1"), None).err().unwrap_or_default();
+        let told: Vec<&str> =
+            refused.iter().map(|error| &*error.field).filter(|field| field.contains("account")).collect();
+        assert_eq!(told, expected, "{name} {order} {refused:?}");
+        assert!(refused.iter().all(|error| error.code == "mapping.required"), "{refused:?}");
+    };
+    let iban = || json!({"iban": "FR7630006000011234567890189"});
+    let number = || json!({"account_number": "12345678"});
+    for (name, method, field) in [
+        ("pain.001/payment", "credit_transfer", "creditor.account.account_number"),
+        ("pain.001.001.03/payment", "credit_transfer", "creditor.account.account_number"),
+        ("pain.008/payment", "direct_debit", "debtor.account.account_number"),
+        ("pain.008.001.02/payment", "direct_debit", "debtor.account.account_number"),
+    ] {
+        check(name, method, iban(), iban(), &[]);
+        check(name, method, number(), number(), &[]);
+        check(name, method, iban(), json!({}), &[field]);
+        check(name, method, json!({}), iban(), &["account.account_number"]);
+    }
+    // A cheque goes to a person, not to an account.
+    check("pain.001/payment", "cheque", iban(), json!({}), &[]);
+}

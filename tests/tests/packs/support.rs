@@ -40,9 +40,9 @@ fn is_toml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }
 
-/// Whether a file of a pack is a mapping; the layout of its files and the example of a system are none.
+/// Whether a file of a pack is a mapping; the layout and the settings of its files and the example of a system are none.
 fn is_mapping(path: &Path) -> bool {
-    is_toml(path) && !["layout.toml", "system.example.toml"].iter().any(|other| path.ends_with(other))
+    is_toml(path) && !["files.toml", "layout.toml", "system.example.toml"].iter().any(|other| path.ends_with(other))
 }
 
 /// The tables of all packs, and those of one, which go before them.
@@ -117,17 +117,26 @@ pub fn expected(example: &Path) -> PathBuf {
     example.with_extension(if is_json { "expected.json" } else { "json" })
 }
 
-/// The connector's settings for a pack's examples: `examples/stream.toml`, where there is one, and the pack's layout.
+/// The connector's settings for a pack's examples: what the pack says of its files, `examples/stream.toml`, which goes
+/// before that, and the pack's layout.
 pub fn stream_settings(folder: &Path) -> Value {
     let read = |name: &str| {
         let text = fs::read_to_string(folder.join(name)).ok()?;
         Some(serde_json::to_value(toml::from_str::<toml::Table>(&text).unwrap()).unwrap())
     };
-    let mut settings = read("examples/stream.toml").unwrap_or_else(|| json!({}));
-    if let Some(layout) = read("layout.toml") {
-        settings["layout"] = layout;
+    let layout = read("layout.toml");
+    let files = read("files.toml").unwrap_or_default();
+    let kind = if layout.is_some() { "layout-drop" } else { "csv-drop" };
+    let mut settings = files.get(kind).and_then(Value::as_object).cloned().unwrap_or_default();
+    if let Some(Value::Object(read_only)) = settings.remove("read") {
+        settings.extend(read_only);
     }
-    settings
+    settings.remove("write");
+    if let Some(Value::Object(own)) = read("examples/stream.toml") {
+        settings.extend(own);
+    }
+    settings.extend(layout.map(|layout| ("layout".to_owned(), layout)));
+    Value::Object(settings)
 }
 
 /// Reads a file through the connector of its format.

@@ -37,19 +37,23 @@ struct Table {
 /// Reads the table that the rule chooses: a worksheet by name or number, a table of a page by number.
 ///
 /// # Errors
-/// A page without such a table, or one that is too large.
+/// A page without such a table, or one that is cut off or too large.
 pub(super) fn read(text: &str, rule: &SheetRule, grid: &mut Grid) -> Result<(), Problem> {
     let is_xml = tags(text).any(|tag| tag.is("workbook", false));
     let start = if is_xml { "worksheet" } else { "table" };
-    let sheets: Vec<(String, usize)> = tags(text)
+    let sheets: Vec<(String, usize, bool)> = tags(text)
         .filter(|tag| tag.is(start, false))
         .enumerate()
-        .map(|(at, tag)| (tag.attribute("name").unwrap_or_else(|| (at + 1).to_string()), tag.end))
+        .map(|(at, tag)| (tag.attribute("name").unwrap_or_else(|| (at + 1).to_string()), tag.end, tag.is_empty))
         .collect();
-    let chosen = rule.choose(&sheets.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())?;
-    let begin = sheets.iter().find(|(name, _)| name == chosen).map_or(0, |(_, begin)| *begin);
+    let chosen = rule.choose(&sheets.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>())?;
+    let found = sheets.iter().find(|(name, ..)| name == chosen);
+    let (begin, is_empty) = found.map_or((0, false), |(_, begin, is_empty)| (*begin, *is_empty));
+    if is_empty {
+        return Ok(());
+    }
     let mut table = Table::default();
-    let (mut depth, mut behind) = (0_usize, 0);
+    let (mut depth, mut behind, mut is_whole) = (0_usize, 0, false);
     let rest = &text[begin..];
     for tag in tags(rest) {
         table.add_text(&rest[behind..tag.start], is_xml);
@@ -59,12 +63,19 @@ pub(super) fn read(text: &str, rule: &SheetRule, grid: &mut Grid) -> Result<(), 
             depth += 1;
         } else if tag.is(start, true) {
             if depth == 0 {
+                is_whole = true;
                 break;
             }
             depth -= 1;
         } else if depth == 0 {
+            // A browser closes what a page that has its end left open.
+            is_whole |= !is_xml && (tag.is("body", true) || tag.is("html", true));
             table.take(&tag, grid)?;
         }
+    }
+    if !is_whole {
+        let reason = format!("the workbook ends within its sheet \"{chosen}\": it was cut off; ask for it again");
+        return Err(Problem::refused("workbook.damaged", reason));
     }
     table.close_cell(grid)?;
     if rule.fill_merged {

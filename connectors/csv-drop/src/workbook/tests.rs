@@ -64,6 +64,21 @@ fn an_xml_document_of_excel_says_where_its_cells_are() {
 }
 
 #[test]
+fn a_table_that_is_cut_off_is_refused() {
+    let page = |end: &str| format!("<html><body><table><tr><td>a</td></tr><tr><td>b{end}");
+    check(&page("</table>"), &rule(), &["a", "b"]);
+    // A browser closes what a page that is whole left open.
+    check(&page("</body></html>"), &rule(), &["a", "b"]);
+    for end in ["", "</td></tr>", "</td></tr></tab"] {
+        let mut grid = Grid::new(1 << 20);
+        let Err(Problem::Refused { code, reason }) = markup::read(&page(end), &rule(), &mut grid) else {
+            panic!("it was read: {end}")
+        };
+        assert!(code == "workbook.damaged" && reason.contains("cut off"), "{reason}");
+    }
+}
+
+#[test]
 fn a_sheet_has_a_limit() {
     let mut grid = Grid::new(100);
     assert!(grid.set(0, 0, "x".repeat(90)).is_ok());
