@@ -67,7 +67,7 @@ def check(root, syntax, table, unmapped, extensions):
     lost = set()
     for node in root.iter("*"):
         path = path_of(node, root)
-        text = " ".join((node.text or "").split())
+        text = " ".join(terms.text_of(node).split())
         if text and (node, None) not in seen and path not in unmapped and text not in kept:
             lost.add(path)
         for name, value in node.attrib.items():

@@ -4,6 +4,7 @@ The table (terms.csv) is written from the public syntax bindings of the norm and
 """
 
 import base64
+import copy
 import csv
 import hashlib
 import re
@@ -27,6 +28,9 @@ POINT_CODES = {"cii": {"5": "3", "29": "35", "72": "432"}}
 
 # UBL writes the subject code of a note (BT-21) in front of its text.
 SUBJECT = re.compile(r"#([A-Za-z0-9]{3})#\s*(.*)", re.DOTALL)
+
+# The zone of a day of XML Schema.
+ZONE = re.compile(r"(?<=\d{4}-\d\d-\d\d)(Z|[+-]\d\d:\d\d)$")
 
 
 @dataclass
@@ -74,6 +78,9 @@ def normal(kind, text, syntax):
         text = number(text)
     elif kind == "date" and re.fullmatch(r"\d{8}", text):
         text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+    elif kind == "date":
+        # A day of XML Schema may have a zone, which says nothing to the norm.
+        text = ZONE.sub("", text)
     elif kind == "account":
         text = text.replace(" ", "").upper()
     elif kind == "point":
@@ -101,7 +108,12 @@ def number(text):
 def texts(node, path):
     """The nodes at an XPath, with their texts."""
     found = node.xpath(path, namespaces=NAMESPACES)
-    return [(item, item if isinstance(item, str) else item.text or "") for item in found]
+    return [(item, item if isinstance(item, str) else text_of(item)) for item in found]
+
+
+def text_of(node):
+    """The text of an element, without the comments and processing instructions that may stand in it."""
+    return "".join(node.xpath("text()"))
 
 
 def of_xml(root, syntax, terms, visit=lambda node: None):
@@ -129,6 +141,17 @@ def of_xml(root, syntax, terms, visit=lambda node: None):
             for member in term.members:
                 take(member, item, position)
     return values
+
+
+def trimmed(root):
+    """A copy whose texts and attributes have no white space at their ends, which says nothing to us."""
+    root = copy.deepcopy(root)
+    for node in root.iter("*"):
+        if not len(node) and node.text:
+            node.text = node.text.strip()
+        for name, value in node.attrib.items():
+            node.set(name, value.strip())
+    return root
 
 
 def at(value, path):

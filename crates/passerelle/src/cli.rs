@@ -71,13 +71,15 @@ Examples:
   passerelle convert --from ubl-2.1/invoice invoice.xml
   passerelle convert --from sage-100/customer --to crm/customer customers.csv
   passerelle convert --from ubl-2.1/invoice --to erp/customer invoices/*.xml
+  passerelle convert --from sage-100/entry --to fec/entry entries.csv
   passerelle convert --stream erp/customers customers.csv
 
-Both mappings must be for one entity; or the first embeds documents of the second's, such as the buyers of invoices,
-which are then written, each once.
-Findings, rejects and `unmapped:` places go to standard error; the exit code is 1 when there is any reject,
-fatal finding or unmapped place. CSV and XML files may have any size: records are written as they are read,
-at most 1000 of them are held. JSON files are read whole, and have at most 256 MB.")]
+Both mappings must be for one entity; or the first embeds documents of the second's, such as the
+buyers of invoices, which are then written, each once.
+Findings, rejects and `unmapped:` places go to standard error; the exit code is 1 when there is any
+reject, fatal finding or total that the records do not come to, and with --strict when there is any
+unmapped place. Files may have any size: records are written as they are read, at most 1000 of them
+are held.")]
     Convert(Convert),
     /// Rehearse matching: which records of some files are one customer, as the master would say; no hub is needed
     #[command(after_help = "\
@@ -88,7 +90,7 @@ Examples:
 
 Records are taken one after another, as a hub would; a record that comes again is a new state of it.
 Nothing is written anywhere but to the files that are named.")]
-    Match(MatchArguments),
+    Match(Box<MatchArguments>),
     /// Tell everything that happened to an invoice number, customer, file or message id
     #[command(after_help = "Examples:\n  passerelle trace FA-2026-0042\n  passerelle trace customers-1.csv --json")]
     Trace(Trace),
@@ -303,21 +305,30 @@ pub struct Convert {
     /// The files, also compressed with gzip or zip
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The encoding of the files, such as windows-1252; what the format says by itself when left out, else utf-8
+    /// The encoding of the files, such as windows-1252; what the file or its pack says when left out, else utf-8
     #[arg(long)]
     pub encoding: Option<String>,
     /// CSV: the character between two values; told from the first lines when left out
     #[arg(long)]
     pub delimiter: Option<char>,
-    /// CSV: the character around values, or nothing
+    /// CSV: the character around values, or nothing; what the pack says when left out, else "
     #[arg(long)]
     pub quote: Option<String>,
+    /// The encoding of what is written; what the pack of --to says when left out, else utf-8
+    #[arg(long, value_name = "ENCODING", requires = "to")]
+    pub to_encoding: Option<String>,
+    /// CSV: the character between two values that are written; what the pack of --to says when left out, else a comma
+    #[arg(long, value_name = "DELIMITER", requires = "to")]
+    pub to_delimiter: Option<char>,
     /// The user's directory, whose own mappings go before the shipped ones
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
     /// Do not list the places that the mapping does not read
     #[arg(long)]
     pub no_unmapped: bool,
+    /// Take places that the mapping does not read for a failure: the exit code is 1
+    #[arg(long, conflicts_with = "no_unmapped")]
+    pub strict: bool,
 }
 
 /// Arguments of `trace`.

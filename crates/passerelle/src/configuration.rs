@@ -8,6 +8,7 @@ mod finding;
 mod layouts;
 mod lint;
 mod load;
+mod pack_files;
 mod packs;
 mod reference;
 mod secrets;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use finding::{Finding, Severity, nearest};
 pub use load::{Configuration, HUB_FILE, load, load_hub_file};
+pub use pack_files::{PackFiles, Way};
 pub use packs::{FOLDER as PACKS_FOLDER, Packs};
 pub use reference::connector_reference;
 pub use settings::{LogFormat, LogLevel, LogSettings, StoreSettings};

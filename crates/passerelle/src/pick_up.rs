@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use files::Companion;
+
 use crate::failure::Failure;
 use crate::output;
 
@@ -28,6 +30,8 @@ pub struct PickUp {
     pub files: Option<serde_json::Value>,
     trigger: Option<String>,
     settle: Duration,
+    /// How the files of a drop are called that has two.
+    companion: Option<Companion>,
 }
 
 impl PickUp {
@@ -41,7 +45,23 @@ impl PickUp {
             files: table.get("files").cloned(),
             trigger: table.get("trigger").and_then(serde_json::Value::as_str).map(str::to_owned),
             settle: Duration::from_millis(settle_ms.unwrap_or_else(files::settings::settle_ms)),
+            companion: companion(table),
         })
+    }
+
+    /// The names of which one must still come, when a file of this name is there and is only a part of a drop.
+    pub fn waits_for(&self, name: &str) -> Option<Vec<String>> {
+        let partners = self.companion.as_ref()?.partners(name);
+        let is_there = |name: &String| self.folder.join(name).exists();
+        (!partners.is_empty() && !partners.iter().any(is_there)).then_some(partners)
+    }
+
+    /// The names that a drop with this file may have: that of its first file.
+    pub fn drop_names(&self, name: &str) -> Vec<String> {
+        match &self.companion {
+            Some(companion) if companion.is_second(name) => companion.partners(name),
+            _ => vec![name.to_owned()],
+        }
     }
 
     /// How long it takes until every file that is in the folder now has settled; at most the settling time.
@@ -82,7 +102,10 @@ impl PickUp {
             return Err(Failure::usage("ingest.in-the-way", message));
         }
         let partial = self.folder.join(format!(".{name}.{}.part", std::process::id()));
-        let trigger = self.trigger.as_ref().map(|suffix| self.folder.join(format!("{name}{suffix}")));
+        // A trigger belongs to the first file of a drop.
+        let is_second = self.companion.as_ref().is_some_and(|companion| companion.is_second(name));
+        let trigger = self.trigger.as_ref().filter(|_| !is_second);
+        let trigger = trigger.map(|suffix| self.folder.join(format!("{name}{suffix}")));
         let placed = Placed { name: name.to_owned(), trigger, path };
         let written = self.write(file, &partial, &placed);
         if written.is_err() {
@@ -104,6 +127,22 @@ impl PickUp {
         fs::rename(partial, &placed.path)?;
         placed.trigger.as_ref().map_or(Ok(()), |trigger| File::create(trigger).map(drop))
     }
+}
+
+/// How the two files of a drop are called, from the connector's own table; `None` where a drop is one file.
+pub fn companion(table: &serde_json::Value) -> Option<Companion> {
+    let second = table.get("join")?.get("file")?.as_str()?;
+    let firsts: Vec<String> = match table.get("files") {
+        Some(serde_json::Value::Array(patterns)) => {
+            patterns.iter().filter_map(|pattern| Some(pattern.as_str()?.to_owned())).collect()
+        }
+        Some(pattern) => vec![pattern.as_str()?.to_owned()],
+        None => {
+            <csv_drop::settings::CsvStream as files::StreamSettings>::FILES.iter().map(ToString::to_string).collect()
+        }
+    };
+    // What cannot be meant is told by the connector when it opens.
+    Companion::new(&firsts, second).ok()
 }
 
 /// A file that was put into a pick-up folder.

@@ -23,6 +23,9 @@ pub enum MappingAction {
     /// Print a mapping as a table to sign off: field, place, what happens on the way, and a value of an example
     #[command(after_help = "Example:\n  passerelle mapping show ubl-2.1/invoice")]
     Show(MappingShow),
+    /// Copy a shipped pack into the user's directory, to change it: mappings, tables, examples, and a system to begin with
+    #[command(after_help = "Example:\n  passerelle mapping copy sage-100 --dir hub")]
+    Copy(MappingCopy),
     /// Compile mapping files, offline
     #[command(after_help = "Example:\n  passerelle mapping check mappings/erp/customer.toml")]
     Check(MappingCheck),
@@ -47,6 +50,17 @@ Examples:
 The draft compiles as it is. Every line tells how sure the guess is; what is not sure enough is a comment.
 The settings of a stream that reads the file stand in comments at its head.")]
     Infer(MappingInfer),
+}
+
+/// Arguments of `mapping copy`.
+#[derive(Debug, Args)]
+pub struct MappingCopy {
+    /// The pack
+    #[arg(value_name = "PACK")]
+    pub pack: String,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Arguments of `mapping list`.

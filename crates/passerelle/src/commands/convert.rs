@@ -13,7 +13,7 @@ use mapping::{Control, DataError, EmbeddedReading, GROUPS_MAX, Mapping, Reader, 
 use serde_json::Value;
 
 use self::reader::{Dialect, FileReader, Manner};
-use self::writer::Writer;
+use self::writer::{Form, Writer};
 use super::collect::quiet_log;
 use super::mappings;
 use crate::cli::Convert;
@@ -30,17 +30,18 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     let packs = mappings::packs(&arguments.dir);
     let (from, manner) = reading(&packs, arguments)?;
     let to = arguments.to.as_deref().map(|name| mappings::compile(&packs, name)).transpose()?;
-    let layout = arguments.to.as_deref().map_or(Ok(None), |name| mappings::layout(&packs, name))?;
     let embedded = to.as_ref().map_or(Ok(None), |to| shared_entity(&from, to))?;
+    let writer = to.map(|to| writer(&packs, arguments, to)).transpose()?;
     for file in &arguments.files {
         reader::require_file(file)?;
     }
     let mut conversion = Conversion {
         reader: from.reader(),
-        writer: to.map(|to| Writer::new(to, layout)),
+        writer,
         embedded,
         written: HashSet::new(),
         with_unmapped: !arguments.no_unmapped,
+        strict: arguments.strict,
         unmapped: BTreeMap::new(),
         control: from.control(GROUPS_MAX),
         differs: false,
@@ -72,8 +73,12 @@ pub async fn convert(arguments: &Convert) -> Result<Exit, Failure> {
 /// What both mappings are for: `None` for the records' own documents, else the field of the documents that they embed.
 ///
 /// # Errors
-/// Two mappings that share no entity.
+/// Two mappings that share no entity, or a second one that only reads.
 fn shared_entity(from: &Mapping, to: &Mapping) -> Result<Option<Arc<str>>, Failure> {
+    if to.only_reads() {
+        let message = format!("\"{}\" only reads; --to needs a mapping whose lines write", to.name());
+        return Err(Failure::usage("config.unfit-mapping", message));
+    }
     if from.entity() == to.entity() {
         return Ok(None);
     }
@@ -102,9 +107,21 @@ fn reading(packs: &Packs, arguments: &Convert) -> Result<(Arc<Mapping>, Manner),
         encoding: arguments.encoding.clone(),
         delimiter: arguments.delimiter,
         quote: arguments.quote.clone(),
-        layout: mappings::layout(packs, name)?,
+        ..Dialect::of_pack(packs, name)?
     };
     Ok((mapping, Manner::Told(dialect)))
+}
+
+/// What writes the documents: as the pack says, unless the user says otherwise.
+fn writer(packs: &Packs, arguments: &Convert, to: Arc<Mapping>) -> Result<Writer, Failure> {
+    let name = arguments.to.as_deref().unwrap_or_default();
+    let form = Form {
+        encoding: arguments.to_encoding.clone(),
+        delimiter: arguments.to_delimiter,
+        layout: mappings::layout(packs, name)?,
+        files: mappings::files(packs, name)?,
+    };
+    Writer::new(to, &form)
 }
 
 /// So many embedded documents are remembered; what comes later may be written again.
@@ -124,6 +141,8 @@ struct Conversion {
     /// Hashes of the embedded documents that were written: the buyer of many invoices is written once.
     written: HashSet<u64>,
     with_unmapped: bool,
+    /// Whether places that are not read make the exit code that of a difference.
+    strict: bool,
     /// How many records of the file have content at each place that is not read.
     unmapped: BTreeMap<String, u64>,
     /// Holds each file against the totals that it states.
@@ -228,7 +247,7 @@ impl Conversion {
 
     fn tell_unmapped(&mut self) {
         for (path, count) in std::mem::take(&mut self.unmapped) {
-            self.differs = true;
+            self.differs |= self.strict;
             output::note(format!("unmapped: {}: {path} ({})", self.file, counted(count, "record")));
         }
     }

@@ -33,14 +33,23 @@ pub async fn ingest(arguments: &Ingest) -> Result<Exit, Failure> {
         limits: arguments.waiting,
     };
     let result = request.carry_out(configuration).await;
-    if placed.is_still_there() && result.is_ok() {
+    let waits_for = pick_up.waits_for(&placed.name).filter(|_| placed.is_still_there());
+    if placed.is_still_there() && waits_for.is_none() && result.is_ok() {
         placed.take_back();
         return Err(not_taken(&arguments.file, &pick_up));
     }
     let run = result?;
     run.accounting.print(arguments.json);
+    if let Some(partners) = waits_for {
+        let (folder, partners) = (pick_up.folder.display(), partners.join(" or "));
+        output::note(format!(
+            "{} was put into {folder} and nothing of it is read yet: it waits for {partners}, which makes one drop with it; \
+             ingest that file, too",
+            placed.name
+        ));
+    }
     if !arguments.json {
-        tell_rejects(&place, &arguments.system, &placed.name).await?;
+        tell_rejects(&place, &arguments.system, &pick_up.drop_names(&placed.name)).await?;
     }
     session::tell_unreachable(&run.unreachable);
     Ok(ending(&run.accounting))
@@ -85,13 +94,13 @@ fn not_taken(file: &Path, pick_up: &PickUp) -> Failure {
 }
 
 /// The rejects of the file's drop, each in a line.
-async fn tell_rejects(place: &StorePlace, system: &str, file: &str) -> Result<(), Failure> {
+async fn tell_rejects(place: &StorePlace, system: &str, names: &[String]) -> Result<(), Failure> {
     let store = place.open_beside().await?;
     let filter = store::Filter { system: Some(system.to_owned()), ..everything() };
     let drops = store.drops(&filter).await?;
-    let Some(drop) = drops.iter().find(|drop| drop.name == file) else { return Ok(()) };
+    let Some(drop) = drops.iter().find(|drop| names.contains(&drop.name)) else { return Ok(()) };
     if let Some(first) = drop.duplicate_of {
-        output::note(format!("{file} repeats drop {first}; --again reads it all the same"));
+        output::note(format!("{} repeats drop {first}; --again reads it all the same", drop.name));
     }
     let rejects = store.rejects(&filter).await?;
     let of_drop: Vec<_> = rejects.iter().filter(|reject| reject.drop == drop.number).rev().collect();

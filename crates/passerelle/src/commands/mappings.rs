@@ -1,5 +1,6 @@
 //! `passerelle mapping`: what mappings there are, and whether they are sound.
 
+mod copy;
 mod examples;
 mod infer;
 mod show;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::cli::{MappingAction, MappingCheck, MappingList};
-use crate::configuration::{Finding, Packs, Severity, SourceText, nearest};
+use crate::configuration::{Finding, PackFiles, Packs, Severity, SourceText, nearest};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Table, counted};
 
@@ -23,6 +24,7 @@ pub async fn mapping(action: &MappingAction) -> Result<Exit, Failure> {
     match action {
         MappingAction::List(arguments) => list(arguments),
         MappingAction::Show(arguments) => show::show(arguments).await,
+        MappingAction::Copy(arguments) => copy::copy(arguments),
         MappingAction::Check(arguments) => check(arguments),
         MappingAction::Test(arguments) => test::test(arguments).await,
         MappingAction::Infer(arguments) => infer::infer(arguments),
@@ -61,6 +63,18 @@ pub fn compile(packs: &Packs, name: &str) -> Result<Arc<mapping::Mapping>, Failu
 pub fn layout(packs: &Packs, name: &str) -> Result<Option<serde_json::Value>, Failure> {
     let pack = name.split_once('/').map_or(name, |(pack, _)| pack);
     packs.layout(pack).transpose().map_err(|finding| {
+        output::note(finding.render());
+        Failure::told()
+    })
+}
+
+/// What the pack of a mapping says about its files; nothing, where it has no `files.toml`.
+///
+/// # Errors
+/// A `files.toml` that cannot be understood.
+pub fn files(packs: &Packs, name: &str) -> Result<PackFiles, Failure> {
+    let pack = name.split_once('/').map_or(name, |(pack, _)| pack);
+    packs.files(pack).unwrap_or_else(|| Ok(PackFiles::default())).map_err(|finding| {
         output::note(finding.render());
         Failure::told()
     })

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use canonical::document::{Customer, Document};
+use canonical::record::Place;
 use connector::Item;
 use mapping::Mapping;
 use master::matching::{Bits, Evidence, LearnOptions, MatchOptions, Matcher, Model, Thresholds};
@@ -184,8 +185,7 @@ impl<'a> Input<'a> {
                 let dialect = Dialect {
                     encoding: input.encoding.clone(),
                     delimiter: input.delimiter,
-                    layout: mappings::layout(&packs, name)?,
-                    ..Dialect::default()
+                    ..Dialect::of_pack(&packs, name)?
                 };
                 let manner = Manner::Told(dialect);
                 (mappings::compile(&packs, name)?, manner, name.split('/').next().unwrap_or_default())
@@ -233,11 +233,8 @@ impl<'a> Input<'a> {
     }
 
     fn shown(&mut self, item: &Item) -> Option<Shown> {
-        let file = self.open.as_ref().map_or("", |(file, _)| file);
         match item {
-            Item::Reject(reject) => {
-                output::note(format!("rejected {file} {}: {} [{}]", reject.place, reject.reason, reject.code));
-            }
+            Item::Reject(reject) => self.tell(&reject.place, &reject.reason, reject.code),
             Item::Record(record) if !self.reader.selects(&record.body) => return None,
             Item::Record(record) => match self.reader.read(&record.body) {
                 Ok(reading) => {
@@ -246,13 +243,18 @@ impl<'a> Input<'a> {
                     }
                 }
                 Err(errors) => {
-                    for error in errors {
-                        output::note(format!("rejected {file} {}: {error} [{}]", record.place, error.code));
-                    }
+                    errors.iter().for_each(|error| self.tell(&record.place, &error.to_string(), error.code));
                 }
             },
         }
         self.rejected += 1;
         None
+    }
+
+    /// Tells of a reject as `convert` does, with the file as the user named it.
+    fn tell(&self, place: &Place, reason: &str, code: &str) {
+        let file = self.open.as_ref().map(|(file, _)| file.as_str().into());
+        let place = Place { file, ..place.clone() };
+        output::note(format!("{place}: rejected: {reason} [{code}]"));
     }
 }

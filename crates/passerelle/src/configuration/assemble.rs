@@ -69,7 +69,8 @@ impl Assembler<'_> {
         })
     }
 
-    /// A mapping by name, if it can be used for records of this connector (and for this entity).
+    /// A mapping by name, if it can be used for records of this connector; with an entity, if documents of it can be
+    /// written by it.
     fn mapping(
         &self,
         path: &[&str],
@@ -96,6 +97,11 @@ impl Assembler<'_> {
         let mapping = compiled.mapping?;
         if let Some(entity) = entity.filter(|entity| *entity != mapping.entity()) {
             let message = format!("\"{name}\" is a mapping for \"{}\", not for \"{entity}\"", mapping.entity());
+            findings.push(Finding::error(Code::UnfitMapping, place, message));
+            return None;
+        }
+        if entity.is_some() && mapping.only_reads() {
+            let message = format!("\"{name}\" only reads; what is subscribed needs a mapping whose lines write");
             findings.push(Finding::error(Code::UnfitMapping, place, message));
             return None;
         }

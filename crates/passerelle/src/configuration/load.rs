@@ -19,7 +19,7 @@ use super::packs::Packs;
 use super::settings::{HubFile, SystemFile};
 use super::shape::misfits;
 use super::source::{Part, Segment, SourceText, TomlSource, ValuePath};
-use super::{assemble, layouts, lint, registry};
+use super::{assemble, layouts, lint, pack_files, registry};
 use crate::place::StorePlace;
 
 /// The file that makes a folder a user's directory.
@@ -153,6 +153,7 @@ pub(super) fn load_with(directory: &Path, variables: &Variables, mut findings: V
     let mut systems = read_systems(directory, &registry, &mut findings);
     let packs = Packs::load(Some(directory), &mut findings);
     layouts::expand(&mut systems, &packs, &registry, &mut findings);
+    pack_files::fill(&mut systems, &packs, &registry, &mut findings);
     lint::own_mappings(&packs, &mut findings);
     if let Some(hub) = &hub {
         lint::engines(hub, &toml, variables, directory, &mut findings);

@@ -10,6 +10,7 @@ use mapping::{Mapping, Table};
 use serde_json::Value;
 
 use super::finding::{Code, Finding, Place, Severity};
+use super::pack_files::{self, PackFiles};
 use super::source::SourceText;
 
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../mappings");
@@ -29,6 +30,8 @@ pub struct Packs {
     tables: Files,
     /// The layouts of files, by the name of their pack.
     layouts: Files,
+    /// How files are read and written, by the name of their pack.
+    files: Files,
     /// The names of mappings and tables that are the user's own.
     own: BTreeSet<String>,
 }
@@ -85,6 +88,7 @@ impl Packs {
             ["tables", table] => (&mut self.tables, table.to_owned()),
             [pack, "tables", table] => (&mut self.tables, format!("{pack}/{table}")),
             [pack, "layout.toml"] => (&mut self.layouts, format!("{pack}.toml")),
+            [pack, pack_files::NAME] => (&mut self.files, format!("{pack}.toml")),
             // How a system with this pack is configured, for people to copy.
             [_, "system.example.toml"] => return None,
             [pack, mapping] => (&mut self.mappings, format!("{pack}/{mapping}")),
@@ -118,6 +122,39 @@ impl Packs {
     /// The names of the packs that have a layout.
     pub fn layout_names(&self) -> impl Iterator<Item = &str> {
         self.layouts.keys().map(String::as_str)
+    }
+
+    /// How a pack's files are read and written; `None` when the pack does not say.
+    pub fn files(&self, pack: &str) -> Option<Result<PackFiles, Finding>> {
+        self.files.get(pack).map(PackFiles::parse)
+    }
+
+    /// Reports every pack that says in a wrong way how its files are read and written.
+    pub(super) fn check_files(&self, findings: &mut Vec<Finding>) {
+        findings.extend(self.files.values().filter_map(|source| PackFiles::parse(source).err()));
+    }
+
+    /// The beginning of the file in which a pack says how its files are read and written.
+    pub(super) fn files_place(&self, pack: &str) -> Place {
+        let path = || Place::Path(Path::new(FOLDER).join(pack).join(pack_files::NAME));
+        self.files.get(pack).map_or_else(path, |source| Place::File(source.clone(), 0..0))
+    }
+
+    /// All files of a shipped pack, by their paths inside the folder of packs; `None` when no pack of this name is shipped.
+    pub fn shipped(pack: &str) -> Option<Vec<(&'static Path, &'static [u8])>> {
+        let mut files = Vec::new();
+        let mut folders = vec![SHIPPED.dirs().find(|folder| folder.path() == Path::new(pack))?];
+        while let Some(folder) = folders.pop() {
+            files.extend(folder.files().map(|file| (file.path(), file.contents())));
+            folders.extend(folder.dirs());
+        }
+        files.sort_unstable_by_key(|(path, _)| *path);
+        Some(files)
+    }
+
+    /// The names of the shipped packs.
+    pub fn shipped_names() -> impl Iterator<Item = &'static str> {
+        SHIPPED.dirs().filter_map(|folder| folder.path().to_str())
     }
 
     /// The files in the folder of examples of a shipped pack: their names and contents.

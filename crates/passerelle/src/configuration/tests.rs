@@ -130,6 +130,14 @@ fn a_mapping_must_be_there_and_fit() {
             "systems/erp.toml:9:11: \"erp/customer\" is a mapping for \"customer\", not for \"invoice\" [config.unfit-mapping]",
         ],
     );
+    let target = target.replace("invoice", "customer");
+    check(
+        "",
+        &format!("{SYSTEM}[subscriptions.customer]\nmapping = \"erp/customer\"\n{target}"),
+        &MAPPING.replace("[fields]", "only = \"read\"\n[fields]"),
+        &["systems/erp.toml:9:11: \"erp/customer\" only reads; what is subscribed needs a mapping whose lines write \
+           [config.unfit-mapping]"],
+    );
 }
 
 #[test]

@@ -27,10 +27,15 @@ fn what_is_not_read_is_listed_and_not_dropped_in_silence() {
     let text =
         customers(&[("1", "Martin", "Rennes")]).replace("BLOCKED\n", "BLOCKED;FAX\n").replace(";0\n", ";0;0298\n");
     let file = directory.write("customers.csv", text);
-    let ended = convert(&directory, &["--from", "erp/customer", &file]).with(1);
-    assert_eq!(ended.out.lines().count(), 1);
-    assert!(ended.err.contains("unmapped: ") && ended.err.contains("FAX"), "{}", ended.err);
-    convert(&directory, &["--from", "erp/customer", &file, "--no-unmapped"]).with(0);
+    // It is told, and a failure only for who says so.
+    for (strict, code) in [(&[][..], 0), (&["--strict"], 1)] {
+        let ended = convert(&directory, &[&["--from", "erp/customer", &file], strict].concat()).with(code);
+        assert_eq!(ended.out.lines().count(), 1);
+        assert!(ended.err.contains("unmapped: ") && ended.err.contains("FAX"), "{}", ended.err);
+    }
+    let silent = convert(&directory, &["--from", "erp/customer", &file, "--no-unmapped"]).with(0);
+    assert_eq!(silent.err, "");
+    convert(&directory, &["--from", "erp/customer", &file, "--no-unmapped", "--strict"]).with(2);
 }
 
 #[test]
@@ -120,20 +125,98 @@ fn a_stream_is_rehearsed_as_the_hub_would_read_it() {
 }
 
 #[test]
-fn json_records_are_read_from_arrays_and_lines() {
+fn json_records_stand_where_the_mapping_says_or_are_the_file() {
     let directory = Directory::new();
     let mapping = "entity = \"customer\"\nformat = \"json\"\nkey = \"id\"\n[fields]\nlegal_name = \"name\"\n";
     directory.write("hub/mappings/app/customer.toml", mapping);
-    for text in [
-        "[{\"id\":\"1\",\"name\":\"A\"},{\"id\":\"2\",\"name\":\"B\"}]",
-        "{\"id\":\"1\",\"name\":\"A\"}\n{\"id\":\"2\",\"name\":\"B\"}\n",
-    ] {
-        let file = directory.write("customers.json", text);
-        let ended = convert(&directory, &["--from", "app/customer", &file]).with(0);
-        assert_eq!(ended.out, "{\"legal_name\":\"A\"}\n{\"legal_name\":\"B\"}\n");
+    let with_record = mapping.replace("key", "record = \"data.items\"\nkey");
+    directory.write("hub/mappings/api/customer.toml", with_record);
+    let (one, two) = ("{\"id\":\"1\",\"name\":\"A\"}", "{\"id\":\"2\",\"name\":\"B\"}");
+    let answer = |items: &str| format!("{{\"next\":null,\"data\":{{\"items\":[{items}]}}}}");
+    let both = "{\"legal_name\":\"A\"}\n{\"legal_name\":\"B\"}\n";
+    let check = |from: &str, name: &str, text: &str, expected: &str| {
+        let file = directory.write(name, text);
+        assert_eq!(convert(&directory, &["--from", from, &file]).with(0).out, expected, "{from} {name} {text}");
+    };
+    for from in ["app/customer", "api/customer"] {
+        check(from, "customers.json", &format!("[{one},{two}]"), both);
+        check(from, "customers.json", &format!("{one}\n{two}\n"), both);
+        check(from, "customers.jsonl", &format!("{one}\n{two}\n"), both);
+        check(from, "customers.json", &format!("\u{feff}{one}"), "{\"legal_name\":\"A\"}\n");
     }
-    let file = directory.write("customers.json", "[{\"id\":");
-    assert!(convert(&directory, &["--from", "app/customer", &file]).with(1).err.contains("[json.syntax]"));
+    check("api/customer", "answer.json", &answer(&format!("{one},{two}")), both);
+    check("api/customer", "answers.jsonl", &format!("{}\n{}\n", answer(one), answer(two)), both);
+    check("api/customer", "answer.json", &answer(""), "");
+    let wrong = |name: &str, text: &str, expected: &str| {
+        let file = directory.write(name, text);
+        let ended = convert(&directory, &["--from", "api/customer", &file]).with(1);
+        assert!(ended.err.contains(expected), "{expected}: {}", ended.err);
+        ended.out
+    };
+    assert_eq!(wrong("customers.json", "[{\"id\":", "[json.cut-off]"), "");
+    assert_eq!(wrong("customers.json", "", "[file.empty]"), "");
+    // Lines stand for themselves, so that the others go on.
+    let lines = format!("{one}\n{{\"id\":\n{two}\n");
+    assert_eq!(wrong("customers.jsonl", &lines, "customers.jsonl:2: rejected: "), both);
+}
+
+#[test]
+fn a_pack_says_how_its_files_are_read_and_written() {
+    let directory = Directory::new();
+    let mapping = "entity = \"customer\"\nformat = \"csv\"\nkey = \"NO\"\ncolumns = [\"NO\", \"NAME\"]\n\
+                   [fields]\nlegal_name = \"NAME\"\n";
+    directory.write("hub/mappings/old/customer.toml", mapping);
+    let files = "[csv-drop]\nencoding = \"windows-1252\"\ndelimiter = \"|\"\n[csv-drop.write]\nline_end = \"lf\"\n";
+    directory.write("hub/mappings/old/files.toml", files);
+    let read = |content: &[u8]| {
+        let file = directory.write("customers.txt", content);
+        convert(&directory, &["--from", "old/customer", &file]).with(0).out
+    };
+    let expected = "{\"legal_name\":\"Andr\u{e9}, fils\"}\n";
+    assert_eq!(read(b"NO|NAME\n1|Andr\xe9, fils\n"), expected, "as the pack says");
+    assert_eq!(read("NO|NAME\n1|Andr\u{e9}, fils\n".as_bytes()), expected, "UTF-8 all the same");
+    assert_eq!(read(b"NO;NAME\n1;Andr\xe9, fils\n"), expected, "with another delimiter");
+    let file = directory.write("customers.csv", customers(&[("1", "Andr\u{e9}", "Rennes")]));
+    let write = |options: &[&str]| {
+        let arguments = ["convert", "--from", "erp/customer", "--to", "old/customer", "--no-unmapped", &file, "--dir"];
+        let output = command(&[&arguments[..], &[&directory.hub()], options].concat()).output().unwrap();
+        (output.status.code().unwrap(), output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(write(&[]).1, b"NO|NAME\n1|Andr\xe9\n");
+    assert_eq!(write(&["--to-encoding", "utf-8", "--to-delimiter", ";"]).1, "NO;NAME\n1;Andr\u{e9}\n".as_bytes());
+    let refused = write(&["--to-encoding", "klingon"]);
+    assert!(refused.0 == 2 && refused.2.contains("do not fit: there is no encoding \"klingon\""), "{refused:?}");
+    directory.write("hub/mappings/old/files.toml", "[csv-dorp]\n");
+    let wrong = write(&[]);
+    assert!(wrong.0 == 2 && wrong.2.contains("files.toml:1:2: there is no connector \"csv-dorp\""), "{wrong:?}");
+}
+
+#[test]
+fn entries_of_another_program_become_a_fec() {
+    let directory = Directory::new();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../mappings/sage-100/examples/entry.csv");
+    let text = std::fs::read_to_string(example).unwrap().replace("Facture", "R\u{e9}gl\u{e9}");
+    let file = directory.write("entries.csv", text);
+    let arguments = ["convert", "--from", "sage-100/entry", "--to", "fec/entry", "--no-unmapped", &file];
+    let written = command(&arguments).output().unwrap();
+    assert_eq!(written.status.code(), Some(0), "{}", String::from_utf8_lossy(&written.stderr));
+    assert!(std::str::from_utf8(&written.stdout).is_err(), "it is ISO 8859-15");
+    // Of the characters here, ISO 8859-15 has the code points of Unicode.
+    let text: String = written.stdout.iter().map(|byte| char::from(*byte)).collect();
+    assert!(text.contains("R\u{e9}gl\u{e9}"), "{text}");
+    let mut lines = text.split("\r\n");
+    assert!(lines.next().unwrap().starts_with("JournalCode\tJournalLib\tEcritureNum\tEcritureDate\tCompteNum\t"));
+    let rows: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.split('\t').count() == 18 && !row.contains('"')), "{text}");
+    // It is read again without a word about its form, as are those with bars.
+    let with_bars = written.stdout.iter().map(|byte| if *byte == b'\t' { b'|' } else { *byte }).collect();
+    let original = convert(&directory, &["--from", "sage-100/entry", "--no-unmapped", &file]).with(0).out;
+    for text in [written.stdout.clone(), with_bars] {
+        let file = directory.write("123456789FEC20261231.txt", text);
+        let read = convert(&directory, &["--from", "fec/entry", "--no-unmapped", &file]).with(0).out;
+        assert_eq!(read.lines().count(), original.lines().count(), "{read}");
+        assert!(read.contains("R\u{e9}gl\u{e9}"), "{read}");
+    }
 }
 
 #[test]
@@ -150,6 +233,15 @@ fn what_cannot_be_meant_is_refused() {
     let klingon = ["--from", "erp/customer", &file, "--encoding", "klingon"];
     check(&klingon, "passerelle: the options do not fit: there is no encoding \"klingon\"");
     check(&klingon, "[cli.dialect]");
+    check(&["--from", "ubl-2.1/invoice", &file, "--delimiter", ";"], "--delimiter and --quote are for CSV files");
+    check(&["--from", "erp/customer", &file, "--to-delimiter", ";"], "--to <PACK/ENTITY>");
+    check(
+        &["--from", "erp/customer", "--to", "tryton/customer", &file],
+        "only reads; --to needs a mapping whose lines",
+    );
+    let to_json = ["--from", "erp/customer", "--to", "hubspot/company", &file];
+    check(&[&to_json[..], &["--to-delimiter", ";"]].concat(), "--to-delimiter is for CSV files, and ");
+    check(&[&to_json[..], &["--to-encoding", "latin1"]].concat(), "leave --to-encoding out");
 }
 
 #[test]

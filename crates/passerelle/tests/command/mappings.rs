@@ -97,3 +97,20 @@ fn the_buyers_of_invoices_are_written_once_each() {
     let refused = convert("bills/payment").with(2);
     assert!(refused.err.contains("both must be for one entity"), "{}", refused.err);
 }
+
+#[test]
+fn a_shipped_pack_is_copied_to_be_changed() {
+    let directory = drafted();
+    let copied = mapping(&directory, &["copy", "sage-100"]).with(0);
+    assert!(
+        copied.out.contains("system.example.toml") && copied.out.contains("systems/sage-100.toml"),
+        "{}",
+        copied.out
+    );
+    let listed = mapping(&directory, &["test", "sage-100"]).with(0);
+    assert!(listed.out.contains("sage-100/customer: sound"), "{}", listed.out);
+    let again = mapping(&directory, &["copy", "sage-100"]).with(2).err;
+    assert!(again.contains("it is there already") && again.contains("cli.file"), "{again}");
+    let wrong = mapping(&directory, &["copy", "sage-10"]).with(2).err;
+    assert!(wrong.contains("did you mean \"sage-100\"?"), "{wrong}");
+}

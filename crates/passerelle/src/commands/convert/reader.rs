@@ -1,41 +1,85 @@
 //! The records of one file, read by the connector of the mapping's format.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use canonical::record::{Body, Json, Place, Record};
-use connector::{Checkpoint, Fault, Item, OpenContext, Reject, Source};
+use connector::{Batch, Checkpoint, Fault, Item, OpenContext, Source};
 use mapping::{Format, Mapping};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::commands::collect::known_stream;
-use crate::configuration::registry;
+use crate::commands::mappings;
+use crate::configuration::{PackFiles, Packs, Way, registry};
 use crate::failure::Failure;
+use crate::pick_up;
 use crate::session;
 
 /// The one stream of the one file.
 const STREAM: &str = "file";
 
-/// JSON files are read whole, and so have a limit.
-const JSON_BYTES_MAX: u64 = 256 << 20;
+/// How much of a file tells its delimiter, and is looked at together.
+const CHUNK_BYTES: usize = 64 << 10;
 
-/// How much of a file tells its delimiter.
-const HEAD_BYTES: u64 = 64 << 10;
-
-/// What the user says about the text of the files.
+/// What the user says about the text of the files, and what the pack of their mapping says.
 #[derive(Default)]
 pub struct Dialect {
-    /// The encoding; what the format says by itself, when absent.
+    /// The encoding; what the file or its pack says, when absent.
     pub encoding: Option<String>,
-    /// The delimiter; told from the first line, when absent.
+    /// The delimiter; told from the first lines, when absent.
     pub delimiter: Option<char>,
     /// The quote.
     pub quote: Option<String>,
     /// The layout of the files, which comes with the pack.
     pub layout: Option<Value>,
+    /// What else the pack says about its files.
+    pub files: PackFiles,
+}
+
+impl Dialect {
+    /// What a pack says about the files of a mapping; the user says nothing yet.
+    ///
+    /// # Errors
+    /// Files of the pack that cannot be understood.
+    pub fn of_pack(packs: &Packs, name: &str) -> Result<Self, Failure> {
+        let (layout, files) = (mappings::layout(packs, name)?, mappings::files(packs, name)?);
+        Ok(Dialect { layout, files, ..Dialect::default() })
+    }
+
+    /// The connector that reads a file, and its settings for it.
+    fn stream(&self, path: &Path, format: Format) -> Result<(&'static str, Map<String, Value>), Failure> {
+        let kind = kind_of(format, self.layout.is_some());
+        if kind != "csv-drop" && (self.delimiter.is_some() || self.quote.is_some()) {
+            let message =
+                format!("the options do not fit: --delimiter and --quote are for CSV files; {kind} reads these");
+            return Err(Failure::usage("cli.dialect", message));
+        }
+        let unreadable = |error: std::io::Error| Failure::file("cannot be read", path, &error);
+        let mut stream = self.files.settings(kind, Way::Read);
+        if let Some(encoding) = &self.encoding {
+            stream.insert("encoding".to_owned(), json!(encoding));
+        } else if stream.contains_key("encoding") && is_utf8(path).map_err(unreadable)? {
+            // Programs of today write what the product's own files never were.
+            stream.insert("encoding".to_owned(), json!("utf-8"));
+        }
+        if let Some(layout) = self.layout.as_ref().filter(|_| kind == "layout-drop") {
+            stream.insert("layout".to_owned(), layout.clone());
+        }
+        if kind == "csv-drop" {
+            let usual = stream.get("delimiter").and_then(Value::as_str).and_then(|text| text.chars().next());
+            let delimiter = match self.delimiter {
+                Some(delimiter) => delimiter,
+                None => likely_delimiter(path, usual).map_err(unreadable)?,
+            };
+            stream.insert("delimiter".to_owned(), json!(delimiter));
+        }
+        if let Some(quote) = &self.quote {
+            stream.insert("quote".to_owned(), json!(quote));
+        }
+        Ok((kind, stream))
+    }
 }
 
 /// How files are read.
@@ -86,49 +130,80 @@ pub fn require_file(path: &Path) -> Result<(), Failure> {
     File::open(path).map(drop).map_err(|error| Failure::file("cannot be read", path, &error))
 }
 
-/// The records of one file.
-pub enum FileReader {
-    /// Through a file connector, over a folder that holds only a link to the file.
-    Connector {
-        /// The stream.
-        source: Box<dyn Source>,
-        /// How far it was read.
-        after: Option<Checkpoint>,
-        /// The folder; it goes when the reader goes.
-        _folder: TempDir,
-    },
-    /// A JSON file: an array of records, one record, one record per line, or a saved answer of an API in which the
-    /// records stand where the mapping's `record` says.
-    Json(Option<Vec<Item>>),
+/// The connector that reads and writes the files of a mapping.
+pub fn kind_of(format: Format, has_layout: bool) -> &'static str {
+    match format {
+        Format::Csv if has_layout => "layout-drop",
+        Format::Csv => "csv-drop",
+        Format::Xml => "xml-export",
+        Format::Json => "json-drop",
+    }
+}
+
+/// The records of one file, through a file connector, over a folder that holds only a link to the file.
+pub struct FileReader {
+    /// The stream.
+    source: Box<dyn Source>,
+    /// How far it was read.
+    after: Option<Checkpoint>,
+    /// What was read ahead.
+    ahead: Option<Batch>,
+    /// The folder; it goes when the reader goes.
+    _folder: TempDir,
 }
 
 impl FileReader {
     /// Opens a file for a mapping.
     ///
+    /// A JSON file is a saved answer of an API, in which the records stand where the mapping's `record` says; or else the
+    /// records themselves: an array, one, several that follow each other, or lines.
+    ///
     /// # Errors
     /// A file that cannot be read, or options that do not fit.
     pub async fn open(path: &Path, mapping: &Mapping, manner: &Manner) -> Result<Self, Failure> {
-        let (kind, mut stream) = match (manner, mapping.format()) {
-            (Manner::AsStream { kind, table }, _) => (kind.as_str(), table.clone()),
-            (_, Format::Json) => {
-                let record = mapping.stream_needs().record_paths.first().map(String::as_str);
-                return Ok(FileReader::Json(Some(json_records(path, record)?)));
-            }
-            (Manner::Told(dialect @ Dialect { layout: Some(layout), .. }), Format::Csv) => {
-                ("layout-drop", layout_stream(dialect, layout))
-            }
-            (Manner::Told(dialect), Format::Csv) => ("csv-drop", csv_stream(path, dialect)?),
-            (Manner::Told(dialect), Format::Xml) => ("xml-export", encoding_of(dialect)),
+        let (kind, mut stream) = match manner {
+            Manner::AsStream { kind, table } => (kind.as_str(), table.clone()),
+            Manner::Told(dialect) => dialect.stream(path, mapping.format())?,
         };
+        let is_answer = matches!(manner, Manner::Told(_))
+            && mapping.format() == Format::Json
+            && !mapping.stream_needs().record_paths.is_empty();
+        if !is_answer {
+            return Self::over(path, mapping, manner, kind, stream).await;
+        }
+        // Each line of a saved file may be an answer as well.
+        stream.insert("lines".to_owned(), json!(false));
+        let answer = Self::over(path, mapping, manner, kind, stream.clone()).await?.read_ahead().await?;
+        if !answer.is_refused() {
+            return Ok(answer);
+        }
+        stream.remove("lines");
+        stream.insert("record".to_owned(), json!(""));
+        Self::over(path, mapping, manner, kind, stream).await
+    }
+
+    /// Opens a file for a connector with these settings.
+    async fn over(
+        path: &Path,
+        mapping: &Mapping,
+        manner: &Manner,
+        kind: &str,
+        mut stream: Map<String, Value>,
+    ) -> Result<Self, Failure> {
         let link = |error: std::io::Error| {
             Failure::unreachable("cli.file", format!("a working folder cannot be made: {error}"))
         };
         let folder = TempDir::new().map_err(link)?;
-        let absolute = std::path::absolute(path).map_err(link)?;
-        std::os::unix::fs::symlink(absolute, folder.path().join(linked_name(path))).map_err(link)?;
+        let second = second_file(path, &stream)?;
+        for (path, name) in [(path.to_owned(), linked_name(path))].into_iter().chain(second) {
+            let absolute = std::path::absolute(path).map_err(link)?;
+            std::os::unix::fs::symlink(absolute, folder.path().join(name)).map_err(link)?;
+        }
+        if !stream.contains_key("join") {
+            stream.insert("files".to_owned(), json!("*"));
+        }
         stream.extend([
             ("folder".to_owned(), json!(".")),
-            ("files".to_owned(), json!("*")),
             ("archive".to_owned(), json!("keep")),
             ("reject".to_owned(), json!("reject")),
             ("settle_ms".to_owned(), json!(0)),
@@ -144,7 +219,19 @@ impl FileReader {
         };
         let mut ports = configured.open(&context).await.map_err(|fault| misfit(fault, manner))?;
         let source = ports.sources.remove(STREAM).ok_or_else(|| Failure::bug("a file's stream was not opened"))?;
-        Ok(FileReader::Connector { source, after: None, _folder: folder })
+        Ok(FileReader { source, after: None, ahead: None, _folder: folder })
+    }
+
+    async fn read_ahead(mut self) -> Result<Self, Failure> {
+        self.ahead = self.source.read(None).await?;
+        Ok(self)
+    }
+
+    /// Whether all that was read ahead is that the file as a whole was refused.
+    fn is_refused(&self) -> bool {
+        let items = self.ahead.as_ref().map_or(&[][..], |batch| &batch.items);
+        let is_refusal = |item: &Item| matches!(item, Item::Reject(reject) if reject.place.line.is_none());
+        !items.is_empty() && items.iter().all(is_refusal)
     }
 
     /// The next records and rejects; `None` at the end.
@@ -152,14 +239,15 @@ impl FileReader {
     /// # Errors
     /// Why the rest cannot be read.
     pub async fn next(&mut self) -> Result<Option<Vec<Item>>, Failure> {
-        match self {
-            FileReader::Json(items) => Ok(items.take()),
-            FileReader::Connector { source, after, .. } => {
-                let Some(batch) = source.read(after.as_ref()).await? else { return Ok(None) };
-                *after = Some(batch.checkpoint);
-                Ok(Some(batch.items))
-            }
-        }
+        let batch = match self.ahead.take() {
+            Some(batch) => batch,
+            None => match self.source.read(self.after.as_ref()).await? {
+                Some(batch) => batch,
+                None => return Ok(None),
+            },
+        };
+        self.after = Some(batch.checkpoint);
+        Ok(Some(batch.items))
     }
 }
 
@@ -174,6 +262,28 @@ fn misfit(fault: Fault, manner: &Manner) -> Failure {
     }
 }
 
+/// The second file of a drop and its name, where the stream joins two: it stands beside the first.
+fn second_file(path: &Path, stream: &Map<String, Value>) -> Result<Option<(PathBuf, String)>, Failure> {
+    let Some(companion) = pick_up::companion(&json!(stream)) else { return Ok(None) };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let partners = companion.partners(&name);
+    let told = |what: String| Failure::usage("cli.file", format!("{}: {what}", path.display()));
+    if companion.is_second(&name) {
+        let firsts = partners.join(" or ");
+        return Err(told(format!("is the second file of a drop; name {firsts}, and it is read with that")));
+    }
+    let Some(partner) = partners.into_iter().next() else {
+        return Err(told(
+            "its name does not match `files` of the stream, by which its second file is found".to_owned(),
+        ));
+    };
+    let beside = path.with_file_name(&partner);
+    if !beside.is_file() {
+        return Err(told(format!("{partner}, which makes one drop with it, is not there; put it beside it")));
+    }
+    Ok(Some((beside, partner)))
+}
+
 /// The name under which a file is linked: its own, unless pick-up would leave that alone.
 fn linked_name(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -185,43 +295,47 @@ fn linked_name(path: &Path) -> String {
     name
 }
 
-fn encoding_of(dialect: &Dialect) -> Map<String, Value> {
-    dialect.encoding.iter().map(|encoding| ("encoding".to_owned(), json!(encoding))).collect()
-}
-
-fn layout_stream(dialect: &Dialect, layout: &Value) -> Map<String, Value> {
-    let mut stream = encoding_of(dialect);
-    stream.insert("layout".to_owned(), layout.clone());
-    stream
-}
-
-fn csv_stream(path: &Path, dialect: &Dialect) -> Result<Map<String, Value>, Failure> {
-    let delimiter = match dialect.delimiter {
-        Some(delimiter) => delimiter,
-        None => likely_delimiter(path).map_err(|error| Failure::file("cannot be read", path, &error))?,
-    };
-    let mut stream = encoding_of(dialect);
-    stream.insert("delimiter".to_owned(), json!(delimiter));
-    if let Some(quote) = &dialect.quote {
-        stream.insert("quote".to_owned(), json!(quote));
+/// Whether a file is UTF-8 and has characters that tell it from other encodings.
+fn is_utf8(path: &Path) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let (mut held, mut tells) = (0, false);
+    loop {
+        let count = file.read(&mut chunk[held..])?;
+        if count == 0 {
+            return Ok(tells && held == 0);
+        }
+        let end = held + count;
+        let valid = match std::str::from_utf8(&chunk[..end]) {
+            Ok(_) => end,
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return Ok(false),
+        };
+        tells |= !chunk[..valid].is_ascii();
+        chunk.copy_within(valid..end, 0);
+        held = end - valid;
     }
-    Ok(stream)
 }
 
-/// The usual delimiter that stands most often in the first line that has one.
-fn likely_delimiter(path: &Path) -> std::io::Result<char> {
+/// The delimiter of the first line that has one: the pack's usual one if it is there, else the one that stands most often.
+fn likely_delimiter(path: &Path, usual: Option<char>) -> std::io::Result<char> {
     let mut head = Vec::new();
-    File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
+    File::open(path)?.take(CHUNK_BYTES as u64).read_to_end(&mut head)?;
     for line in head.split(|byte| *byte == b'\n') {
         let mut quoted = false;
         let mut counts = [(';', 0), ('\t', 0), ('|', 0), (',', 0)];
+        let mut has_usual = false;
         for byte in line {
             if *byte == b'"' {
                 quoted = !quoted;
             }
+            has_usual |= !quoted && usual.is_some_and(|usual| u32::from(*byte) == u32::from(usual));
             for (delimiter, count) in counts.iter_mut().filter(|_| !quoted) {
                 *count += usize::from(u32::from(*byte) == u32::from(*delimiter));
             }
+        }
+        if let Some(usual) = usual.filter(|_| has_usual) {
+            return Ok(usual);
         }
         // Of equals the last counts, so the comma goes last and wins only when it stands more often.
         if let Some((delimiter, count)) = counts.iter().rev().max_by_key(|(_, count)| *count)
@@ -230,55 +344,7 @@ fn likely_delimiter(path: &Path) -> std::io::Result<char> {
             return Ok(*delimiter);
         }
     }
-    Ok(',')
-}
-
-/// The records in one JSON value: those at the path `record` where it has any there, else its own items, else itself.
-fn records_in(value: Json, record: Option<&str>) -> Vec<Json> {
-    let inside = record.and_then(|path| path.split('.').try_fold(&value, |value, name| value.get(name)));
-    match inside.filter(|inside| matches!(inside, Json::Array(_) | Json::Object(_))).cloned().unwrap_or(value) {
-        Json::Array(records) => records,
-        single => vec![single],
-    }
-}
-
-/// The records of a JSON file.
-fn json_records(path: &Path, record: Option<&str>) -> Result<Vec<Item>, Failure> {
-    let unreadable = |error: std::io::Error| Failure::file("cannot be read", path, &error);
-    let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.len() > JSON_BYTES_MAX {
-        let message = format!("{}: a JSON file has at most {JSON_BYTES_MAX} bytes; divide it", path.display());
-        return Err(Failure::usage("cli.file", message));
-    }
-    let mut reader = BufReader::new(file);
-    if reader.fill_buf().map_err(unreadable)?.starts_with(b"\xef\xbb\xbf") {
-        reader.consume(3);
-    }
-    let name: Arc<str> = path.display().to_string().into();
-    let mut items = Vec::new();
-    for value in serde_json::Deserializer::from_reader(reader).into_iter::<Json>() {
-        let place = |ordinal: usize| Place { file: Some(name.clone()), line: None, ordinal: ordinal as u64 };
-        match value {
-            Ok(value) => {
-                for value in records_in(value, record) {
-                    let place = place(items.len());
-                    items.push(Item::Record(Record { place, body: Body::Json(value), raw: Vec::new() }));
-                }
-            }
-            Err(error) => {
-                let place = Place { line: Some(error.line() as u64), ..place(items.len()) };
-                let reason = "the file is no JSON from here on".to_owned();
-                items.push(Item::Reject(Reject { place, code: "json.syntax", reason, raw: Vec::new() }));
-                break;
-            }
-        }
-    }
-    if items.is_empty() {
-        let reason = "the file is empty".to_owned();
-        let place = Place { file: Some(name), line: None, ordinal: 0 };
-        items.push(Item::Reject(Reject { place, code: "file.empty", reason, raw: Vec::new() }));
-    }
-    Ok(items)
+    Ok(usual.unwrap_or(','))
 }
 
 #[cfg(test)]
@@ -287,33 +353,43 @@ mod tests {
 
     #[test]
     fn the_delimiter_is_the_one_that_stands_most_often() {
-        let check = |text: &str, expected: char| {
+        let check_usual = |text: &str, usual: Option<char>, expected: char| {
             let folder = TempDir::new().unwrap();
             let path = folder.path().join("a.csv");
             std::fs::write(&path, text).unwrap();
-            assert_eq!(likely_delimiter(&path).unwrap(), expected, "{text}");
+            assert_eq!(likely_delimiter(&path, usual).unwrap(), expected, "{text}");
         };
+        let check = |text: &str, expected: char| check_usual(text, None, expected);
         check("NO;NAME\n1;a,b,c\n", ';');
         check("NO,NAME\n", ',');
         check("\n\"a;b;c\",d\n", ',');
         check("NO\tNAME\n", '\t');
         check("one\ntwo|three\n", '|');
         check("", ',');
+        check_usual("a\tb,c,d\n", Some('\t'), '\t');
+        check_usual("a|b|c\n", Some('\t'), '|');
+        check_usual("\"a\tb\",c\n", Some('\t'), ',');
+        check_usual("", Some(';'), ';');
     }
 
     #[test]
-    fn records_stand_where_the_mapping_says() {
-        let check = |text: &str, record: Option<&str>, expected: &[&str]| {
-            let found = records_in(Json::read(text).unwrap(), record);
-            assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{text}");
+    fn utf_8_is_told_by_characters_that_no_other_encoding_has() {
+        let check = |bytes: &[u8], expected: bool| {
+            let folder = TempDir::new().unwrap();
+            let path = folder.path().join("a.csv");
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(is_utf8(&path).unwrap(), expected, "{} bytes", bytes.len());
         };
-        check(r#"[{"a":1},{"a":2}]"#, None, &[r#"{"a":1}"#, r#"{"a":2}"#]);
-        check(r#"[{"a":1}]"#, Some("data.items"), &[r#"{"a":1}"#]);
-        check(r#"{"a":1}"#, Some("data.items"), &[r#"{"a":1}"#]);
-        check(r#"{"data":{"items":[{"a":1},{"a":2}]}}"#, Some("data.items"), &[r#"{"a":1}"#, r#"{"a":2}"#]);
-        check(r#"{"data":{"items":[]}}"#, Some("data.items"), &[]);
-        check(r#"{"order":{"a":1}}"#, Some("order"), &[r#"{"a":1}"#]);
-        check(r#"{"order":null,"a":1}"#, Some("order"), &[r#"{"order":null,"a":1}"#]);
+        check(b"plain", false);
+        check("caf\u{e9}".as_bytes(), true);
+        check(b"caf\xe9", false);
+        check(b"caf\xe9 and more", false);
+        // A character that stands on the border of what is looked at together.
+        let mut long = vec![b'x'; CHUNK_BYTES - 1];
+        long.extend("\u{e9}".as_bytes());
+        check(&long, true);
+        long.push(0xe9);
+        check(&long, false);
     }
 
     #[test]

@@ -7,23 +7,39 @@ use std::sync::Arc;
 
 use canonical::entity::Operation;
 use canonical::record::{Body, Record};
-use connector::{OpenContext, Outcome, Reference, Rendered, Target};
+use connector::{Fault, OpenContext, Outcome, Reference, Rendered, Target};
 use mapping::{Attachment, DataError, Format, Mapping};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::configuration::registry;
+use super::reader::kind_of;
+use crate::configuration::{PackFiles, Way, registry};
 use crate::failure::Failure;
 use crate::output;
 
 /// At most this many records are held before they are written.
 const RECORDS_MAX: usize = 1000;
 
+/// What the user says about the files that are written, and what the pack of their mapping says.
+#[derive(Default)]
+pub struct Form {
+    /// The encoding; the pack's, else UTF-8, when absent.
+    pub encoding: Option<String>,
+    /// The delimiter; the pack's, else a comma, when absent.
+    pub delimiter: Option<char>,
+    /// The layout of the files, which comes with the pack.
+    pub layout: Option<Value>,
+    /// What else the pack says about its files.
+    pub files: PackFiles,
+}
+
 /// Writes records to standard output, a few at a time, so that memory does not grow with the input.
 pub struct Writer {
     mapping: Arc<Mapping>,
-    /// The layout of the files, where the mapping's pack has one.
-    layout: Option<Value>,
+    /// The kind of the connector that writes.
+    kind: &'static str,
+    /// The settings of its target, but for the folder and the names of files.
+    settings: Map<String, Value>,
     /// What is not written yet, with where it comes from.
     records: Vec<(String, Body)>,
     /// How many records were written before those.
@@ -36,9 +52,26 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer for a mapping, with the layout of its pack's files if they have one.
-    pub fn new(mapping: Arc<Mapping>, layout: Option<Value>) -> Self {
-        Writer { mapping, layout, records: Vec::new(), written: 0, with_header: true, has_refused: false }
+    /// A writer for a mapping.
+    ///
+    /// # Errors
+    /// Options that do not fit the format of the mapping.
+    pub fn new(mapping: Arc<Mapping>, form: &Form) -> Result<Self, Failure> {
+        let kind = kind_of(mapping.format(), form.layout.is_some());
+        if form.delimiter.is_some() && kind != "csv-drop" {
+            return Err(misfit(&format!("--to-delimiter is for CSV files, and {} writes none", mapping.name())));
+        }
+        if form.encoding.is_some() && mapping.format() == Format::Json {
+            return Err(misfit(&format!("{} writes JSON, which is UTF-8; leave --to-encoding out", mapping.name())));
+        }
+        let mut settings = form.files.settings(kind, Way::Write);
+        let told = form.encoding.iter().map(|encoding| ("encoding".to_owned(), json!(encoding)));
+        settings.extend(told.chain(form.delimiter.map(|delimiter| ("delimiter".to_owned(), json!(delimiter)))));
+        if let Some(layout) = form.layout.as_ref().filter(|_| kind == "layout-drop") {
+            settings.insert("layout".to_owned(), layout.clone());
+        }
+        let (records, written, with_header, has_refused) = (Vec::new(), 0, true, false);
+        Ok(Writer { mapping, kind, settings, records, written, with_header, has_refused })
     }
 
     /// Adds a document, which was found at `place`, with the files that are attached to it.
@@ -120,9 +153,41 @@ impl Writer {
 
     /// The target of the mapping's format, over a folder.
     async fn open(&self, directory: &Path) -> Result<Box<dyn Target>, Failure> {
-        let (kind, target) = match self.mapping.format() {
-            Format::Csv if self.layout.is_some() => ("layout-drop", self.layout_target()),
-            Format::Csv => ("csv-drop", json!({ "folder": FOLDER, "file": "{batch}.csv", "header": self.with_header })),
+        let table = json!({ "targets": { self.mapping.entity().name(): self.target()? } });
+        let configured = registry().configure(self.kind, table).map_err(|error| misfit(&error.to_string()))?;
+        let context =
+            OpenContext { system: "convert".to_owned(), directory: directory.to_owned(), ..OpenContext::default() };
+        let ports = configured.open(&context).await.map_err(|fault| match fault {
+            Fault::Halt { reason } => {
+                let table = format!("targets.{}: ", self.mapping.entity());
+                misfit(reason.strip_prefix(&*table).unwrap_or(&reason))
+            }
+            fault => fault.into(),
+        })?;
+        ports.target.ok_or_else(|| Failure::bug("a target for convert was not opened"))
+    }
+
+    /// The settings of the target.
+    fn target(&self) -> Result<Value, Failure> {
+        let mut target = json!(self.settings);
+        target["folder"] = json!(FOLDER);
+        match self.mapping.format() {
+            Format::Csv if self.kind == "layout-drop" => {
+                target["file"] = json!("{batch}.txt");
+                if !self.with_header {
+                    target["layout"]["preamble"] = json!([]);
+                }
+                if let Some(record) = self.mapping.stream_needs().record_paths.first() {
+                    target["record"] = json!(record);
+                }
+            }
+            Format::Csv => {
+                target["file"] = json!("{batch}.csv");
+                if !self.with_header {
+                    target["header"] = json!(false);
+                    target["byte_order_mark"] = json!(false);
+                }
+            }
             // Each document is a file of its own; the mapping's prefixes are what readers are used to.
             Format::Xml => {
                 let prefixes = self.mapping.stream_needs().namespaces.iter();
@@ -130,31 +195,18 @@ impl Writer {
                 // What records get from the elements around them is never written.
                 let namespaces: BTreeMap<&String, &String> =
                     written.filter(|(_, uri)| *uri != "urn:passerelle:context").collect();
-                ("xml-export", json!({ "folder": FOLDER, "file": "{key}.xml", "namespaces": namespaces }))
+                target["file"] = json!("{key}.xml");
+                target["namespaces"] = json!(namespaces);
             }
             Format::Json => return Err(Failure::bug("JSON records are written at once")),
-        };
-        let table = json!({ "targets": { self.mapping.entity().name(): target } });
-        let configured = registry()
-            .configure(kind, table)
-            .map_err(|error| Failure::bug(format!("a target for convert cannot be configured: {error}")))?;
-        let context =
-            OpenContext { system: "convert".to_owned(), directory: directory.to_owned(), ..OpenContext::default() };
-        configured.open(&context).await?.target.ok_or_else(|| Failure::bug("a target for convert was not opened"))
+        }
+        Ok(target)
     }
 }
 
-impl Writer {
-    fn layout_target(&self) -> Value {
-        let mut target = json!({ "folder": FOLDER, "file": "{batch}.txt", "layout": self.layout });
-        if !self.with_header {
-            target["layout"]["preamble"] = json!([]);
-        }
-        if let Some(record) = self.mapping.stream_needs().record_paths.first() {
-            target["record"] = json!(record);
-        }
-        target
-    }
+/// What the user or the pack says of the written files does not fit.
+fn misfit(reason: &str) -> Failure {
+    Failure::usage("cli.dialect", format!("the options of what is written do not fit: {reason}"))
 }
 
 /// The folder in the working folder that files appear in.

@@ -10,8 +10,8 @@ use mapping::{Format, Mapping, Reader};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::commands::convert::reader::{Dialect, FileReader, Manner};
-use crate::configuration::{PACKS_FOLDER, Packs};
+use crate::commands::convert::reader::{Dialect, FileReader, Manner, kind_of};
+use crate::configuration::{PACKS_FOLDER, Packs, Way};
 use crate::failure::Failure;
 
 /// The ending of what an example must give, where the example itself ends with `.json`.
@@ -133,22 +133,21 @@ fn is_example(path: &Path, entity: &str, format: Format, has_layout: bool) -> bo
     is_named && !name.ends_with(EXPECTED) && (is_own || *ending == *format.to_string())
 }
 
-/// How the examples are read: as `stream.toml` beside them says, with the layout of their pack.
+/// How the examples are read: as `stream.toml` beside them says, else as their pack says of its files.
 fn manner(packs: &Packs, name: &str, folder: &Path, format: Format) -> Result<Manner, Failure> {
-    let settings = folder.join("stream.toml");
-    let mut table: Map<String, Value> = match fs::read_to_string(&settings) {
-        Ok(text) => toml::from_str(&text)
-            .map_err(|error| Failure::usage("cli.file", format!("{}: {}", settings.display(), error.message())))?,
-        Err(_) => Map::new(),
-    };
+    if format == Format::Json {
+        return Ok(Manner::Told(Dialect::of_pack(packs, name)?));
+    }
     let layout = super::layout(packs, name)?;
-    let kind = match (&layout, format) {
-        (_, Format::Json) => return Ok(Manner::Told(Dialect::default())),
-        (Some(_), Format::Csv) => "layout-drop",
-        (None, Format::Csv) => "csv-drop",
-        (_, Format::Xml) => "xml-export",
-    };
-    if let Some(layout) = layout {
+    let kind = kind_of(format, layout.is_some());
+    let mut table = super::files(packs, name)?.settings(kind, Way::Read);
+    let settings = folder.join("stream.toml");
+    if let Ok(text) = fs::read_to_string(&settings) {
+        let own: Map<String, Value> = toml::from_str(&text)
+            .map_err(|error| Failure::usage("cli.file", format!("{}: {}", settings.display(), error.message())))?;
+        table.extend(own);
+    }
+    if let Some(layout) = layout.filter(|_| kind == "layout-drop") {
         table.entry("layout").or_insert(json!(layout));
     }
     Ok(Manner::AsStream { kind: kind.to_owned(), table })

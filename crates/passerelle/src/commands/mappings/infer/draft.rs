@@ -12,11 +12,21 @@ const LINE_CONFIDENCE_MIN: usize = 50;
 
 /// A status of a system that says by itself what it means; words in lower case.
 const STATUS_WORDS: [(&str, &[&str]); 4] = [
-    ("active", &["actif", "active", "a", "oui", "yes", "true", "ouvert", "open"]),
-    ("inactive", &["inactif", "inactive", "i", "non", "no", "false", "ferme", "closed", "sommeil"]),
-    ("blocked", &["bloque", "bloqué", "blocked", "b"]),
+    ("active", &["actif", "active", "aktiv", "a", "ouvert", "open"]),
+    ("inactive", &["inactif", "inactive", "inaktiv", "i", "ferme", "closed", "sommeil"]),
+    ("blocked", &["bloque", "bloqué", "blocked", "gesperrt", "b"]),
     ("prospect", &["prospect", "p", "lead"]),
 ];
+
+/// What the names of columns that say yes or no ask: the status that a yes means, and the one that a no means.
+const STATUS_QUESTIONS: [(&[&str], &str, &str); 3] = [
+    (&["bloqu", "block", "sperr"], "blocked", "active"),
+    (&["inacti", "inakti", "sommeil"], "inactive", "active"),
+    (&["acti", "akti"], "active", "inactive"),
+];
+
+const YES: [&str; 9] = ["oui", "o", "yes", "y", "ja", "j", "true", "vrai", "1"];
+const NO: [&str; 8] = ["non", "n", "no", "nein", "false", "faux", "0", ""];
 
 /// Writes the draft.
 pub struct Draft<'d> {
@@ -127,12 +137,12 @@ impl Draft<'_> {
         let options = match guess.entry.takes {
             Takes::Identifier(scheme) => format!("as = \"{scheme}\""),
             Takes::Phone => "as = \"phone\", country = \"FR\"".to_owned(),
-            Takes::Country => country(&column.nature),
+            Takes::Country => country(column),
             Takes::Currency if column.nature != Nature::ThreeLetters => "as = \"code\"".to_owned(),
             Takes::Money => format!("as = \"money\", {}{}", self.currency(), number(&column.nature)),
             Takes::Amount => format!("as = \"amount\"{}", number(&column.nature)),
             Takes::Date | Takes::Instant => date(&column.nature),
-            Takes::Status => status(self.sample, guess.column),
+            Takes::Status => status(&column.name, self.sample.values(guess.column)),
             Takes::Text if guess.entry.field == "remittance.unstructured" => {
                 return format!("[{}]", quoted(&column.name));
             }
@@ -239,29 +249,45 @@ fn date(nature: &Nature) -> String {
     }
 }
 
-fn country(nature: &Nature) -> String {
-    match nature {
+fn country(column: &Column) -> String {
+    match column.nature {
         Nature::TwoLetters => "as = \"code\"",
         Nature::ThreeLetters => "table = \"countries-alpha-3\"",
+        _ if column.name.to_lowercase().contains("country") => "table = \"countries-en\", ignore_case = true",
         _ => "table = \"countries-fr\", ignore_case = true",
     }
     .to_owned()
 }
 
-/// The table of a status: what the words say, else active for the first value and inactive for the others.
-fn status(sample: &Sample, column: usize) -> String {
-    let mut values: Vec<&str> = sample.values(column).collect();
+/// The table of a status: what the words say, else what the column asks, else active for the first value and inactive
+/// for the others.
+fn status<'v>(column: &str, values: impl Iterator<Item = &'v str>) -> String {
+    let mut values: Vec<&str> = values.collect();
     values.sort_unstable();
     values.dedup();
     values.truncate(STATUS_VALUES_MAX);
-    let meaning = |index: usize, value: &str| {
-        let lower = value.to_lowercase();
-        let known = STATUS_WORDS.iter().find(|(_, words)| words.contains(&&*lower));
-        known.map_or(if index == 0 { "active" } else { "inactive" }, |(status, _)| status)
-    };
-    let entries =
-        values.iter().enumerate().map(|(index, value)| format!("{} = \"{}\"", quoted(value), meaning(index, value)));
+    let entries = values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| format!("{} = \"{}\"", quoted(value), meaning(column, index, value)));
     format!("table = {{ {} }}", entries.collect::<Vec<_>>().join(", "))
+}
+
+/// What a value of a status means, of which so many stand before it.
+fn meaning(column: &str, index: usize, value: &str) -> &'static str {
+    let (column, value) = (column.to_lowercase(), value.to_lowercase());
+    if let Some((status, _)) = STATUS_WORDS.iter().find(|(_, words)| words.contains(&&*value)) {
+        return status;
+    }
+    let question = STATUS_QUESTIONS.iter().find(|(stems, ..)| stems.iter().any(|stem| column.contains(stem)));
+    match question {
+        Some((_, yes, _)) if YES.contains(&&*value) => yes,
+        Some((_, _, no)) if NO.contains(&&*value) => no,
+        _ if YES.contains(&&*value) => "active",
+        _ if NO.contains(&&*value) => "inactive",
+        _ if index == 0 => "active",
+        _ => "inactive",
+    }
 }
 
 /// A column with more different values is no status.

@@ -127,7 +127,7 @@ fn name_score(column: &str, names: &[&str]) -> (usize, &'static str) {
                 true => (85 - rank, "by its name"),
                 false => (42 + 20 * wanted.len() / words.len() - rank, "by a part of its name"),
             }
-        } else if joined.len() > 4 && strsim::jaro_winkler(&joined, &wanted.concat()) > 0.93 {
+        } else if is_nearly(&joined, &wanted.concat()) {
             (65 - rank, "by a name that is nearly the same")
         } else {
             continue;
@@ -137,6 +137,11 @@ fn name_score(column: &str, names: &[&str]) -> (usize, &'static str) {
         }
     }
     best
+}
+
+/// Whether two names differ by a slip or an ending; one that only begins with the other is another name.
+fn is_nearly(name: &str, wanted: &str) -> bool {
+    name.len() > 4 && name.len().abs_diff(wanted.len()) <= 2 && strsim::jaro_winkler(name, wanted) > 0.93
 }
 
 /// The other words of a name that starts or ends with the wanted ones.
@@ -184,6 +189,7 @@ fn without_accent(character: char) -> char {
         'ù' | 'û' | 'ü' => 'u',
         'ç' => 'c',
         '°' | 'º' => 'o',
+        'ß' => 's',
         other => other,
     }
 }
@@ -225,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn french_and_english_columns_find_their_fields() {
+    fn columns_find_their_fields_in_three_languages() {
         let text = || Nature::Text;
         check(
             CUSTOMER,
@@ -247,6 +253,29 @@ mod tests {
                 ("X17", "emails.main"),
             ],
         );
+        check(
+            CUSTOMER,
+            &[
+                column("Kundennr", Nature::Digits),
+                column("Firma", text()),
+                column("USt-IdNr", Nature::Identifier(Scheme::Vat)),
+                column("Straße", text()),
+                column("PLZ", Nature::Digits),
+                column("Ort", text()),
+                column("Land", Nature::TwoLetters),
+            ],
+            &[
+                ("Kundennr", "key"),
+                ("Firma", "legal_name"),
+                ("USt-IdNr", "identifiers.vat"),
+                ("Straße", "addresses.main.line1"),
+                ("PLZ", "addresses.main.postcode"),
+                ("Ort", "addresses.main.city"),
+                ("Land", "addresses.main.country"),
+            ],
+        );
+        // A number is no VAT number, although "numero tva" begins with it.
+        check(CUSTOMER, &[column("Numéro", text())], &[("Numéro", "key")]);
         check(
             INVOICE,
             &[

@@ -48,6 +48,20 @@ fn a_customer_file_gives_a_draft_with_styles() {
 }
 
 #[test]
+fn a_status_means_what_its_column_asks() {
+    for (column, expected) in [
+        ("Blocked", "{ \"No\" = \"active\", \"Yes\" = \"blocked\" }"),
+        ("Inactive", "{ \"No\" = \"active\", \"Yes\" = \"inactive\" }"),
+        ("Active", "{ \"No\" = \"inactive\", \"Yes\" = \"active\" }"),
+    ] {
+        let rows = ["No", "Yes", "No", "Yes", "No", "No"].iter().enumerate();
+        let rows: String = rows.map(|(number, value)| format!("C{number},London,{value}\n")).collect();
+        let draft = draft(format!("Customer No,City,{column}\n{rows}").as_bytes(), InferredEntity::Customer);
+        assert_eq!(line(&draft, "status"), format!("status = {{ at = \"{column}\", table = {expected} }}"));
+    }
+}
+
+#[test]
 fn an_invoice_file_gives_amounts_and_references() {
     let text = "InvoiceNumber,InvoiceDate,CustomerID,Currency,Subtotal,Tax,Total,Colour\n\
                 F1,2024-02-29,C1,EUR,100.00,20.00,120.00,red\nF2,2024-03-01,C2,USD,\"1,050.00\",0.00,\"1,050.00\",\n";

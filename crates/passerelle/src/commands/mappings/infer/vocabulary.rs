@@ -1,4 +1,8 @@
-//! What columns are called, in French and English, and which canonical field that is.
+//! What columns are called, in French, English and German, and which canonical field that is.
+
+mod customer;
+
+pub use customer::CUSTOMER;
 
 /// What a field takes, and so which values of a column speak for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,176 +51,6 @@ const fn entry(field: &'static str, takes: Takes, names: &'static [&'static str]
     Entry { field, takes, names }
 }
 
-/// Fields of customers.
-pub const CUSTOMER: &[Entry] = &[
-    entry(
-        "key",
-        Takes::Key,
-        &[
-            "code client",
-            "num client",
-            "numero client",
-            "n client",
-            "no client",
-            "ref client",
-            "reference client",
-            "code tiers",
-            "num",
-            "numero",
-            "code",
-            "id",
-            "customer id",
-            "customer number",
-            "customer no",
-            "customer code",
-            "account number",
-            "client id",
-            "record id",
-            "identifiant",
-            "compte tiers",
-            "account",
-            "key",
-        ],
-    ),
-    entry(
-        "legal_name",
-        Takes::Text,
-        &[
-            "raison sociale",
-            "intitule",
-            "nom",
-            "nom client",
-            "denomination",
-            "societe",
-            "nom societe",
-            "name",
-            "company name",
-            "company",
-            "customer name",
-            "legal name",
-            "nom1",
-            "contact name",
-            "libelle",
-            "tiers",
-        ],
-    ),
-    entry("trading_name", Takes::Text, &["enseigne", "nom commercial", "nom2", "trading name", "trade name", "alias"]),
-    entry("given_name", Takes::Text, &["prenom", "first name", "given name", "firstname"]),
-    entry("family_name", Takes::Text, &["nom de famille", "last name", "family name", "lastname", "surname"]),
-    entry("birth_date", Takes::Date, &["date de naissance", "date naissance", "ne le", "birth date", "birthday"]),
-    entry("identifiers.siret", Takes::Identifier("siret"), &["siret", "no siret", "numero siret"]),
-    entry("identifiers.siren", Takes::Identifier("siren"), &["siren", "no siren", "numero siren"]),
-    entry(
-        "identifiers.vat",
-        Takes::Identifier("vat"),
-        &[
-            "tva intracommunautaire",
-            "tva intra",
-            "no tva",
-            "numero tva",
-            "identifiant",
-            "num tva",
-            "vat",
-            "vat number",
-            "vat id",
-            "tax number",
-            "tax id",
-            "n tva",
-        ],
-    ),
-    entry(
-        "addresses.main.line1",
-        Takes::Text,
-        &[
-            "adresse",
-            "adresse 1",
-            "adresse1",
-            "rue",
-            "voie",
-            "ligne 1",
-            "address",
-            "address 1",
-            "address line 1",
-            "street",
-            "line 1",
-            "po address line 1",
-            "address1",
-        ],
-    ),
-    entry(
-        "addresses.main.line2",
-        Takes::Text,
-        &[
-            "complement",
-            "adresse 2",
-            "adresse2",
-            "complement adresse",
-            "ligne 2",
-            "address 2",
-            "address line 2",
-            "street 2",
-            "line 2",
-            "po address line 2",
-            "address2",
-        ],
-    ),
-    entry(
-        "addresses.main.postcode",
-        Takes::Text,
-        &["code postal", "cp", "postcode", "postal code", "zip", "zip code", "po postal code"],
-    ),
-    entry("addresses.main.city", Takes::Text, &["ville", "commune", "localite", "city", "town", "po city"]),
-    entry("addresses.main.subdivision", Takes::Text, &["region", "departement", "state", "province", "county"]),
-    entry("addresses.main.country", Takes::Country, &["pays", "code pays", "country", "country code", "po country"]),
-    entry(
-        "phones.office",
-        Takes::Phone,
-        &["telephone", "tel", "tel fixe", "telephone fixe", "tel bureau", "phone", "phone number", "telephone number"],
-    ),
-    entry("phones.mobile", Takes::Phone, &["portable", "mobile", "tel portable", "gsm", "mobile phone", "cell phone"]),
-    entry("phones.fax", Takes::Phone, &["fax", "telecopie", "fax number"]),
-    entry("emails.main", Takes::Email, &["email", "e mail", "mail", "courriel", "adresse mail", "email address"]),
-    entry(
-        "contacts.main.name",
-        Takes::Text,
-        &["contact", "interlocuteur", "nom contact", "contact person", "a l attention de"],
-    ),
-    entry("bank_accounts.main.iban", Takes::Identifier("iban"), &["iban", "compte bancaire", "bank account"]),
-    entry("bank_accounts.main.bic", Takes::Text, &["bic", "swift", "code bic"]),
-    entry("language", Takes::Text, &["langue", "language", "code langue"]),
-    entry("currency", Takes::Currency, &["devise", "currency", "code devise", "monnaie"]),
-    entry(
-        "payment_terms.days",
-        Takes::Count,
-        &["echeance jours", "nb jours", "nombre de jours", "payment days", "term days"],
-    ),
-    entry(
-        "payment_terms.code",
-        Takes::Text,
-        &["conditions de paiement", "condition reglement", "mode reglement", "reglement", "payment terms", "terms"],
-    ),
-    entry(
-        "credit_limit",
-        Takes::Money,
-        &["encours", "encours autorise", "plafond", "limite de credit", "credit limit", "encours max"],
-    ),
-    entry(
-        "status",
-        Takes::Status,
-        &["statut", "etat", "actif", "sommeil", "bloque", "status", "active", "inactive", "blocked"],
-    ),
-    entry(
-        "created_at",
-        Takes::Instant,
-        &["date creation", "cree le", "created at", "create date", "created", "date de creation"],
-    ),
-    entry(
-        "changed_at",
-        Takes::Instant,
-        &["date modification", "modifie le", "updated at", "modified", "last modified", "date de modification"],
-    ),
-];
-
 /// Fields of invoices.
 pub const INVOICE: &[Entry] = &[
     entry(
@@ -239,6 +73,8 @@ pub const INVOICE: &[Entry] = &[
             "id",
             "numero",
             "ref",
+            "belegnummer",
+            "rechnungsnr",
         ],
     ),
     entry(
@@ -255,6 +91,8 @@ pub const INVOICE: &[Entry] = &[
             "number",
             "numero de piece",
             "reference",
+            "rechnungsnummer",
+            "rechnungsnr",
         ],
     ),
     entry(
@@ -269,11 +107,17 @@ pub const INVOICE: &[Entry] = &[
             "invoice date",
             "issue date",
             "date de piece",
+            "rechnungsdatum",
+            "belegdatum",
         ],
     ),
-    entry("due_date", Takes::Date, &["date echeance", "echeance", "date d echeance", "due date", "payment due"]),
+    entry(
+        "due_date",
+        Takes::Date,
+        &["date echeance", "echeance", "date d echeance", "due date", "payment due", "falligkeit", "fallig am"],
+    ),
     entry("type_code", Takes::Text, &["type", "type piece", "type facture", "invoice type", "document type", "nature"]),
-    entry("currency", Takes::Currency, &["devise", "currency", "monnaie", "code devise"]),
+    entry("currency", Takes::Currency, &["devise", "currency", "monnaie", "code devise", "wahrung"]),
     entry(
         "customer",
         Takes::Reference,
@@ -290,6 +134,8 @@ pub const INVOICE: &[Entry] = &[
             "account",
             "compte",
             "code tiers",
+            "kundennr",
+            "kundennummer",
         ],
     ),
     entry(
@@ -317,12 +163,35 @@ pub const INVOICE: &[Entry] = &[
     entry(
         "totals.amount_without_vat",
         Takes::Amount,
-        &["montant ht", "total ht", "ht", "net", "net amount", "subtotal", "amount excl vat", "total net"],
+        &[
+            "montant ht",
+            "total ht",
+            "ht",
+            "net",
+            "net amount",
+            "subtotal",
+            "amount excl vat",
+            "total net",
+            "netto",
+            "nettobetrag",
+        ],
     ),
     entry(
         "totals.vat_amount",
         Takes::Amount,
-        &["montant tva", "total tva", "tva", "vat", "vat amount", "tax", "tax amount", "taxes", "total tax"],
+        &[
+            "montant tva",
+            "total tva",
+            "tva",
+            "vat",
+            "vat amount",
+            "tax",
+            "tax amount",
+            "taxes",
+            "total tax",
+            "mwst",
+            "ust",
+        ],
     ),
     entry(
         "totals.amount_with_vat",
@@ -338,6 +207,8 @@ pub const INVOICE: &[Entry] = &[
             "amount",
             "total amount",
             "amount incl vat",
+            "brutto",
+            "bruttobetrag",
         ],
     ),
     entry(
