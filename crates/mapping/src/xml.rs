@@ -169,8 +169,13 @@ impl XmlWriter<'_> {
         let rank = |name: &dyn Fn(&[usize]) -> bool| sequence.children.iter().position(|slots| name(slots));
         let own = rank(&|known| known.iter().any(|slot| slots.contains(slot)));
         let Some(own) = own else { return parent.children.len() };
-        let later = |child: &XmlNode| rank(&|known| self.is_named(known, &child.name)).is_some_and(|rank| rank > own);
-        parent.children.iter().position(later).unwrap_or(parent.children.len())
+        // From behind: whoever writes many equal children asks for the place behind the last of them each time.
+        let is_before = |child: &XmlNode| sequence.children[..=own].iter().any(|slots| self.is_named(slots, &child.name));
+        if let Some(last) = parent.children.iter().rposition(is_before) {
+            return last + 1;
+        }
+        let is_later = |child: &XmlNode| sequence.children[own..].iter().any(|slots| self.is_named(slots, &child.name));
+        parent.children.iter().position(is_later).unwrap_or(parent.children.len())
     }
 
     fn speaks_of(&self, sequence: &Sequence, trail: &[Name]) -> bool {
