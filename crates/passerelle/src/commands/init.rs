@@ -8,12 +8,17 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 
 /// The files of a new directory, in the order in which people read them.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 12] = [
     ("passerelle.toml", include_str!("../../init/passerelle.toml")),
     ("systems/erp.toml", include_str!("../../init/systems/erp.toml")),
     ("systems/crm.toml", include_str!("../../init/systems/crm.toml")),
     ("mappings/erp/customer.toml", include_str!("../../init/mappings/erp/customer.toml")),
     ("mappings/crm/customer.toml", include_str!("../../init/mappings/crm/customer.toml")),
+    ("mappings/erp/examples/customer.csv", include_str!("../../init/mappings/erp/examples/customer.csv")),
+    ("mappings/erp/examples/customer.json", include_str!("../../init/mappings/erp/examples/customer.json")),
+    ("mappings/erp/examples/stream.toml", include_str!("../../init/mappings/erp/examples/stream.toml")),
+    ("mappings/crm/examples/customer.csv", include_str!("../../init/mappings/crm/examples/customer.csv")),
+    ("mappings/crm/examples/customer.json", include_str!("../../init/mappings/crm/examples/customer.json")),
     ("in/erp/customers-example.csv", include_str!("../../init/in/erp/customers-example.csv")),
     (".gitignore", include_str!("../../init/gitignore")),
 ];

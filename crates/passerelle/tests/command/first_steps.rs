@@ -17,6 +17,7 @@ fn the_printed_steps_work_one_after_the_other() {
     assert_eq!(outputs[0], format!("{hub}: 2 systems, 1 stream, 1 subscription; no errors, no warnings\n"));
     assert!(outputs[1].contains("fed: 2 changes delivered, 0 refused"), "{}", outputs[1]);
     assert!(outputs[2].contains("Boulangerie Martin"), "{}", outputs[2]);
+    passerelle(&["mapping", "test", "erp", "crm", "--dir", hub]).with(0);
     let again = passerelle(&["init", hub]).with(2);
     assert!(again.err.contains("is not empty") && again.err.contains("[init.not-empty]"), "{}", again.err);
 }
