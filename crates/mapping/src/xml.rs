@@ -170,7 +170,8 @@ impl XmlWriter<'_> {
         let own = rank(&|known| known.iter().any(|slot| slots.contains(slot)));
         let Some(own) = own else { return parent.children.len() };
         // From behind: whoever writes many equal children asks for the place behind the last of them each time.
-        let is_before = |child: &XmlNode| sequence.children[..=own].iter().any(|slots| self.is_named(slots, &child.name));
+        let is_before =
+            |child: &XmlNode| sequence.children[..=own].iter().any(|slots| self.is_named(slots, &child.name));
         if let Some(last) = parent.children.iter().rposition(is_before) {
             return last + 1;
         }
