@@ -115,10 +115,17 @@ fn a_statement_that_does_not_add_up_is_a_task() {
     assert_eq!(found[0]["code"], "control.balance");
     let question = found[0]["question"].as_str().unwrap();
     assert!(["wrong.xml", "2026-064", "1480.00", "1481.00"].iter().all(|part| question.contains(part)), "{question}");
+    // A statement of the same name, of another account, is another question.
+    let other = wrong.replace("FR7630003012340001234567854", "FR7630006000011234567890189");
+    assert_ne!(other, wrong);
+    drop_file(directory.path(), "in/other.xml", &other);
+    passerelle(directory.path(), &["run", "--once"]).with(0);
+    assert_eq!(tasks().as_array().map(Vec::len), Some(2), "{}", tasks());
     // The entries are taken in all the same.
     let traced = passerelle(directory.path(), &["trace", "wrong.xml", "--json"]).with(0).json();
     assert!(traced.to_string().contains("created"), "{traced}");
-    // Handed in again, it is the same question.
-    passerelle(directory.path(), &["ingest", "bank", "in/wrong.xml", "--again"]);
-    assert_eq!(tasks().as_array().map(Vec::len), Some(1));
+    // Shown again in another file, it is the same question.
+    drop_file(directory.path(), "in/again.xml", &format!("{wrong}\n"));
+    passerelle(directory.path(), &["run", "--once"]).with(0);
+    assert_eq!(tasks().as_array().map(Vec::len), Some(2));
 }

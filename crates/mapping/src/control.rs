@@ -125,6 +125,9 @@ pub enum Mismatch {
 pub struct ControlFinding {
     /// The statement; empty when the finding is about the drop.
     pub statement: String,
+    /// A hash of all places of `group`: two accounts can have statements of one name. Empty when the finding is about the
+    /// drop.
+    pub group: String,
     /// What does not agree.
     pub mismatch: Mismatch,
 }
@@ -224,15 +227,18 @@ impl Control {
     /// records begin another one.
     pub fn finish(&mut self) -> Vec<ControlFinding> {
         let mut findings = Vec::new();
-        for group in std::mem::take(&mut self.groups).into_values() {
+        for (identity, group) in std::mem::take(&mut self.groups) {
             let mismatches = group.mismatches();
-            findings.extend(
-                mismatches.into_iter().map(|mismatch| ControlFinding { statement: group.name.clone(), mismatch }),
-            );
+            let hash = blake3::hash(identity.as_bytes()).to_hex();
+            findings.extend(mismatches.into_iter().map(|mismatch| ControlFinding {
+                statement: group.name.clone(),
+                group: hash[..16].to_owned(),
+                mismatch,
+            }));
         }
         if std::mem::take(&mut self.is_full) {
             let mismatch = Mismatch::Groups { max: self.groups_max };
-            findings.push(ControlFinding { statement: String::new(), mismatch });
+            findings.push(ControlFinding { statement: String::new(), group: String::new(), mismatch });
         }
         findings
     }

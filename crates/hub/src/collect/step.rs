@@ -146,7 +146,7 @@ impl Step<'_> {
         let StreamKey { system, stream, .. } = self.key;
         let task = |finding: mapping::ControlFinding| NewTask {
             // A statement that is read again asks nothing new.
-            subject: format!("{}/{system}/{stream}/{}", finding.code(), finding.statement),
+            subject: format!("{}/{system}/{stream}/{}", finding.code(), finding.group),
             code: finding.code().to_owned(),
             question: format!("{}: {finding}", drop.name),
             system: system.clone(),
