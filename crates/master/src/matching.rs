@@ -21,7 +21,9 @@ pub use divide::{Thresholds, Verdict, divide};
 pub use evidence::{Evidence, VALUES_MAX};
 pub use keys::{BlockingKey, KeyKind, blocking_keys};
 pub use learn::LearnOptions;
-pub use matcher::{ClusterNumber, MatchOptions, Matcher, RecordNumber};
+pub use matcher::{
+    Changes, ClusterNumber, Doubt, KnownRecord, MatchOptions, Matcher, Needs, Posting, RecordNumber,
+};
 pub use model::{Alternative, Bits, FIELDS, Model, Reasons, Score};
 pub use name::NameLevel;
 pub use place::AddressLevel;

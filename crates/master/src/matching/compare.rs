@@ -1,6 +1,7 @@
 //! Two records side by side: field by field, how alike they are.
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, KnownBy};
 use super::name::NameLevel;
@@ -9,7 +10,8 @@ use super::reach::EmailLevel;
 use super::text::distance;
 
 /// What both records are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Organisations.
     Company,

@@ -6,6 +6,7 @@ use canonical::document::Customer;
 use canonical::document::customer::CustomerKind;
 use canonical::identifier::{Scheme, check};
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::compare::Kind;
 use super::keys::{BlockingKey, KeyKind, value_key};
@@ -20,22 +21,34 @@ pub const VALUES_MAX: usize = 32;
 /// What a record has shown, now and before: a customer who moves is still known by the old address.
 ///
 /// Values that can be anybody's (`0000000000`, `noreply@…`) are not in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// It is kept as JSON, in its normal form: a later version of the program compares what this one has normalised.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Evidence {
     /// What the record is, as far as it tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kind: Option<Kind>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) companies: Vec<CompanyName>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) people: Vec<PersonName>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) births: Vec<Date>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) identifiers: Vec<KnownBy>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) accounts: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) emails: Vec<EmailAddress>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) phones: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) places: Vec<Place>,
 }
 
 /// An identifier in its normal form.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct KnownBy {
     /// Identifiers of one family can be held against each other.
     pub family: String,

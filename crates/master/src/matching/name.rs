@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::text::{distance, is_filler, is_near, words};
 
 /// Legal forms of France, Germany, Britain, Belgium, the Netherlands, Spain and Italy, and those of neighbours that
@@ -94,7 +96,7 @@ pub enum NameLevel {
 }
 
 /// The name of a company.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct CompanyName {
     /// Its words in their order.
     words: Vec<String>,
@@ -205,7 +207,7 @@ fn is_same_word(one: &str, other: &str) -> bool {
 }
 
 /// The name of a person.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct PersonName {
     given: Vec<String>,
     /// All given names, without anything between them.

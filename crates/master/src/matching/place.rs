@@ -3,6 +3,7 @@
 use std::fmt;
 
 use canonical::document::{Address, Country};
+use serde::{Deserialize, Serialize};
 
 use super::text::{distance, is_filler, is_near, squeezed, words};
 
@@ -52,7 +53,7 @@ pub enum AddressLevel {
 }
 
 /// An address as it is compared.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Place {
     /// The first number in the street.
     pub number: String,

@@ -1,5 +1,7 @@
 //! E-mail addresses and telephone numbers, and how alike two of them are.
 
+use serde::{Deserialize, Serialize};
+
 use super::text::{digits, distance, has_same_digits, is_near};
 
 /// Providers whose domain says nothing about whose address it is. Sorted.
@@ -95,7 +97,7 @@ pub enum EmailLevel {
 }
 
 /// An e-mail address that can be somebody's.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct EmailAddress {
     /// In lower case, without what follows `+`.
     pub whole: String,

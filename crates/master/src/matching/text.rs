@@ -89,27 +89,50 @@ pub(super) fn distance(one: &str, other: &str, limit: usize) -> Option<usize> {
         return None;
     }
     let (one, other) = (&one[..one.len().min(MEASURED_MAX)], &other[..other.len().min(MEASURED_MAX)]);
-    let mut rows = [[0_u8; MEASURED_MAX + 1]; 3];
-    for (column, cell) in (0_u8..).zip(&mut rows[1][..=other.len()]) {
+    let (one, other) = without_shared_ends(one, other);
+    aligned(one, other, limit)
+}
+
+/// Two texts without what both begin and end with: no slip needs it.
+fn without_shared_ends<'a>(one: &'a [u8], other: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    let shared = |pairs: &mut dyn Iterator<Item = (&u8, &u8)>| pairs.take_while(|(one, other)| one == other).count();
+    let first = shared(&mut one.iter().zip(other));
+    let (one, other) = (&one[first..], &other[first..]);
+    let last = shared(&mut one.iter().rev().zip(other.iter().rev()));
+    (&one[..one.len() - last], &other[..other.len() - last])
+}
+
+/// The distance by rows of a table, of which only what lies within `limit` of the diagonal is filled: a cell further off
+/// is more than `limit` by itself.
+fn aligned(one: &[u8], other: &[u8], limit: usize) -> Option<usize> {
+    if one.is_empty() || other.is_empty() {
+        return Some(one.len().max(other.len())).filter(|distance| *distance <= limit);
+    }
+    let far = u8::try_from(limit).unwrap_or(u8::MAX - 2) + 1;
+    let mut rows = [[far; MEASURED_MAX + 2]; 3];
+    for (column, cell) in (0..far).zip(&mut rows[1][..=other.len()]) {
         *cell = column;
     }
     for (row, letter) in (1_u8..).zip(one) {
         let at = usize::from(row);
         let [before, last, now] = &mut rows;
-        now[0] = row;
-        let mut least = row;
-        for column in 1..=other.len() {
+        let (first, end) = (at.saturating_sub(limit).max(1), (at + limit).min(other.len()));
+        now[first - 1] = if first == 1 { row.min(far) } else { far };
+        let mut least = now[first - 1];
+        for column in first..=end {
             let exchanged = last[column - 1] + u8::from(*letter != other[column - 1]);
             let mut cell = exchanged.min(last[column] + 1).min(now[column - 1] + 1);
             if at > 1 && column > 1 && *letter == other[column - 2] && one[at - 2] == other[column - 1] {
                 cell = cell.min(before[column - 2] + 1);
             }
-            now[column] = cell;
+            now[column] = cell.min(far);
             least = least.min(cell);
         }
         if usize::from(least) > limit {
             return None;
         }
+        // The next row looks one cell further to the right than this one has filled.
+        now[end + 1] = far;
         rows.rotate_left(1);
     }
     let distance = usize::from(rows[1][other.len()]);
@@ -118,8 +141,8 @@ pub(super) fn distance(one: &str, other: &str, limit: usize) -> Option<usize> {
 
 /// Whether two texts have the same digits. Who numbers things means different ones: `Garage 1` and `Garage 2`.
 pub(super) fn has_same_digits(one: &str, other: &str) -> bool {
-    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<u8>>();
-    digits(one) == digits(other)
+    let digits = |text: &'_ str| text.bytes().filter(u8::is_ascii_digit);
+    digits(one).eq(digits(other))
 }
 
 /// Whether two texts differ by a slip of the pen at most: none in up to 3 letters, one in up to 7, two in more. A digit

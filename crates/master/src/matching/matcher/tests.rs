@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn customer(json: Value) -> Customer {
+pub(super) fn customer(json: Value) -> Customer {
     serde_json::from_value(json).unwrap()
 }
 
@@ -19,9 +19,9 @@ fn matcher() -> Matcher {
 }
 
 /// The records of each customer, by name.
-fn clusters(matcher: &Matcher) -> BTreeSet<Vec<String>> {
+pub(super) fn clusters(matcher: &Matcher) -> BTreeSet<Vec<String>> {
     let mut clusters: BTreeMap<ClusterNumber, Vec<String>> = BTreeMap::new();
-    for entry in &matcher.records {
+    for entry in matcher.records.values() {
         clusters.entry(entry.cluster).or_default().push(entry.name.to_string());
     }
     clusters
@@ -105,7 +105,7 @@ fn a_value_that_too_many_share_is_nobodys() {
     assert_eq!(matcher.links(0).count(), 0);
 }
 
-fn anybody() -> impl Strategy<Value = (usize, Value)> {
+pub(super) fn anybody() -> impl Strategy<Value = (usize, Value)> {
     let names = prop::sample::select(vec![
         "Garage Hamon",
         "GARAGE HAMON SA",
@@ -117,7 +117,7 @@ fn anybody() -> impl Strategy<Value = (usize, Value)> {
     let streets = prop::sample::select(vec!["12 rue Foch", "12, r. Foch", "3 avenue Hoche", ""]);
     let phones = prop::sample::select(vec!["0279743900", "0411223344", ""]);
     let emails = prop::sample::select(vec!["contact@hamon.fr", "compta@hamon.fr", "info@pottier.fr", ""]);
-    (0..7_usize, names, streets, phones, emails).prop_map(|(record, name, street, phone, email)| {
+    (0..11_usize, names, streets, phones, emails).prop_map(|(record, name, street, phone, email)| {
         (
             record,
             json!({

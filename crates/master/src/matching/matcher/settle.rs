@@ -1,0 +1,283 @@
+//! Putting records under their keys, comparing them with whoever may be one with them, and dividing what hangs together.
+
+use std::collections::BTreeSet;
+
+use canonical::document::Customer;
+
+use super::super::divide::divide;
+use super::super::keys::blocking_keys;
+use super::load::Needs;
+use super::{Bits, BlockingKey, Having, Matcher, RecordNumber, Told};
+
+/// What is left to do after something was shown or decided. Each stage is carried out when all that it looks at is there.
+#[derive(Default)]
+pub(super) struct Work {
+    /// Keys that records show for the first time.
+    unfiled: BTreeSet<(BlockingKey, RecordNumber)>,
+    /// Records to be compared anew.
+    again: BTreeSet<RecordNumber>,
+    /// Records whose company is to be divided anew.
+    touched: BTreeSet<RecordNumber>,
+    /// What was divided, for whoever asks about doubts.
+    pub divided: BTreeSet<RecordNumber>,
+}
+
+impl Matcher {
+    /// Takes in a state of a record, and leaves it to [`settle`](Matcher::settle) to do something about it. Returns whether
+    /// it shows anything that it did not show before.
+    pub fn note(&mut self, number: RecordNumber, customer: &Customer) -> bool {
+        self.require_keys(number);
+        let Some(entry) = self.records.get_mut(&number) else { return false };
+        let before = entry.shown.clone();
+        entry.shown.add(customer);
+        if entry.shown == before && entry.home.is_some() {
+            return false;
+        }
+        entry.changed.evidence = true;
+        for key in blocking_keys(&entry.shown) {
+            if entry.keys_shown.binary_search(&key).is_err() {
+                self.work.unfiled.insert((key, number));
+            }
+        }
+        self.work.again.insert(number);
+        true
+    }
+
+    /// Leaves it to [`settle`](Matcher::settle) to compare these records anew.
+    pub fn look_again(&mut self, records: impl IntoIterator<Item = RecordNumber>) {
+        self.work.again.extend(records);
+    }
+
+    /// Carries out what is left to do, as far as what was loaded allows. `None` when all is done; else what else it must
+    /// know, whereupon it is called again. One that sees everything needs nothing.
+    pub fn settle(&mut self) -> Option<Needs> {
+        self.file().or_else(|| self.compare()).or_else(|| self.regroup())
+    }
+
+    pub(super) fn settle_whole(&mut self) {
+        while self.settle().is_some() {}
+    }
+
+    /// Puts records under their keys. A value or key that thereby becomes nobody's changes all who have it.
+    fn file(&mut self) -> Option<Needs> {
+        let mut needs = Needs::default();
+        for (key, _) in &self.work.unfiled {
+            match self.index.get(key) {
+                None if self.is_part => needs.keys.push(*key),
+                Some(Having::Few(having)) if having.len() >= self.options.records_max(*key) => {
+                    needs.records.extend(having.iter().filter(|number| !self.records.contains_key(number)));
+                }
+                _ => {}
+            }
+        }
+        if !needs.is_empty() {
+            return Some(needs);
+        }
+        let unfiled = std::mem::take(&mut self.work.unfiled);
+        let mut changed: BTreeSet<RecordNumber> = BTreeSet::new();
+        for (key, number) in unfiled {
+            changed.insert(number);
+            self.file_one(key, number, &mut changed);
+        }
+        for number in changed {
+            self.require_keys(number);
+            self.refresh(number);
+            self.work.again.insert(number);
+        }
+        None
+    }
+
+    fn file_one(&mut self, key: BlockingKey, number: RecordNumber, changed: &mut BTreeSet<RecordNumber>) {
+        let most = self.options.records_max(key);
+        let Some(entry) = self.records.get_mut(&number) else { return };
+        let Err(place) = entry.keys_shown.binary_search(&key) else { return };
+        entry.keys_shown.insert(place, key);
+        let Having::Few(having) = self.index.entry(key).or_insert_with(|| Having::Few(Vec::new())) else { return };
+        having.push(number);
+        if having.len() <= most {
+            self.news.filed(key, number, self.is_part);
+            return;
+        }
+        let value = entry.shown.value_of(key);
+        self.common.extend(value.map(|(kind, value)| (kind, value.to_owned())));
+        if let Some(Having::Few(having)) = self.index.insert(key, Having::Many) {
+            changed.extend(having);
+        }
+        self.news.flagged(key, self.is_part);
+    }
+
+    /// Takes what is nobody's out of what a record has shown.
+    pub(super) fn refresh(&mut self, number: RecordNumber) {
+        let is_told = |key: BlockingKey| !matches!(self.index.get(&key), Some(Having::Many));
+        let Some(entry) = self.records.get(&number) else { return };
+        let told = if entry.keys_shown.iter().all(|key| is_told(*key)) {
+            None
+        } else {
+            let mut evidence = entry.shown.clone();
+            evidence.retain(is_told);
+            let mut keys = blocking_keys(&evidence);
+            keys.retain(|key| is_told(*key));
+            Some(Box::new(Told { evidence, keys }))
+        };
+        if let Some(entry) = self.entry(number) {
+            entry.told = told;
+        }
+    }
+
+    /// Compares records anew with whoever may be one with them.
+    fn compare(&mut self) -> Option<Needs> {
+        if self.is_part {
+            self.work.again.clone().into_iter().for_each(|number| self.require_keys(number));
+            let needs = self.candidates_missing();
+            if !needs.is_empty() {
+                return Some(needs);
+            }
+        }
+        for number in std::mem::take(&mut self.work.again) {
+            let before = self.link(number);
+            self.work.touched.insert(number);
+            self.work.touched.extend(before);
+        }
+        None
+    }
+
+    fn candidates_missing(&self) -> Needs {
+        let mut needs = Needs::default();
+        let is_there = |number: &RecordNumber| self.records.contains_key(number);
+        for number in &self.work.again {
+            let Some(entry) = self.records.get(number) else {
+                needs.records.insert(*number);
+                continue;
+            };
+            needs.records.extend(entry.links.keys().filter(|number| !is_there(number)));
+            for key in entry.keys() {
+                match self.index.get(key) {
+                    None => needs.keys.push(*key),
+                    Some(Having::Few(having)) => {
+                        needs.records.extend(having.iter().filter(|number| !is_there(number)));
+                    }
+                    Some(Having::Many) => {}
+                }
+            }
+        }
+        needs
+    }
+
+    /// Finds whom a record resembles; returns whom it did before.
+    fn link(&mut self, number: RecordNumber) -> Vec<RecordNumber> {
+        let Some(entry) = self.records.get(&number) else { return Vec::new() };
+        let mut candidates: BTreeSet<RecordNumber> = BTreeSet::new();
+        for key in entry.keys() {
+            if let Some(Having::Few(having)) = self.index.get(key) {
+                let has = |other: &RecordNumber| self.records.get(other).is_some_and(|other| other.has(*key));
+                candidates.extend(having.iter().copied().filter(|other| *other != number && has(other)));
+            }
+        }
+        let review = self.options.thresholds.review;
+        let resembles = |other: &RecordNumber| {
+            let score = self.model.score(entry.evidence(), self.records.get(other)?.evidence())?;
+            (!score.is_vetoed && score.bits >= review).then_some((*other, score.bits))
+        };
+        let links: std::collections::BTreeMap<RecordNumber, Bits> = candidates.iter().filter_map(resembles).collect();
+        if links == entry.links {
+            return links.into_keys().collect();
+        }
+        let before = self.entry(number).map(|entry| std::mem::replace(&mut entry.links, links.clone()));
+        let before = before.unwrap_or_default();
+        self.mark_links(number);
+        for other in before.keys().filter(|other| !links.contains_key(other)) {
+            if let Some(entry) = self.entry(*other) {
+                entry.links.remove(&number);
+            }
+            self.mark_links(*other);
+        }
+        for (other, bits) in links {
+            if before.get(&other) == Some(&bits) {
+                continue;
+            }
+            if let Some(entry) = self.entry(other) {
+                entry.links.insert(number, bits);
+            }
+            self.mark_links(other);
+        }
+        before.into_keys().collect()
+    }
+
+    fn mark_links(&mut self, number: RecordNumber) {
+        if let Some(entry) = self.entry(number) {
+            entry.changed.links = true;
+        }
+    }
+
+    /// Divides all that hangs together with what was touched.
+    fn regroup(&mut self) -> Option<Needs> {
+        let mut open = self.work.touched.clone();
+        let (mut companies, mut needs) = (Vec::new(), Needs::default());
+        while let Some(first) = open.pop_first() {
+            let together = self.together(first, &mut needs);
+            together.iter().for_each(|number| {
+                open.remove(number);
+            });
+            companies.push(together);
+        }
+        if !needs.is_empty() {
+            return Some(needs);
+        }
+        self.work.touched.clear();
+        let groups: Vec<Vec<RecordNumber>> = companies.into_iter().flat_map(|together| self.divide(together)).collect();
+        if self.is_part {
+            self.work.divided.extend(groups.iter().flatten());
+        }
+        // All at once: what was one customer may hang together no more.
+        self.number(groups);
+        None
+    }
+
+    /// All records that links and decisions lead to from one, and from those.
+    fn together(&self, first: RecordNumber, needs: &mut Needs) -> Vec<RecordNumber> {
+        let link = self.options.thresholds.link;
+        let (mut found, mut together) = (BTreeSet::from([first]), vec![first]);
+        let mut next = 0;
+        while let Some(number) = together.get(next).copied() {
+            next += 1;
+            let Some(entry) = self.records.get(&number) else {
+                needs.records.insert(number);
+                continue;
+            };
+            if self.is_part {
+                // Whose doubtful pairs these are must be known too.
+                needs.records.extend(entry.links.keys().filter(|other| !self.records.contains_key(other)));
+            }
+            let linked = entry.links.iter().filter(|(_, bits)| **bits >= link).map(|(other, _)| *other);
+            let told = self.verdicts.range((number, 0)..=(number, RecordNumber::MAX)).map(|((_, other), _)| *other);
+            for other in linked.chain(told) {
+                if together.len() < self.options.records_together_max && found.insert(other) {
+                    together.push(other);
+                }
+            }
+        }
+        together
+    }
+
+    fn divide(&self, mut together: Vec<RecordNumber>) -> Vec<Vec<RecordNumber>> {
+        if together.len() == 1 {
+            return vec![together];
+        }
+        let mut known: Vec<(RecordNumber, &super::Entry)> =
+            together.drain(..).filter_map(|number| Some((number, self.records.get(&number)?))).collect();
+        known.sort_by(|one, other| one.1.name.cmp(&other.1.name));
+        let place = |number: RecordNumber| known.iter().position(|(other, _)| *other == number);
+        let verdicts: Vec<_> = known
+            .iter()
+            .enumerate()
+            .flat_map(|(at, (number, _))| {
+                let of_one = self.verdicts.range((*number, 0)..=(*number, RecordNumber::MAX));
+                of_one.map(move |((_, other), verdict)| (at, *other, *verdict))
+            })
+            .filter_map(|(at, other, verdict)| Some((at, place(other)?, verdict)))
+            .collect();
+        let score = |one: usize, other: usize| self.model.score(known[one].1.evidence(), known[other].1.evidence());
+        let groups = divide(known.len(), score, &verdicts, self.options.thresholds);
+        groups.into_iter().map(|group| group.into_iter().map(|at| known[at].0).collect()).collect()
+    }
+}
