@@ -118,7 +118,8 @@ impl House {
                 ..Limits::default()
             },
             systems: systems.collect(),
-            trust: BTreeMap::from([(Arc::from("acme"), trust)]),
+            rules: BTreeMap::from([(Arc::from("acme"), trust.into())]),
+            matching: BTreeMap::new(),
             registry: Registry::default().with::<csv_drop::CsvDrop>(),
         }
     }

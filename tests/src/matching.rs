@@ -3,6 +3,7 @@
 //! The stream is a CSV of events in their order (`source`, `source_id` and what the mapping beside this file reads);
 //! the truth is a CSV with `source`, `source_id`, `entity` and `kind`.
 
+pub mod generate;
 mod score;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -11,20 +12,26 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use self::generate::{Made, Recipe, generate};
 pub use self::score::{Figures, adjusted_rand_index, figures};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
 Tells how well customers are told apart.
 
-usage: ./tests/matching STREAM.csv TRUTH.csv [--shuffle SEED] [--first N] [--mapping FILE]
+usage: ./tests/matching STREAM.csv TRUTH.csv [--shuffle SEED | --shuffles N] [--first N] [--mapping FILE]
+       ./tests/matching --generate CUSTOMERS [--seed S] [--kind KIND] STREAM.csv TRUTH.csv
 
   --shuffle SEED   show the events in another order; the events of one record keep theirs. The model is still learned
                    from the first events of the stream as it is, and the clusters are compared with those of that order
+  --shuffles N     the same in N orders, one after another, with the seeds 1 to N
   --first N        learn from the first N events (5000)
   --mapping FILE   read the stream by this mapping; its key must be source and source_id
+  --generate N     make a stream of N customers and the truth about it, instead of judging one
+  --seed S         another stream of the same kind (1)
+  --kind KIND      mixed (the default), no-addresses, payroll, wrong-identifiers, one-system
 
-Prints JSON lines: one for companies, people and all, and one about the run.
+Prints JSON lines: for each order one for companies, people and all, and one about the run.
 ";
 
 /// What to do.
@@ -34,8 +41,14 @@ pub struct Options {
     pub stream: PathBuf,
     /// Who is who.
     pub truth: PathBuf,
-    /// Another order.
-    pub shuffle: Option<u64>,
+    /// Other orders, by their seeds; none for the order of the stream.
+    pub shuffles: Vec<u64>,
+    /// Make both files, of so many customers, instead of reading them.
+    pub generate: Option<usize>,
+    /// Which of all streams to make.
+    pub seed: u64,
+    /// The kind of data to make.
+    pub recipe: Recipe,
     /// Learn from so many events.
     pub first: usize,
     /// The mapping of the stream.
@@ -48,14 +61,19 @@ impl Options {
     /// # Errors
     /// What is wrong with them.
     pub fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut files, mut shuffle, mut first) = (Vec::new(), None, 5_000);
+        let (mut files, mut shuffles, mut first) = (Vec::new(), Vec::new(), 5_000);
+        let (mut generate, mut seed, mut recipe) = (None, 1, generate::recipe("mixed")?);
         let mut mapping = crate::workspace().join("tests/src/matching/customer.toml");
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
-                "--shuffle" => shuffle = Some(number(&value()?)?),
-                "--first" => first = usize::try_from(number(&value()?)?).unwrap_or(usize::MAX),
+                "--shuffle" => shuffles = vec![number(&value()?)?],
+                "--shuffles" => shuffles = (1..=number(&value()?)?).collect(),
+                "--first" => first = count(&value()?)?,
+                "--generate" => generate = Some(count(&value()?)?),
+                "--seed" => seed = number(&value()?)?,
+                "--kind" => recipe = generate::recipe(&value()?)?,
                 "--mapping" => mapping = value()?.into(),
                 other if other.starts_with('-') => return Err(format!("there is no {other}; see --help")),
                 file => files.push(PathBuf::from(file)),
@@ -63,12 +81,16 @@ impl Options {
         }
         let [stream, truth] =
             <[PathBuf; 2]>::try_from(files).map_err(|_| "name STREAM.csv and TRUTH.csv; see --help".to_owned())?;
-        Ok(Options { stream, truth, shuffle, first, mapping })
+        Ok(Options { stream, truth, shuffles, generate, seed, recipe, first, mapping })
     }
 }
 
 fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("\"{text}\" is no whole number"))
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    number(text).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 /// A record: its source and its key there.
@@ -77,34 +99,53 @@ pub type RecordName = (String, String);
 /// Runs it.
 ///
 /// # Errors
-/// What could not be read or run.
+/// What could not be read, written or run.
 pub fn run(options: &Options, mut tell: impl FnMut(String)) -> Result<(), String> {
+    if let Some(customers) = options.generate {
+        let made = generate(customers, options.seed, options.recipe, &options.stream, &options.truth)?;
+        let (kind, seed) = (options.recipe.name, options.seed);
+        let Made { customers, records, events } = made;
+        tell(
+            json!({"kind_of_data": kind, "seed": seed, "customers": customers, "records": records, "events": events})
+                .to_string(),
+        );
+        return Ok(());
+    }
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let pack = folder.path().join("mappings/stream");
+    let folder = folder.path();
+    let pack = folder.join("mappings/stream");
     std::fs::create_dir_all(&pack).map_err(|error| error.to_string())?;
-    let copy = |from: &Path, to: PathBuf| {
-        std::fs::copy(from, to).map(drop).map_err(|error| format!("{}: {error}", from.display()))
-    };
-    copy(&options.mapping, pack.join("customer.toml"))?;
-    let model = folder.path().join("model.json");
+    std::fs::copy(&options.mapping, pack.join("customer.toml"))
+        .map_err(|error| format!("{}: {error}", options.mapping.display()))?;
+    let model = folder.join("model.json");
     let first = options.first.to_string();
     let learned = ["match", "learn", "--from", "stream/customer", "--first", &first, "--model"];
-    passerelle(folder.path(), &learned, &[&model, &options.stream])?;
+    passerelle(folder, &learned, &[&model, &options.stream])?;
     let truth = truth(&options.truth)?;
-    let plain = matched(folder.path(), &model, &options.stream)?;
-    let (clusters, mut about) = match options.shuffle {
-        None => plain,
-        Some(seed) => {
-            let shuffled = folder.path().join("shuffled.csv");
-            shuffle(&options.stream, &shuffled, seed)?;
-            let (clusters, mut about) = matched(folder.path(), &model, &shuffled)?;
-            let index = adjusted_rand_index(&plain.0, &clusters);
-            about["shuffle"] = json!(seed);
-            about["adjusted_rand_index"] = json!(index);
-            about["identical"] = json!(index >= 1.0);
-            (clusters, about)
-        }
-    };
+    let plain = matched(folder, &model, &options.stream)?;
+    if options.shuffles.is_empty() {
+        return report(options, &truth, plain, &mut tell);
+    }
+    for seed in &options.shuffles {
+        let shuffled = folder.join("shuffled.csv");
+        shuffle(&options.stream, &shuffled, *seed)?;
+        let (clusters, mut about) = matched(folder, &model, &shuffled)?;
+        let index = adjusted_rand_index(&plain.0, &clusters);
+        about["shuffle"] = json!(seed);
+        about["adjusted_rand_index"] = json!(index);
+        about["identical"] = json!(index >= 1.0);
+        report(options, &truth, (clusters, about), &mut tell)?;
+    }
+    Ok(())
+}
+
+/// Tells the figures of each kind of customer, and what there is to know of the run.
+fn report(
+    options: &Options,
+    truth: &[(RecordName, String, String)],
+    (clusters, mut about): (HashMap<RecordName, u64>, Value),
+    tell: &mut impl FnMut(String),
+) -> Result<(), String> {
     let mut kinds: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
     for (position, (record, entity, kind)) in truth.iter().enumerate() {
         // A record that was not read is a customer of its own.

@@ -129,3 +129,97 @@ fn a_statement_that_does_not_add_up_is_a_task() {
     passerelle(directory.path(), &["run", "--once"]).with(0);
     assert_eq!(tasks().as_array().map(Vec::len), Some(2));
 }
+
+/// A directory whose bank has sent so many statements that do not add up, and the numbers of the tasks, by rank.
+fn asked(statements: u32) -> (TempDir, Vec<u64>) {
+    let directory = directory(&[("bank", BANK)]);
+    let statement = fs::read_to_string(workspace().join("mappings/camt/examples/payment.xml")).unwrap();
+    for number in 0..statements {
+        drop_file(directory.path(), &format!("in/{number}.xml"), &wrong(&statement, number, "1481.00"));
+    }
+    passerelle(directory.path(), &["run", "--once"]).with(0);
+    let listed = passerelle(directory.path(), &["tasks", "list", "--json"]).with(0).json();
+    let numbers: Vec<u64> = listed.as_array().unwrap().iter().map(|task| task["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers.len(), statements as usize, "{listed}");
+    (directory, numbers)
+}
+
+/// The example statement under another name, with a closing balance that its entries do not lead to.
+fn wrong(statement: &str, number: u32, closing: &str) -> String {
+    statement.replace("1480.00", closing).replace("<Id>2026-063</Id>", &format!("<Id>2026-{}</Id>", 100 + number))
+}
+
+#[test]
+fn whoever_has_read_a_task_closes_it_and_is_not_asked_again() {
+    let (directory, numbers) = asked(1);
+    let run = |arguments: &[&str]| passerelle(directory.path(), arguments);
+    let number = numbers[0].to_string();
+    let shown = run(&["tasks", "show", &number]).with(0).out;
+    assert!(["statement: 2026-100", "1481.00", "[control.balance]"].iter().all(|part| shown.contains(part)), "{shown}");
+    let close = ["tasks", "close", &number, "--reason", "a page was missing", "--by", "anna"];
+    assert!(run(&close).with(0).out.contains("1 task closed"));
+    assert_eq!(run(&["tasks", "list"]).with(0).out, "no open tasks\n");
+    let answers = run(&["tasks", "list", "--closed", "--json"]).with(0).json();
+    let closed = &answers[0]["closed"];
+    assert_eq!(
+        [&closed["by"], &closed["decision"], &closed["reason"]],
+        ["anna", "acknowledged", "a page was missing"],
+        "{answers}"
+    );
+    assert!(run(&["tasks", "show", &number]).with(0).out.contains("by anna: acknowledged, because a page was missing"));
+    // The second time nothing changes, and it is told.
+    let again = run(&["tasks", "close", &number, "--reason", "other", "--json"]).with(0).json();
+    assert_eq!((&again["closed"], &again["closed_before"]), (&serde_json::json!([]), &serde_json::json!(numbers)));
+    // The same statement in another file asks nothing; another balance does.
+    let statement = fs::read_to_string(workspace().join("mappings/camt/examples/payment.xml")).unwrap();
+    drop_file(directory.path(), "in/again.xml", &format!("{}\n", wrong(&statement, 0, "1481.00")));
+    run(&["run", "--once"]).with(0);
+    assert_eq!(run(&["tasks", "list"]).with(0).out, "no open tasks\n");
+    drop_file(directory.path(), "in/corrected.xml", &wrong(&statement, 0, "1482.00"));
+    run(&["run", "--once"]).with(0);
+    let news = run(&["tasks", "list", "--json"]).with(0).json();
+    assert_eq!(news.as_array().map(Vec::len), Some(1), "{news}");
+    assert!(news[0]["question"].as_str().unwrap().contains("1482.00"), "{news}");
+}
+
+#[test]
+fn many_tasks_are_closed_at_once_and_never_more_than_meant() {
+    let (directory, numbers) = asked(3);
+    let run = |arguments: &[&str]| passerelle(directory.path(), &[&["tasks"], arguments].concat());
+    let open = || run(&["list", "--json"]).with(0).json().as_array().map(Vec::len).unwrap();
+    let named = [numbers[0].to_string(), numbers[1].to_string()];
+    let bank = ["--all", "--code", "control", "--system", "bank"];
+    assert_eq!(run(&[&["close"], &bank[..], &["--count"]].concat()).with(0).out, "3 open tasks\n");
+    assert_eq!(run(&["close", "--all", "--text", "2026-101", "--count", "--json"]).with(0).json()["count"], 1);
+    let check = |arguments: &[&str], code: &str| {
+        run(arguments).with(2).tells(&[code]);
+        assert_eq!(open(), 3, "{arguments:?}");
+    };
+    check(&["close", "--all", "--reason", "all of them"], "cli.too-many");
+    check(&[&["close"], &bank[..], &["--reason", "two", "--limit", "2"]].concat(), "cli.too-many");
+    check(&["close", &named[0], "--code", "control", "--reason", "both"], "cli.too-many");
+    check(&["close", "4711", "--reason", "not there"], "cli.unknown");
+    check(&["close", &named[0], "--reason", " "], "cli.refused");
+    check(&["decide", &named[0], "same", "--reason", "nothing to decide"], "cli.refused");
+    check(&["close", &named[0], "--tenant", "globex", "--reason", "of another"], "cli.unknown");
+    for wrong in [&["close", &named[0]][..], &["close", "--reason", "of none"], &["decide", "same", "--reason", "none"]]
+    {
+        run(wrong).with(2);
+    }
+    let some = run(&["close", &named[0], "4711", "--reason", "one is there", "--json"]).with(1).json();
+    assert_eq!((&some["closed"], &some["missing"]), (&serde_json::json!([numbers[0]]), &serde_json::json!([4711])));
+    assert!(
+        run(&[&["close"], &bank[..], &["--reason", "trial files"]].concat()).with(0).out.contains("2 tasks closed")
+    );
+    assert_eq!(run(&[&["close"], &bank[..], &["--reason", "none left"]].concat()).with(0).out, "0 tasks closed\n");
+    assert_eq!(
+        run(&[&["decide"], &bank[..], &["same", "--reason", "none left"]].concat()).with(0).out,
+        "0 tasks closed\n"
+    );
+    assert_eq!(open(), 0);
+    // A page of answers, and the next one.
+    let page = run(&["list", "--closed", "--limit", "2"]).with(0);
+    let place = page.err.split("--after=").nth(1).unwrap().trim();
+    let next = run(&["list", "--closed", "--limit", "2", &format!("--after={place}"), "--json"]).with(0).json();
+    assert_eq!(next.as_array().map(Vec::len), Some(1), "{next}");
+}

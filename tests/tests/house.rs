@@ -279,6 +279,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("parked_behind", "it is given the number of a row, which is that of the whole store; its rows are of one tenant"),
     ("note_run", "it writes, under the stream's own tenant"),
     ("reserve", "held against a second tenant by the case of the sequences"),
+    ("forget_closed_tasks", "how long answers are kept is the installation's"),
     ("submit", "commands are the hub's"),
     ("pending", "commands are the hub's"),
     ("answer", "commands are the hub's"),
@@ -286,7 +287,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
 ];
 
 /// The contracts whose calls are about rows of tenants.
-const OF_TENANTS: [&str; 5] = ["attachments", "collect", "resolve", "deliver", "operate"];
+const OF_TENANTS: [&str; 7] = ["attachments", "collect", "resolve", "matching", "deliver", "operate", "tasks"];
 
 #[test]
 fn every_call_of_the_store_is_held_against_a_second_tenant() {

@@ -165,6 +165,10 @@ fn the_log_tells_nothing_about_anybody_and_no_secret() {
     let parked = run(&directory, &["parked", "list"]);
     assert!(parked.out.contains("crm"), "{}", parked.out);
     is_discreet(&parked.out);
+    // Who decides something, and why, is nobody's business who reads a log.
+    let closed = run(&directory, &["tasks", "close", "4711", "--reason", PERSONAL, "--by", PERSONAL]);
+    assert!(closed.err.contains("a command to end tasks"), "{}", closed.err);
+    is_discreet(&closed.err);
     // Who asks for one record is shown it: what is looked for was there.
     let shown = run(&directory, &["rejects", "show", "1"]);
     assert!(shown.out.contains(PERSONAL), "{}", shown.out);

@@ -6,17 +6,22 @@ use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Form, Json, Router};
+use canonical::Entity;
+use master::Rules;
 use serde::Serialize;
 use store::{DropStatus, Filter, JournalEntry, OperateStore, RejectStatus};
 
+use crate::customers;
 use crate::links::Scope;
 use crate::pages::drops::{drop_rejects, one_drop};
 use crate::problem::Problem;
+use crate::provenance::{Sources, Why};
 use crate::query::{Ask, Search};
 use crate::shared::Shared;
 use crate::story::{StoryDocument, StoryView};
+use crate::tasks;
 
 /// A problem that is told as JSON.
 pub(crate) struct ApiProblem(Problem);
@@ -34,7 +39,7 @@ impl IntoResponse for ApiProblem {
 }
 
 /// [`Ask`], with its refusal as JSON.
-struct ApiAsk(Ask);
+pub(crate) struct ApiAsk(pub(crate) Ask);
 
 impl FromRequestParts<Arc<Shared>> for ApiAsk {
     type Rejection = ApiProblem;
@@ -44,7 +49,7 @@ impl FromRequestParts<Arc<Shared>> for ApiAsk {
     }
 }
 
-type Answer = Result<Response, ApiProblem>;
+pub(crate) type Answer = Result<Response, ApiProblem>;
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -52,13 +57,20 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/search", get(search).post(search_form))
         .route("/masters", get(masters))
         .route("/masters/{id}", get(master))
+        .route("/masters/{id}/why", get(why))
         .route("/drops", get(drops))
         .route("/drops/{number}", get(drop))
         .route("/rejects", get(rejects))
         .route("/parked", get(parked))
         .route("/parked/{number}", get(parked_behind))
         .route("/waiting", get(waiting))
-        .route("/tasks", get(tasks))
+        .route("/tasks", get(tasks::list))
+        .route("/tasks/{number}", get(tasks::show))
+        .route("/tasks/close", post(tasks::close))
+        .route("/customers/why", get(customers::why))
+        .route("/customers/judge", post(customers::judge))
+        .route("/customers/judgements", get(customers::all_judgements))
+        .route("/customers/{id}/judgements", get(customers::judgements))
         .fallback(nothing_here)
 }
 
@@ -66,7 +78,7 @@ async fn nothing_here() -> ApiProblem {
     Problem::missing("There is no such resource.", "The routes are listed in docs/console.md.").into()
 }
 
-fn json(value: impl Serialize) -> Answer {
+pub(crate) fn json(value: impl Serialize) -> Answer {
     Ok(Json(value).into_response())
 }
 
@@ -106,6 +118,22 @@ async fn master(
     let (store, rows_max) = (shared.console.store.as_ref(), shared.console.limits.rows_max);
     let documents = StoryDocument::of(store, ask.scope.tenant(), &story, rows_max).await?;
     json(StoryView::new(&story, documents))
+}
+
+async fn why(
+    State(shared): State<Arc<Shared>>,
+    ApiAsk(ask): ApiAsk,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer {
+    let story = crate::pages::story::load(&shared, &ask.scope, id).await?;
+    if story.master.entity != Entity::Customer {
+        let message = format!("{} is no customer.", story.master.master_id);
+        return Err(Problem::unclear(message, "Why a value won is told of customers only.").into());
+    }
+    let none = Rules::default();
+    let rules = shared.console.rules.get(&story.tenant).unwrap_or(&none);
+    let sources = Sources::of(&story);
+    json(Why::new(&story, &sources, rules))
 }
 
 /// One drop with what became of its records.
@@ -148,4 +176,4 @@ macro_rules! listings {
     };
 }
 
-listings!(masters, drops, rejects, parked, waiting, tasks);
+listings!(masters, drops, rejects, parked, waiting);

@@ -208,7 +208,7 @@ impl Lists {
             parked: store.parked(short).await?,
             waiting: store.waiting(short).await?,
             rejects: store.rejects(short).await?,
-            tasks: store.tasks(short).await?,
+            tasks: store.tasks(&short.clone().into()).await?,
         })
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::api::ApiProblem;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -60,6 +62,38 @@ async fn admit(shared: &Shared, request: Request, next: Next) -> Result<Response
         .map_err(|_| Problem::busy("The answer took too long."))
 }
 
+/// A request that changes something and comes from this console or from a program, not from a page of another site.
+///
+/// A browser says where a request comes from, and no page can make it say otherwise; programs say nothing. That the body
+/// must be JSON makes a browser ask first whether another site may send it, which is never allowed here.
+pub(crate) struct SameSite;
+
+impl<S: Sync> FromRequestParts<S> for SameSite {
+    type Rejection = ApiProblem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiProblem> {
+        if is_of_this_site(&parts.headers) {
+            return Ok(SameSite);
+        }
+        let title = "A page of another site cannot change anything here.";
+        let remedy = "Use this console, the command line, or a program that sends no Origin.";
+        Err(Problem::new(StatusCode::FORBIDDEN, title, remedy).into())
+    }
+}
+
+/// Whether a request says that it comes from this host and port, or does not say where it comes from.
+fn is_of_this_site(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    if sites.any(|site| site != "same-origin" && site != "none") {
+        return false;
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    headers.get_all(header::ORIGIN).iter().all(|origin| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
+        origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
+    })
+}
+
 /// Whether the request names this machine's loopback, whatever the port.
 /// A page of another site that rebinds its own name to 127.0.0.1 still sends that name.
 fn is_loopback(headers: &HeaderMap) -> bool {
@@ -87,6 +121,30 @@ mod tests {
             headers.append(header::HOST, HeaderValue::from_str(host).unwrap());
         }
         assert_eq!(is_loopback(&headers), expected, "{hosts:?}");
+    }
+
+    #[test]
+    fn pages_of_other_sites_change_nothing() {
+        let check = |told: &[(&'static str, &'static str)], expected: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("localhost:8080"));
+            for (name, value) in told {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            assert_eq!(is_of_this_site(&headers), expected, "{told:?}");
+        };
+        check(&[], true);
+        check(&[("origin", "http://localhost:8080"), ("sec-fetch-site", "same-origin")], true);
+        check(&[("sec-fetch-site", "none")], true);
+        for origin in
+            ["http://evil.example", "http://localhost:8081", "https://localhost:8080", "null", "localhost:8080"]
+        {
+            check(&[("origin", origin)], false);
+        }
+        check(&[("origin", "http://localhost:8080"), ("origin", "http://evil.example")], false);
+        for site in ["cross-site", "same-site", "same-origin, none"] {
+            check(&[("sec-fetch-site", site)], false);
+        }
     }
 
     #[test]

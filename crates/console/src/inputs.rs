@@ -1,11 +1,14 @@
 //! What a console is given by the process that runs it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::Entity;
 use jiff::Timestamp;
+use master::Rules;
+use master::matching::MatchOptions;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use store::{Export, OperateStore};
@@ -13,10 +16,14 @@ use tokio::sync::watch;
 
 /// Everything that the console shows comes from here.
 pub struct Console {
-    /// The operators' side of the store; it is only read.
+    /// The operators' side of the store; it is only read, but for commands that are left for the hub.
     pub store: Arc<dyn OperateStore>,
     /// The configured systems, in the order in which they are shown.
     pub systems: Vec<SystemView>,
+    /// Whose value wins, by tenant; where a tenant is not among them, the default rules do.
+    pub rules: BTreeMap<Arc<str>, Rules>,
+    /// From where on records are one customer, by tenant; where a tenant is not among them, the defaults count.
+    pub matching: BTreeMap<Arc<str>, MatchOptions>,
     /// Whether the process does its work; `/readyz` tells it.
     pub readiness: watch::Receiver<Readiness>,
     /// The process's own metrics, added to those that come from the store; see [`recorder`](crate::recorder).

@@ -16,9 +16,12 @@ pub(crate) struct Problem {
     remedy: String,
 }
 
-/// The same as JSON.
+/// The same as JSON: problem details (RFC 9457) without a type of their own, and with what to do.
 #[derive(Serialize)]
 struct Body<'a> {
+    title: &'a str,
+    status: u16,
+    /// The title again, for programs that were written before there was one.
     error: &'a str,
     remedy: &'a str,
 }
@@ -49,8 +52,10 @@ impl Problem {
 
     /// The problem as JSON, for programs.
     pub(crate) fn json(&self) -> Response {
-        let body = Json(Body { error: &self.title, remedy: &self.remedy });
-        self.finish((self.status, body).into_response())
+        let Problem { status, title, remedy } = self;
+        let body = Json(Body { title, status: status.as_u16(), error: title, remedy });
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        self.finish((*status, kind, body).into_response())
     }
 
     fn finish(&self, mut response: Response) -> Response {

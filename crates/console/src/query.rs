@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::shared::Shared;
 
 /// Characters of a system's name in a query.
-const NAME_CHARS_MAX: usize = 128;
+pub(crate) const NAME_CHARS_MAX: usize = 128;
 
 /// What a request is narrowed to.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use console::{Readiness, SystemView};
+use store::{Command, Decision};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -255,6 +256,11 @@ async fn the_api_tells_the_same_as_json() {
     check("/api/masters/m12", "/sources/1/document/legal_name", "Verrerie Dupont & Fils".into()).await;
     check("/api/masters/m12", "/documents/0/title", "F-2026-0042".into()).await;
     check("/api/masters/m42", "/documents", serde_json::json!([])).await;
+    check("/api/masters/m12/why", "/units/1/unit", "trading_name".into()).await;
+    check("/api/masters/m12/why", "/units/1/decided_by", "only".into()).await;
+    check("/api/masters/m12/why", "/units/0/winner/system", "crm".into()).await;
+    check("/api/masters/m12/why", "/units/0/losers/0/lost_by", "newest".into()).await;
+    check("/api/masters/m12/why", "/is_current", false.into()).await;
     check("/api/masters?entity=invoice", "/0/master_id", "m42".into()).await;
     check("/api/masters?customer=m12", "/0/master_id", "m42".into()).await;
     check("/api/masters?customer=m42", "", serde_json::json!([])).await;
@@ -265,19 +271,183 @@ async fn the_api_tells_the_same_as_json() {
     check("/api/parked/12", "/1/number", 13.into()).await;
     check("/api/waiting", "/0/needs_key", "C-9921".into()).await;
     check("/api/tasks", "/0/code", "delivery.unknown".into()).await;
+    check("/api/tasks?code=delivery.unknown", "/0/rank", 0.into()).await;
+    check("/api/tasks?code=other", "", serde_json::json!([])).await;
+    check("/api/tasks?closed=true", "", serde_json::json!([])).await;
+    check("/api/tasks?place=0:3", "", serde_json::json!([])).await;
+    check("/api/tasks/3", "/detail/batch", "b-77".into()).await;
     for (path, status) in [
         ("/api/masters/x", 400),
         ("/api/masters/m9", 404),
+        ("/api/masters/m9/why", 404),
+        ("/api/masters/m42/why", 400),
         ("/api/nowhere", 404),
         ("/api/flow?tenant=other", 404),
         ("/api/masters?entity=No", 400),
         ("/api/masters?customer=12", 400),
+        ("/api/tasks/4", 404),
+        ("/api/tasks/x", 400),
+        ("/api/tasks?place=3", 400),
+        ("/api/tasks?closed=perhaps", 400),
     ] {
         let answer = get(hub.port, path).await;
         assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
         let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         assert!(json["error"].is_string() && json["remedy"].is_string(), "{path}: {json}");
+        assert_eq!((&json["title"], &json["status"]), (&json["error"], &status.into()), "{path}: {json}");
     }
+}
+
+/// Posts a decision about tasks, with these headers beside those of every request.
+async fn post(port: u16, path: &str, headers: &str, body: &str) -> client::Answer {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    send(port, &request).await
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+const READ: &str = r#"{"numbers":[3,4],"reason":"it holds it","by":"anna"}"#;
+
+#[tokio::test]
+async fn tasks_are_closed_by_a_command_for_the_hub() {
+    let hub = start().await;
+    let answer = post(hub.port, "/api/tasks/close", JSON, READ).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((&told["closed"], &told["missing"]), (&serde_json::json!([3]), &serde_json::json!([4])));
+    let expected = |decision| Command::CloseTasks {
+        tenant: Some(fake::TENANT.to_owned()),
+        numbers: vec![3, 4],
+        decision,
+        reason: "it holds it".to_owned(),
+        by: "anna".to_owned(),
+    };
+    assert_eq!(hub.store.commands(), [expected(Decision::Acknowledged)]);
+    let same = READ.replace("}", r#","decision":"not-the-same"}"#);
+    assert_eq!(post(hub.port, "/api/tasks/close", JSON, &same).await.status, 200);
+    assert_eq!(hub.store.commands()[1], expected(Decision::NotTheSame));
+    // What the hub refuses is told in its words.
+    let refused = post(hub.port, "/api/tasks/close", JSON, &READ.replace("anna", "Nobody")).await;
+    assert_eq!((refused.status, refused.body.contains("nobody knows you")), (400, true), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn a_hub_that_does_not_answer_has_the_decision_in_its_queue() {
+    let hub = start_with(company::systems(), |limits| limits.answer_max = Duration::from_millis(400)).await;
+    hub.store.mute(true);
+    let answer = post(hub.port, "/api/tasks/close", JSON, READ).await;
+    assert_eq!((answer.status, answer.body.as_str()), (202, "{\"command\":1}"));
+}
+
+#[tokio::test]
+async fn a_decision_that_cannot_be_taken_leaves_no_command() {
+    let hub = start_with(company::systems(), |limits| limits.rows_max = 5).await;
+    let origin = |origin: &str| format!("{JSON}Origin: {origin}\r\n");
+    let own = origin(&format!("http://localhost:{}", hub.port));
+    let check = async |headers: &str, body: &str, expected: u16| {
+        let answer = post(hub.port, "/api/tasks/close", headers, body).await;
+        assert_eq!(answer.status, expected, "{headers} {body}: {}", answer.body);
+        if expected >= 400 {
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{headers} {body}");
+        }
+    };
+    check(JSON, "{", 400).await;
+    check(JSON, r#"{"numbers":[1]}"#, 422).await;
+    check(JSON, &READ.replace("anna", " "), 400).await;
+    check(JSON, &READ.replace("it holds it", ""), 400).await;
+    check(JSON, &READ.replace("[3,4]", "[]"), 400).await;
+    check(JSON, &READ.replace("[3,4]", "[1,2,3,4,5,6]"), 400).await;
+    check(JSON, &READ.replace("[3,4]", &format!("[3{}]", " ".repeat(20_000))), 413).await;
+    check(JSON, &READ.replace("\"by\"", "\"decision\":\"perhaps\",\"by\""), 422).await;
+    check("Content-Type: text/plain\r\n", READ, 415).await;
+    check("", READ, 415).await;
+    check(&origin("http://evil.example"), READ, 403).await;
+    check(&origin("null"), READ, 403).await;
+    check(&format!("{JSON}Sec-Fetch-Site: cross-site\r\n"), READ, 403).await;
+    assert_eq!(hub.store.commands(), []);
+    check(&own, READ, 200).await;
+    assert_eq!(get(hub.port, "/api/tasks/close").await.status, 405);
+    assert_eq!(hub.store.commands().len(), 1);
+}
+
+const MERGE: &str = r#"{"kind":"merge","master_id":"m12","other":"m9","reason":"one SIREN","by":"anna"}"#;
+
+#[tokio::test]
+async fn why_two_are_one_is_told_without_a_value() {
+    let hub = start().await;
+    let answer = get(hub.port, "/api/customers/why?one=erp/C-1030&other=a-77").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((&told["is_one"], &told["because"]), (&true.into(), &"judged".into()), "{told}");
+    assert_eq!(told["judgements"][0]["left"], serde_json::json!([{"system": "crm", "key": "a-77"}]), "{told}");
+    assert_eq!(told["pairs"][0]["explanation"]["fields"][0]["field"], "name and e-mail");
+    assert!(!answer.body.to_lowercase().contains("dupont"), "{}", answer.body);
+    let whole = get(hub.port, "/api/customers/why?one=m12&other=m12&all=true").await;
+    assert!(whole.status == 200 && whole.body.contains("\"pairs_total\":1"), "{}", whole.body);
+    for path in ["/api/customers/m12/judgements", "/api/customers/judgements"] {
+        let judged: serde_json::Value = serde_json::from_str(&get(hub.port, path).await.body).unwrap();
+        assert_eq!((&judged[0]["number"], &judged[0]["reason"]), (&4.into(), &"one SIREN".into()), "{path}: {judged}");
+    }
+    assert_eq!(get(hub.port, "/api/customers/m13/judgements").await.body, "[]");
+    for (path, status) in [
+        ("/api/customers/why?one=m12", 400),
+        ("/api/customers/why?one=m12&other=m99", 404),
+        ("/api/customers/why?one=m12&other=m42", 404),
+        ("/api/customers/why?one=erp/C-1030&other=C-1030", 400),
+        ("/api/customers/why?one=m12&other=m12&tenant=globex", 404),
+        (&format!("/api/customers/why?one=m12&other={}", "x".repeat(201)), 400),
+        ("/api/customers/12/judgements", 400),
+    ] {
+        let answer = get(hub.port, path).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_judgement_is_left_for_the_hub() {
+    let hub = start().await;
+    let path = "/api/customers/judge";
+    let answer = post(hub.port, path, JSON, MERGE).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{\"number\":5,\"records\":[]}"));
+    let asked = store::JudgementAsked {
+        tenant: fake::TENANT.to_owned(),
+        kind: store::JudgementKind::Merge,
+        master_id: Some(master::MasterId(12)),
+        other: Some(master::MasterId(9)),
+        records: Vec::new(),
+        undoes: None,
+        by: "anna".to_owned(),
+        reason: "one SIREN".to_owned(),
+    };
+    assert_eq!(hub.store.commands(), [Command::Judge(asked)]);
+    let check = async |headers: &str, body: &str, expected: u16| {
+        let answer = post(hub.port, path, headers, body).await;
+        assert_eq!(answer.status, expected, "{headers} {body}: {}", answer.body);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{headers} {body}");
+    };
+    check(JSON, "{", 400).await;
+    check(JSON, &MERGE.replace("merge", "marry"), 422).await;
+    check(JSON, &MERGE.replace("m12", "12"), 422).await;
+    check(JSON, &MERGE.replace("one SIREN", " "), 400).await;
+    check(JSON, &MERGE.replace("anna", ""), 400).await;
+    check(JSON, &MERGE.replace("\"by\"", "\"tenant\":\"globex\",\"by\""), 400).await;
+    check(JSON, &MERGE.replace("\"by\"", "\"bye\":1,\"by\""), 422).await;
+    check("", MERGE, 415).await;
+    check(&format!("{JSON}Origin: http://evil.example\r\n"), MERGE, 403).await;
+    assert_eq!(hub.store.commands().len(), 1, "nothing of that was left");
+    assert_eq!(get(hub.port, path).await.status, 405);
+}
+
+#[tokio::test]
+async fn a_full_page_of_tasks_leads_to_the_next() {
+    let hub = start_with(company::systems(), |limits| limits.rows_max = 1).await;
+    let page = get(hub.port, "/tasks").await.body;
+    assert!(page.contains("rank 0") && links(&page).contains(&"/tasks?place=0%3A3".to_owned()), "{page}");
+    assert!(get(hub.port, "/tasks?place=0%3A3").await.body.contains("Nobody needs to answer anything"));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use connector::{Batch, Checkpoint, DropLabel, Source};
 use jiff::Timestamp;
 use mapping::Control;
 use roaring::RoaringBitmap;
-use store::{Collected, DropEnd, DropNumber, Export, Judgement, NewDrop, Outcomes, RecordOutcome, StreamKey};
+use store::{Collected, DropEnd, DropJudgement, DropNumber, Export, NewDrop, Outcomes, RecordOutcome, StreamKey};
 
 use crate::context::Context;
 use crate::fault::HubError;
@@ -167,19 +167,19 @@ impl Collector {
         }
         let mut opened = self.context.store.open_drop(self.new_drop(label, again)).await?;
         let replaces = interrupted.take().is_some_and(|number| number != opened.number);
-        if replaces && matches!(opened.judgement, Judgement::Duplicate { .. }) {
+        if replaces && matches!(opened.judgement, DropJudgement::Duplicate { .. }) {
             // It equals the one before the interrupted one, and so differs from what may have been published since.
             opened = self.context.store.open_drop(self.new_drop(label, true)).await?;
         }
-        let is_whole = !matches!(opened.judgement, Judgement::Resumed { .. });
+        let is_whole = !matches!(opened.judgement, DropJudgement::Resumed { .. });
         let mut doubt = if replaces { Doubt::WholeDrop } else { Doubt::None };
         let (seen, outcomes) = match opened.judgement {
-            Judgement::New => (RoaringBitmap::new(), Outcomes::default()),
-            Judgement::Resumed { seen, outcomes } => {
+            DropJudgement::New => (RoaringBitmap::new(), Outcomes::default()),
+            DropJudgement::Resumed { seen, outcomes } => {
                 doubt = Doubt::NextBatch;
                 (read_bitmap(&seen)?, outcomes)
             }
-            Judgement::Duplicate { of, records } => {
+            DropJudgement::Duplicate { of, records } => {
                 tracing::info!(system = %self.key.system, stream = %self.key.stream, drop = opened.number, of, records, "a repeated drop");
                 match &label.skip {
                     Some(skip) => {

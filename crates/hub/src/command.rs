@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Command, Filter, ParkedStage, ParkedStatus, TargetState};
+use store::{Command, Filter, ParkedStage, ParkedStatus, TargetState, TaskClosing};
 use tokio::task::JoinSet;
 
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::fault::HubError;
 use crate::timetable::Timetable;
-use crate::{quiet, resolve, supervise, workers};
+use crate::{quiet, resolve, supervise, tasks, workers};
 
 /// How often the store is asked for new commands.
 const LOOK_DELAY: Duration = Duration::from_millis(300);
@@ -103,8 +103,14 @@ async fn carry_out_all(context: &Arc<Context>, begun: &mut Begun) -> Result<(), 
 /// Carries a command out, or begins one that takes long.
 async fn take_up(context: &Arc<Context>, begun: &mut Begun, number: u64, command: Command) -> Result<(), HubError> {
     // Workers ask each other often, and that is nobody's news.
-    if !matches!(command, Command::Tell { .. }) {
-        tracing::info!(number, ?command, "a command");
+    match &command {
+        Command::Tell { .. } => {}
+        // Who decided, and the words for why, are for nobody who reads a log.
+        Command::CloseTasks { numbers, decision, .. } => {
+            tracing::info!(number, tasks = numbers.len(), %decision, "a command to end tasks");
+        }
+        Command::Judge(asked) => tracing::info!(number, kind = ?asked.kind, "a command to judge"),
+        command => tracing::info!(number, ?command, "a command"),
     }
     let own = context.clone();
     match command.clone() {
@@ -119,6 +125,12 @@ async fn take_up(context: &Arc<Context>, begun: &mut Begun, number: u64, command
         }
         Command::Status => {
             begun.begin(number, command, async move { workers::json(&workers::status(&own).await?) });
+        }
+        Command::CloseTasks { tenant, numbers, decision, reason, by } => {
+            let closing = TaskClosing { decision, reason, by, at: context.now() };
+            begun.begin(number, command, async move {
+                workers::json(&tasks::close(&own, tenant.as_deref(), &numbers, &closing).await?)
+            });
         }
         command => {
             let answer = carry_out(context, &command).await.map_err(|error| error.to_string());
@@ -173,7 +185,7 @@ fn counted(count: usize, thing: &str) -> String {
 async fn carry_out(context: &Context, command: &Command) -> Result<String, HubError> {
     match command {
         Command::Tell { .. } => workers::tell(context).await,
-        Command::Collect { .. } | Command::Settle { .. } | Command::Status => {
+        Command::Collect { .. } | Command::Settle { .. } | Command::Status | Command::CloseTasks { .. } => {
             Err(HubError::Unknown("what takes long is begun elsewhere; this is a bug".to_owned()))
         }
         Command::RetryParked { number } => {
@@ -189,6 +201,7 @@ async fn carry_out(context: &Context, command: &Command) -> Result<String, HubEr
             retry(context, later).await?;
             Ok(format!("one message discarded, {} behind it tried again", later.len()))
         }
+        Command::Judge(asked) => workers::json(&resolve::judge(context, asked, None).await?),
         Command::Pause { system } => set_paused(context, system, true).await,
         Command::Resume { system } => set_paused(context, system, false).await,
     }

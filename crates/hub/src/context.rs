@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::lease::{Doing, Term};
+use crate::models::Models;
 use crate::outage::Outages;
 use crate::partitions::InForce;
 use crate::settings::Settings;
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub target_states: Arc<Mutex<()>>,
     /// What tasks wait for together.
     pub outages: Outages,
+    /// By what records are told apart.
+    pub models: Arc<Models>,
 }
 
 impl Context {

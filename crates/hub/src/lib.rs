@@ -21,6 +21,7 @@ mod demand;
 mod fault;
 mod filter;
 mod lease;
+mod models;
 mod observation;
 mod open;
 mod outage;
@@ -35,6 +36,7 @@ mod schedule;
 mod settings;
 mod stage;
 mod supervise;
+mod tasks;
 mod timetable;
 mod workers;
 

@@ -2,7 +2,10 @@
 
 mod dead;
 mod decide;
+mod follow;
 mod golden;
+mod identify;
+mod judge;
 mod links;
 mod working;
 
@@ -22,6 +25,8 @@ use crate::stage::Stage;
 use working::Working;
 
 pub(crate) use dead::park_dead;
+pub(crate) use identify::DOUBTFUL;
+pub(crate) use judge::judge;
 
 /// Resolves one partition until the hub stops.
 pub(crate) async fn run(context: Arc<Context>, partition: u32) {
@@ -154,8 +159,11 @@ async fn resolve(context: &Context, batch: &[Observation]) -> Result<(), StoreEr
     Stage::ResolveBegun.ended();
     // What waited for a document of this batch follows in the same transaction; it may release more.
     let released = working.take(prepared).await?;
-    finish(working, &tenant, released).await?;
+    let has_moved = finish(working, &tenant, released).await?;
     Stage::ResolveCommitted.ended();
+    if has_moved {
+        follow::follow(context, &tenant).await?;
+    }
     Ok(())
 }
 
@@ -178,7 +186,8 @@ async fn release(
     if released.is_empty() {
         return Ok(());
     }
-    finish(working, tenant, released).await
+    finish(working, tenant, released).await?;
+    Ok(())
 }
 
 /// Takes up what the end of a call lets go: what waits for the records that it linked, and what the system showed
@@ -203,12 +212,13 @@ pub(crate) async fn release_after(context: &Context, attempt: &Attempt, linked: 
     release(context, &attempt.tenant, linked, &unsettled).await
 }
 
-/// Takes up everything that waits for a record that the crosswalk knows by now: what a crash left over.
+/// Takes up everything that waits for a record that the crosswalk knows by now, and documents whose customer's records
+/// moved: what a crash left over.
 pub(crate) async fn release_all(context: &Context) -> Result<(), StoreError> {
     let mut filter = Filter { count_max: RELEASED_MAX, ..Filter::default() };
     loop {
         let waiting = context.store.waiting(&filter).await?;
-        let Some(last) = waiting.last() else { return Ok(()) };
+        let Some(last) = waiting.last() else { break };
         filter.after = Some(last.number);
         let tenants = context.settings.systems.values().map(|system| &system.tenant).collect::<BTreeSet<_>>();
         for tenant in tenants {
@@ -218,6 +228,10 @@ pub(crate) async fn release_all(context: &Context) -> Result<(), StoreError> {
             release(context, tenant, &keys, &unsettled).await?;
         }
     }
+    for tenant in context.settings.systems.values().map(|system| &system.tenant).collect::<BTreeSet<_>>() {
+        follow::follow(context, tenant).await?;
+    }
+    Ok(())
 }
 
 fn is_of(context: &Context, tenant: &Arc<str>, system: &Arc<str>) -> bool {
@@ -254,20 +268,26 @@ pub(crate) async fn retry(context: &Context, parked: &[ParkedStatus]) -> Result<
     }
     let mut working = Working::begin(context, &first.tenant).await?;
     working.unpark(parked.iter().map(|one| one.number).collect(), &observations);
-    Ok(finish(working, &first.tenant, observations).await?)
+    if finish(working, &first.tenant, observations).await? {
+        follow::follow(context, &first.tenant).await?;
+    }
+    Ok(())
 }
 
-/// Resolves observations that do not come from the bus, and those that they release.
+/// Resolves observations that do not come from the bus, and those that they release. Returns whether documents are to
+/// follow records that moved.
 async fn finish(
     mut working: Working<'_>,
     tenant: &Arc<str>,
     mut observations: Vec<Observation>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     while !observations.is_empty() {
         let prepared = observations.into_iter().map(|observation| links::prepare(tenant, observation, false));
         observations = working.take(prepared.collect()).await?;
     }
-    working.commit().await
+    let has_moved = !working.writes.matching.regrouped.is_empty();
+    working.commit().await?;
+    Ok(has_moved)
 }
 
 /// How many waiting documents are looked at in one go.

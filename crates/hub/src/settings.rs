@@ -9,7 +9,8 @@ use bus::Queue;
 use canonical::entity::Entity;
 use connector::{BatchId, Registry};
 use mapping::Mapping;
-use master::Trust;
+use master::Rules;
+use master::matching::MatchOptions;
 use store::Export;
 
 use crate::filter::Filter;
@@ -38,6 +39,8 @@ pub struct Limits {
     pub retry_delay_max: Duration,
     /// A document that waits longer than this for its customer raises an alarm.
     pub waiting_alarm: Duration,
+    /// How long it is kept what somebody decided about a task, and why; then the question may be asked once more.
+    pub closed_tasks_kept: Duration,
     /// How long a piece of work stays with a worker that was not heard of: then another takes it over.
     pub lease_time: Duration,
     /// The longest key that a system may give a record, in bytes as [`store::key_bytes`] counts them; a record with a
@@ -57,6 +60,7 @@ impl Default for Limits {
             retry_delay_min: Duration::from_millis(200),
             retry_delay_max: Duration::from_secs(60),
             waiting_alarm: Duration::from_secs(3_600),
+            closed_tasks_kept: Duration::from_secs(730 * 24 * 3_600),
             lease_time: lease::LEASE_TIME,
             key_bytes_max: 1_000,
         }
@@ -71,8 +75,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The systems by name.
     pub systems: BTreeMap<Arc<str>, Arc<System>>,
-    /// Which system's value wins, by tenant.
-    pub trust: BTreeMap<Arc<str>, Trust>,
+    /// Whose value wins, by tenant.
+    pub rules: BTreeMap<Arc<str>, Rules>,
+    /// From where on records are one customer, by tenant; for others the defaults.
+    pub matching: BTreeMap<Arc<str>, MatchOptions>,
     /// The connectors that can be opened.
     pub registry: Registry,
 }

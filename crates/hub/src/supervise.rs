@@ -20,7 +20,7 @@ use crate::partitions::InForce;
 use crate::settings::Settings;
 use crate::timetable::{Runner, StreamName, Timetable};
 use crate::workers::{self, Status};
-use crate::{alarm, command, dead, demand, partitions, quiet, rebuild, relay, resolve};
+use crate::{alarm, command, dead, demand, partitions, quiet, rebuild, relay, resolve, tasks};
 
 /// Whether streams are read by their schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,7 @@ impl Hub {
             control: Arc::new(watch::channel(0).0),
             target_states: Arc::default(),
             outages: Outages::default(),
+            models: Arc::default(),
         });
         let (timetable, works) = works(&context, mode);
         let kinds: Vec<Arc<str>> = roles.iter().flat_map(|role| role.kinds()).map(|kind| Arc::from(*kind)).collect();
@@ -248,6 +249,7 @@ fn works(context: &Arc<Context>, mode: Mode) -> (Timetable, BTreeMap<Arc<str>, B
     works.insert(RELAY.into(), begin);
     let begin: Begin = Box::new(|context, tasks| {
         tasks.spawn(alarm::run(context.clone()));
+        tasks.spawn(tasks::run(context.clone()));
         tasks.spawn(partitions::run(context.clone()));
         tasks.spawn(dead::run(context));
     });

@@ -3,7 +3,7 @@
 
 use canonical::entity::Entity;
 use jiff::Timestamp;
-use master::{Asserted, Holds, SourceView, Trust, assert, golden, match_keys, normal};
+use master::{Asserted, Holds, Rules, SourceView, Trust, assert, golden, match_keys, normal};
 use serde_json::{Value, json};
 
 fn main() {
@@ -57,6 +57,7 @@ fn golden_of(bencher: divan::Bencher<'_, '_>, count: usize) {
     let documents: Vec<Value> = names[..count].iter().map(|name| customer(name)).collect();
     let (covers, asserted) = (covers(), Asserted::own(Timestamp::UNIX_EPOCH));
     let trust = Trust { order: vec!["erp".to_owned(), "crm".to_owned()], ..Trust::default() };
+    let rules = Rules::from(trust);
     let views: Vec<SourceView<'_>> = names
         .iter()
         .zip(&documents)
@@ -69,7 +70,7 @@ fn golden_of(bencher: divan::Bencher<'_, '_>, count: usize) {
             asserted: &asserted,
         })
         .collect();
-    bencher.bench(|| golden(&Entity::Customer, &views, &trust).map(|golden| golden.is_object()));
+    bencher.bench(|| golden(&Entity::Customer, &views, &rules).map(|golden| golden.is_object()));
 }
 
 #[divan::bench]

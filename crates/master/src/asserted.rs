@@ -11,6 +11,7 @@ use crate::covers::is_covered;
 use crate::normal::same_value;
 use crate::path::{Path, is_within};
 use crate::walk::{Choose, Leaf, Unit, walk};
+use crate::weight::alike;
 
 /// How many cleared places of one record are remembered; of more, the oldest are forgotten.
 /// It bounds what a system can make us keep by inventing ever new selectors.
@@ -27,6 +28,9 @@ pub(crate) enum Claim {
     Cleared(i64),
     /// The value is what we delivered, seen since then; the system says nothing of its own.
     Echo(i64),
+    /// The same, and what we delivered only spelt otherwise what was the system's own: it counts as an echo, but where the
+    /// value counts that most systems assert, the system keeps its voice.
+    Respelt(i64),
 }
 
 /// Since when a system claims each value of the document that it shows, and which values are only echoes.
@@ -81,7 +85,7 @@ impl Asserted {
         match claim {
             Some(Claim::Cleared(_)) if is_empty => claim,
             _ if is_empty => None,
-            Some(Claim::Own(_) | Claim::Echo(_)) => claim,
+            Some(Claim::Own(_) | Claim::Echo(_) | Claim::Respelt(_)) => claim,
             Some(Claim::Cleared(_)) | None => Some(self.default_claim()),
         }
     }
@@ -91,8 +95,9 @@ impl Asserted {
         let inside = self.except.iter().filter(|(inner, _)| is_within(inner, path)).map(|(_, claim)| *claim);
         let inside = inside.filter(|claim| is_empty == matches!(claim, Claim::Cleared(_)));
         let strength = |claim: &Claim| match claim {
-            Claim::Own(at) => (2, *at),
-            Claim::Cleared(at) => (1, *at),
+            Claim::Own(at) => (3, *at),
+            Claim::Cleared(at) => (2, *at),
+            Claim::Respelt(at) => (1, *at),
             Claim::Echo(at) => (0, *at),
         };
         inside.chain(self.claim(path, is_empty)).max_by_key(strength)
@@ -113,6 +118,27 @@ impl Asserted {
                 return Some(*claim);
             }
             holder = &holder[..holder.rfind('.')?];
+        }
+    }
+
+    /// Since when a steward's override says something about a unit; see [`Override`](crate::Override).
+    pub(crate) fn overridden_at(&self, unit: &str) -> Option<i64> {
+        match self.except.get(unit)? {
+            Claim::Own(at) | Claim::Cleared(at) => Some(*at),
+            Claim::Echo(_) | Claim::Respelt(_) => None,
+        }
+    }
+
+    /// The units that an override says something about, in the order of their names.
+    pub(crate) fn overridden(&self) -> impl Iterator<Item = &str> {
+        self.except.keys().map(String::as_str)
+    }
+
+    /// Notes that an override says something about a unit, or, where it is `None`, nothing any more.
+    pub(crate) fn put_override(&mut self, unit: &str, claim: Option<Claim>) {
+        match claim {
+            Some(claim) => drop(self.except.insert(unit.to_owned(), claim)),
+            None => drop(self.except.remove(unit)),
         }
     }
 
@@ -150,6 +176,7 @@ fn cleared_at(claim: &Claim) -> Option<i64> {
 ///
 /// - A value that did not change keeps its claim: an own value stays own when we deliver the same one.
 /// - A value that changed to what we delivered is an echo; one that we emptied leaves the system silent.
+///   An echo that only spells otherwise what was the system's own is noted as such.
 ///   That also goes for what we delivered earlier and the system has not shown since: its export may be older than the
 ///   last delivery. A value that it goes back to after it has shown the newer one is its own.
 /// - Any other change is the system's own since `at`; a value that it took away itself is cleared since `at`.
@@ -228,7 +255,8 @@ impl Claims<'_> {
         }
         if self.is_delivered(path, leaf, value) {
             if !empty {
-                self.note(path, Claim::Echo(self.now));
+                let respells = self.is_respelt(path, leaf, value);
+                self.note(path, if respells { Claim::Respelt(self.now) } else { Claim::Echo(self.now) });
             }
         } else if !empty {
             self.edit(path, Claim::Own(self.now));
@@ -242,6 +270,16 @@ impl Claims<'_> {
         let Some(writes) = self.writes else { return false };
         (HELD..self.documents).any(|held| same_values(leaf, value(held), value(OBSERVED)))
             && (!value(OBSERVED).is_empty() || is_covered(writes, path, leaf.item))
+    }
+
+    /// Whether what was delivered only spells otherwise what was the system's own.
+    fn is_respelt<'v>(&self, path: &Path, leaf: &Leaf, value: &dyn Fn(usize) -> &'v [Value]) -> bool {
+        let shown = value(SHOWN);
+        let claim = match leaf.item {
+            None => self.before.claim(path.text(), shown.is_empty()),
+            Some(_) => self.before.claim_whole(path.text(), shown.is_empty()),
+        };
+        matches!(claim, Some(Claim::Own(_) | Claim::Respelt(_))) && alike(leaf.shape, shown, value(OBSERVED))
     }
 
     /// A value that did not change keeps its claim.

@@ -1,20 +1,24 @@
 //! The golden document: which source's value wins, unit by unit.
 
 use std::borrow::Cow;
-use std::cmp::{Ordering, Reverse};
+use std::ops::Range;
 
 use canonical::entity::Entity;
 use canonical::identifier;
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::asserted::{Asserted, Claim};
 use crate::covers::is_covered;
 use crate::path::Path;
-use crate::trust::Trust;
+use crate::rank::{Rank, Standing};
+use crate::rules::{Rules, Strategy};
+use crate::steward::STEWARD;
 use crate::walk::{Choose, Leaf, Unit, walk};
+use crate::weight::{self, Votes};
 
 /// What one record of one system shows now. Records that a system no longer shows are not given: they assert nothing.
+///
+/// A source of the system [`STEWARD`] is an [`Override`](crate::Override): what it says of `covers` does not count.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceView<'a> {
     /// The system.
@@ -31,187 +35,221 @@ pub struct SourceView<'a> {
     pub asserted: &'a Asserted,
 }
 
+impl SourceView<'_> {
+    /// Whether it is what stewards decided.
+    pub(crate) fn is_override(&self) -> bool {
+        self.system == STEWARD
+    }
+}
+
 /// The golden document of these sources, in normal form; `None` when there is none, because no source is given
-/// or every source merely echoes what we delivered.
+/// or every source merely echoes what we delivered. A steward's override keeps no master alive.
 ///
-/// It depends on the sources and the trust alone: not on the order in which they are given, nor on any golden before.
+/// It depends on the sources and the rules alone: not on the order in which they are given, nor on any golden before.
 ///
-/// Every unit goes to the source that ranks first: by trust, then by the time since when it asserts the unit, then by
-/// the names of system, stream and key. A source asserts a unit when a value in it is its own, or was its own and is
-/// cleared; identifiers that fail their check rank behind valid ones, whatever the trust.
+/// Every unit goes to the source that ranks first: a steward's override before all others, then by the strategies of the
+/// rules ([`Survivorship`](crate::Survivorship)), then by trust, by the time since when it asserts the unit, and by the
+/// names of system, stream and key. A source asserts a unit when a value in it is its own, or was its own and is
+/// cleared; identifiers that fail their check rank behind valid ones, whatever the rules.
 /// Places of the winning unit that the winner neither fills nor covers are filled, each by the source that ranks
-/// first there. A unit that nobody asserts keeps what systems echo, the newest echo first.
+/// first there; those of an override are not, because it is taken whole. A unit that nobody asserts keeps what systems
+/// echo, the newest echo first.
 ///
 /// The document of a single source is given back as it is, without any work for each field.
 #[must_use]
-pub fn golden<'a>(entity: &Entity, sources: &[SourceView<'a>], trust: &Trust) -> Option<Cow<'a, Value>> {
-    if sources.iter().all(|source| source.asserted.is_echo()) {
+pub fn golden<'a>(entity: &Entity, sources: &[SourceView<'a>], rules: &Rules) -> Option<Cow<'a, Value>> {
+    if sources.iter().all(|source| source.is_override() || source.asserted.is_echo()) {
         return None;
     }
     if let [only] = sources {
         return Some(Cow::Borrowed(only.document));
     }
-    Some(Cow::Owned(merge(entity, sources, trust, None)))
+    Some(Cow::Owned(merge(entity, sources, rules)))
 }
 
-/// How a source stands to a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Standing {
-    /// It has a value of its own.
-    Asserts,
-    /// It had a value and took it away.
-    Clears,
-    /// It shows what we delivered.
-    Echoes,
+/// The golden document, made unit by unit even of a single source.
+pub(crate) fn merge(entity: &Entity, sources: &[SourceView<'_>], rules: &Rules) -> Value {
+    let documents: Vec<&Value> = sources.iter().map(|source| source.document).collect();
+    Value::Object(walk(entity, &documents, &mut Survivors { sources, rules }))
 }
 
-/// A source that has a say about a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candidate<'a> {
-    /// Its system.
-    pub system: &'a str,
-    /// Its stream.
-    pub stream: &'a str,
-    /// Its key.
-    pub key: &'a str,
-    /// How it stands.
-    pub standing: Standing,
-    /// Since when.
-    pub since: Timestamp,
-    /// Whether it shows an identifier that fails its check, which puts it behind valid ones.
-    pub is_invalid: bool,
+/// Finds the winner of each unit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Survivors<'s, 'a> {
+    pub(crate) sources: &'s [SourceView<'a>],
+    pub(crate) rules: &'s Rules,
 }
 
-/// Why a unit of the golden document is as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explanation<'a> {
-    /// The unit, as [`crate::units`] names it.
-    pub unit: String,
-    /// Who has a say, the winner first. Never empty.
-    pub candidates: Vec<Candidate<'a>>,
-}
-
-/// Who has a say about each unit and who wins, in the order of the document's fields.
-/// It covers every unit that a source fills, and every single field that a source cleared.
-#[must_use]
-pub fn explain<'a>(entity: &Entity, sources: &[SourceView<'a>], trust: &Trust) -> Vec<Explanation<'a>> {
-    let mut explanations = Vec::new();
-    merge(entity, sources, trust, Some(&mut explanations));
-    explanations
-}
-
-pub(crate) fn merge<'a>(
-    entity: &Entity,
-    sources: &[SourceView<'a>],
-    trust: &Trust,
-    explanations: Option<&mut Vec<Explanation<'a>>>,
-) -> Value {
-    let documents: Vec<&'a Value> = sources.iter().map(|source| source.document).collect();
-    let mut survivorship = Survivorship { sources, trust, explanations };
-    Value::Object(walk(entity, &documents, &mut survivorship))
-}
-
-struct Survivorship<'s, 'a> {
-    sources: &'s [SourceView<'a>],
-    trust: &'s Trust,
-    explanations: Option<&'s mut Vec<Explanation<'a>>>,
-}
-
-impl<'a> Choose<'a> for Survivorship<'_, 'a> {
+impl<'a> Choose<'a> for Survivors<'_, 'a> {
     fn choose(&mut self, path: &mut Path, unit: &Unit<'a>, chosen: &mut Vec<&'a [Value]>) {
-        if self.explanations.is_some() {
-            let explanation = self.explanation(path, unit);
-            if let Some(explanations) = &mut self.explanations {
-                explanations.extend(explanation);
-            }
-        }
         if unit.is_empty() {
             return;
         }
-        let asserting = self.ranked(path, unit).filter(|rank| !rank.is_echo()).min();
-        let winner = asserting.map(|rank| rank.source);
-        for (index, leaf) in unit.leaves.iter().enumerate() {
-            let filled = |source: usize| -> &'a [Value] { unit.value(index, source) };
-            let mark = path.field(leaf.name);
-            let source = winner
-                .filter(|winner| !filled(*winner).is_empty() || self.covers(*winner, path, leaf))
-                .or_else(|| self.filler(path, unit, index));
-            chosen.push(source.map_or(&[], filled));
-            path.back(mark);
+        let winner = self.winner(path, unit);
+        for leaf in 0..unit.leaves.len() {
+            let source = self.source_of(path, unit, winner, leaf);
+            chosen.push(source.map_or(&[], |source| unit.value(leaf, source)));
         }
     }
 }
 
-impl<'a> Survivorship<'_, 'a> {
+/// What is decided about: a unit as a whole, or one leaf of it that its winner leaves open.
+#[derive(Debug, Clone)]
+struct Part {
+    leaves: Range<usize>,
+    /// The leaf's name; empty for the whole.
+    name: &'static str,
+}
+
+/// What a source claims about a part.
+#[derive(Debug, Clone, Copy)]
+struct Stake {
+    standing: Standing,
+    since: i64,
+    /// Whether a value in it is its own, or was until a delivery spelt it otherwise.
+    has_voice: bool,
+}
+
+impl<'a> Survivors<'_, 'a> {
+    /// The strategies of the unit at `path`.
+    pub(crate) fn strategies(&self, path: &Path, unit: &Unit<'a>) -> &[Strategy] {
+        self.rules.survivorship.of(unit.name(path))
+    }
+
+    /// The source that wins a unit; `None` when nobody asserts it.
+    pub(crate) fn winner(&self, path: &mut Path, unit: &Unit<'a>) -> Option<usize> {
+        let by = self.strategies(path, unit);
+        let ranks = self.ranks(path, unit, by);
+        let first = ranks.filter(|rank| !rank.is_echo()).min_by(|one, other| one.against(other, by).0);
+        first.map(|rank| rank.source)
+    }
+
     /// Every source that has a say about a unit, with its rank.
-    fn ranked<'u>(&'u self, path: &'u mut Path, unit: &'u Unit<'a>) -> impl Iterator<Item = Rank<'a>> + 'u {
+    pub(crate) fn ranks<'u>(
+        &'u self,
+        path: &'u mut Path,
+        unit: &'u Unit<'a>,
+        by: &'u [Strategy],
+    ) -> impl Iterator<Item = Rank<'a>> + 'u {
+        self.ranks_of(path, unit, Part { leaves: 0..unit.leaves.len(), name: "" }, by)
+    }
+
+    fn ranks_of<'u>(
+        &'u self,
+        path: &'u mut Path,
+        unit: &'u Unit<'a>,
+        part: Part,
+        by: &'u [Strategy],
+    ) -> impl Iterator<Item = Rank<'a>> + 'u {
+        let votes = by.contains(&Strategy::MostFrequent).then(|| self.votes(path, unit, &part));
+        let counts_places = by.contains(&Strategy::MostComplete);
         (0..self.sources.len()).filter_map(move |source| {
-            let claim = self.claim(path, unit, source)?;
-            Some(self.rank(unit.name(path), claim, is_invalid(unit, source), source))
+            let view = &self.sources[source];
+            let Stake { standing, since, .. } = self.stake(path, unit, &part, source)?;
+            let voices = |votes: &Votes<'a>| votes.voices(&weight::normalised(unit, part.leaves.clone(), source));
+            let places = if counts_places { self.places(path, unit, &part, source) } else { 0 };
+            let mark = path.field(part.name);
+            let trust = self.rules.trust.rank(unit.name(path), view.system);
+            path.back(mark);
+            Some(Rank {
+                is_override: view.is_override(),
+                standing,
+                is_invalid: is_invalid(unit, source),
+                trust,
+                since,
+                places,
+                voices: votes.as_ref().map_or(0, voices),
+                name: (view.system, view.stream, view.key),
+                source,
+            })
         })
     }
 
-    /// The source that ranks first for a place that the unit's winner leaves open.
-    fn filler(&self, path: &Path, unit: &Unit<'a>, leaf: usize) -> Option<usize> {
-        let ranks = (0..self.sources.len()).filter_map(|source| {
-            let claim = match self.claim_of_leaf(path, &unit.leaves[leaf], unit.value(leaf, source), source)? {
-                Claim::Own(at) => (Standing::Asserts, at),
-                Claim::Cleared(at) => (Standing::Clears, at),
-                Claim::Echo(at) => (Standing::Echoes, at),
-            };
-            Some(self.rank(unit.name(path), claim, is_invalid(unit, source), source))
-        });
-        ranks.min().map(|rank| rank.source)
+    /// Whose value stands at a leaf of the unit: the winner's, unless it neither fills nor covers it. An override comes
+    /// first at each of its leaves, also where it is empty, and so is taken whole.
+    pub(crate) fn source_of(
+        &self,
+        path: &mut Path,
+        unit: &Unit<'a>,
+        winner: Option<usize>,
+        leaf: usize,
+    ) -> Option<usize> {
+        let name = unit.leaves[leaf].name;
+        let mark = path.field(name);
+        let is_settled =
+            |winner: &usize| !unit.value(leaf, *winner).is_empty() || self.covers(*winner, path, &unit.leaves[leaf]);
+        let settled = winner.filter(is_settled);
+        path.back(mark);
+        settled.or_else(|| {
+            let by = self.strategies(path, unit);
+            let ranks = self.ranks_of(path, unit, Part { leaves: leaf..leaf + 1, name }, by);
+            ranks.min_by(|one, other| one.against(other, by).0).map(|rank| rank.source)
+        })
     }
 
-    /// What a source claims about a unit: since the newest of what is its own or was cleared by it, else an echo.
-    fn claim(&self, path: &mut Path, unit: &Unit<'a>, source: usize) -> Option<(Standing, i64)> {
-        let (mut asserted, mut echoed, mut is_filled) = (None, None, false);
-        for (index, leaf) in unit.leaves.iter().enumerate() {
-            let value = unit.value(index, source);
-            let mark = path.field(leaf.name);
-            let claim = self.claim_of_leaf(path, leaf, value, source);
-            path.back(mark);
-            is_filled |= !value.is_empty();
-            match claim {
+    /// What a source claims about a part: since the newest of what is its own or was cleared by it, else an echo.
+    fn stake(&self, path: &mut Path, unit: &Unit<'a>, part: &Part, source: usize) -> Option<Stake> {
+        let view = &self.sources[source];
+        let is_filled = || part.leaves.clone().any(|leaf| !unit.value(leaf, source).is_empty());
+        let asserts = || if is_filled() { Standing::Asserts } else { Standing::Clears };
+        if view.is_override() {
+            let since = view.asserted.overridden_at(unit.name(path))?;
+            return Some(Stake { standing: asserts(), since, has_voice: false });
+        }
+        let (mut asserted, mut echoed, mut has_voice) = (None, None, false);
+        for leaf in part.leaves.clone() {
+            match self.claim(path, unit, leaf, source) {
                 Some(Claim::Own(at) | Claim::Cleared(at)) => asserted = asserted.max(Some(at)),
                 Some(Claim::Echo(at)) => echoed = echoed.max(Some(at)),
+                Some(Claim::Respelt(at)) => (echoed, has_voice) = (echoed.max(Some(at)), true),
                 None => {}
             }
         }
-        let standing = if is_filled { Standing::Asserts } else { Standing::Clears };
-        asserted.map(|at| (standing, at)).or(echoed.map(|at| (Standing::Echoes, at)))
+        let (standing, since) = match (asserted, echoed) {
+            (Some(at), _) => (asserts(), at),
+            (None, at) => (Standing::Echoes, at?),
+        };
+        Some(Stake { standing, since, has_voice: has_voice || asserted.is_some() })
     }
 
-    fn claim_of_leaf(&self, path: &Path, leaf: &Leaf, value: &[Value], source: usize) -> Option<Claim> {
+    /// Who asserts which value of a part. What is an echo of the whole has no voice: it only repeats what we delivered.
+    fn votes(&self, path: &mut Path, unit: &Unit<'a>, part: &Part) -> Votes<'a> {
+        let mut votes = Votes::default();
+        for (source, view) in self.sources.iter().enumerate() {
+            if self.stake(path, unit, part, source).is_some_and(|stake| stake.has_voice) {
+                votes.cast(weight::normalised(unit, part.leaves.clone(), source), view.system);
+            }
+        }
+        votes
+    }
+
+    /// How many places of a part a source fills with values of its own. What we filled makes nobody more complete.
+    fn places(&self, path: &mut Path, unit: &Unit<'a>, part: &Part, source: usize) -> usize {
+        let own = part
+            .leaves
+            .clone()
+            .filter(|leaf| matches!(self.claim(path, unit, *leaf, source), Some(Claim::Own(_) | Claim::Respelt(_))));
+        own.map(|leaf| weight::places(unit.value(leaf, source))).sum()
+    }
+
+    /// What a source claims about a leaf of the unit at `path`.
+    fn claim(&self, path: &mut Path, unit: &Unit<'a>, leaf: usize, source: usize) -> Option<Claim> {
         let asserted = self.sources[source].asserted;
+        let is_empty = unit.value(leaf, source).is_empty();
+        let leaf = &unit.leaves[leaf];
+        let mark = path.field(leaf.name);
         let claim = match leaf.item {
-            None => asserted.claim(path.text(), value.is_empty()),
-            Some(_) => asserted.claim_whole(path.text(), value.is_empty()),
+            None => asserted.claim(path.text(), is_empty),
+            Some(_) => asserted.claim_whole(path.text(), is_empty),
         };
         // What a mapping has stopped to cover is not cleared any more.
-        claim.filter(|claim| !matches!(claim, Claim::Cleared(_)) || self.covers(source, path, leaf))
+        let claim = claim.filter(|claim| !matches!(claim, Claim::Cleared(_)) || self.covers(source, path, leaf));
+        path.back(mark);
+        claim
     }
 
     fn covers(&self, source: usize, path: &Path, leaf: &Leaf) -> bool {
         is_covered(self.sources[source].covers, path, leaf.item)
-    }
-
-    fn rank(&self, unit: &str, claim: (Standing, i64), is_invalid: bool, source: usize) -> Rank<'a> {
-        let view = &self.sources[source];
-        let trust = self.trust.rank(unit, view.system);
-        let (standing, since) = claim;
-        Rank { standing, is_invalid, trust, since, name: (view.system, view.stream, view.key), source }
-    }
-
-    fn explanation(&self, path: &mut Path, unit: &Unit<'a>) -> Option<Explanation<'a>> {
-        let mut ranks: Vec<Rank<'a>> = self.ranked(path, unit).collect();
-        if ranks.is_empty() {
-            return None;
-        }
-        ranks.sort();
-        let candidates = ranks.iter().map(Rank::candidate).collect();
-        Some(Explanation { unit: unit.name(path).to_owned(), candidates })
     }
 }
 
@@ -223,50 +261,6 @@ fn is_invalid(unit: &Unit<'_>, source: usize) -> bool {
         value => value.as_str().unwrap_or_default(),
     });
     texts.into_iter().any(|text| identifier::check(scheme, text).is_err())
-}
-
-/// Where a source ranks; the least wins. The order is total over sources of different names.
-#[derive(Debug, PartialEq, Eq)]
-struct Rank<'a> {
-    standing: Standing,
-    is_invalid: bool,
-    trust: usize,
-    since: i64,
-    name: (&'a str, &'a str, &'a str),
-    source: usize,
-}
-
-impl<'a> Rank<'a> {
-    fn is_echo(&self) -> bool {
-        self.standing == Standing::Echoes
-    }
-
-    fn candidate(&self) -> Candidate<'a> {
-        let (system, stream, key) = self.name;
-        // Every time was a timestamp once, so that this never falls back.
-        let since = Timestamp::from_millisecond(self.since).unwrap_or(Timestamp::UNIX_EPOCH);
-        Candidate { system, stream, key, standing: self.standing, since, is_invalid: self.is_invalid }
-    }
-}
-
-impl Ord for Rank<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let newest = Reverse(self.since).cmp(&Reverse(other.since));
-        let believed = self.trust.cmp(&other.trust);
-        let ranked = match (self.is_echo(), other.is_echo()) {
-            (false, false) => self.is_invalid.cmp(&other.is_invalid).then(believed).then(newest),
-            // The newest echo repeats the newest golden document; whose echo it is says nothing.
-            (true, true) => newest.then(believed),
-            (one, two) => one.cmp(&two),
-        };
-        ranked.then(self.name.cmp(&other.name))
-    }
-}
-
-impl PartialOrd for Rank<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 #[cfg(test)]

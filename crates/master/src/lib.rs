@@ -4,7 +4,8 @@
 //!
 //! - [`match_keys`] and [`choose`] say which master a record belongs to.
 //! - [`assert()`] says since when a system claims each value, and which values are only echoes of what we delivered.
-//! - [`golden`] makes one document of the documents of all sources; [`explain`] says why each value won.
+//! - [`golden`] makes one document of the documents of all sources, by the [`Rules`] and what stewards decided
+//!   ([`Override`]); [`explain`] says why each value won, and [`what_if`] what other rules would change.
 //! - [`normal`] gives documents of equal meaning equal JSON text; [`same`] compares two of them.
 //!
 //! Documents are JSON as [`canonical::Document::to_json`] writes it, in the form that [`normal`] gives.
@@ -13,24 +14,34 @@
 mod asserted;
 mod choose;
 mod covers;
+mod explain;
+mod field;
 mod golden;
 mod id;
 mod match_key;
 pub mod matching;
 mod normal;
 mod path;
+mod rank;
+mod rules;
 mod search;
 #[cfg(test)]
 mod simulation;
+mod steward;
 mod trust;
 mod walk;
+mod weight;
 
 pub use asserted::{Asserted, Holds, assert};
 pub use choose::{Because, Candidates, Decision, choose};
-pub use golden::{Candidate, Explanation, SourceView, Standing, explain, golden};
+pub use explain::{Candidate, Difference, Explanation, Filled, SourceName, explain, what_if};
+pub use golden::{SourceView, golden};
 pub use id::{MasterId, NotAMasterId};
 pub use match_key::match_keys;
 pub use normal::{normal, same};
+pub use rank::{Reason, Standing};
+pub use rules::{FieldRule, Rules, Strategy, Survivorship};
 pub use search::{SEARCH_BYTES_MAX, search_text};
+pub use steward::{OVERRIDE_BYTES_MAX, OVERRIDE_UNITS_MAX, Override, OverrideError, STEWARD};
 pub use trust::Trust;
 pub use walk::{unit_of, units};

@@ -4,11 +4,15 @@
 //! other. A [`Model`] scores and explains pairs; it is shipped, or learned from a tenant's own records without anybody
 //! naming duplicates. [`divide`] makes customers of records.
 
+#[cfg(test)]
+mod alphabets;
 mod compare;
 mod divide;
 mod evidence;
+mod explain;
 mod keys;
 mod learn;
+mod levels;
 mod matcher;
 mod model;
 mod name;
@@ -17,13 +21,13 @@ mod reach;
 mod text;
 
 pub use compare::{Comparison, Kind, ValueLevel, Veto};
-pub use divide::{Thresholds, Verdict, divide};
+pub use divide::{PAIR_MAX, Thresholds, Verdict, divide};
 pub use evidence::{Evidence, VALUES_MAX};
+pub use explain::{FieldExplanation, Level, PairExplanation};
 pub use keys::{BlockingKey, KeyKind, blocking_keys};
 pub use learn::LearnOptions;
-pub use matcher::{
-    Changes, ClusterNumber, Doubt, KnownRecord, MatchOptions, Matcher, Needs, Posting, RecordNumber,
-};
+pub use levels::LevelWeight;
+pub use matcher::{Changes, ClusterNumber, Doubt, KnownRecord, MatchOptions, Matcher, Needs, Posting, RecordNumber};
 pub use model::{Alternative, Bits, FIELDS, Model, Reasons, Score};
 pub use name::NameLevel;
 pub use place::AddressLevel;

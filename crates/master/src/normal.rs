@@ -135,7 +135,8 @@ pub(crate) fn same_value(shape: Shape, one: &Value, other: &Value) -> bool {
     }
 }
 
-fn decimal(value: &Value) -> Option<Decimal> {
+/// The number that a value is; `None` when it is none.
+pub(crate) fn decimal(value: &Value) -> Option<Decimal> {
     match value {
         Value::String(text) => Decimal::from_str_exact(text).ok(),
         Value::Number(number) => Decimal::from_str_exact(&number.to_string()).ok(),

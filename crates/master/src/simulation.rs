@@ -6,10 +6,12 @@ use canonical::entity::Entity;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::{Asserted, Holds, SourceView, Trust, assert, golden, normal, same};
+use crate::{Asserted, Holds, Rules, SourceView, Trust, assert, golden, normal, same};
 
+mod before;
 mod properties;
 mod scenarios;
+mod survivorship;
 
 /// Places of a customer that the simulated systems have. Between them they meet every kind of unit.
 pub(crate) const PLACES: [&str; 13] = [
@@ -43,7 +45,7 @@ pub(crate) struct System {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
     systems: BTreeMap<&'static str, System>,
-    trust: Trust,
+    rules: Rules,
     now: i64,
 }
 
@@ -54,7 +56,7 @@ impl World {
         let systems = systems.iter().map(|(name, covers, writes)| {
             (*name, System { covers: strings(covers), writes: strings(writes), ..System::default() })
         });
-        Self { systems: systems.collect(), trust, now: 0 }
+        Self { systems: systems.collect(), rules: trust.into(), now: 0 }
     }
 
     /// Somebody types a value into a system, or empties it; then the hub observes the system.
@@ -103,7 +105,7 @@ impl World {
     }
 
     pub(crate) fn golden(&self) -> Option<Value> {
-        golden(&Entity::Customer, &self.sources(), &self.trust).map(std::borrow::Cow::into_owned)
+        golden(&Entity::Customer, &self.sources(), &self.rules).map(std::borrow::Cow::into_owned)
     }
 
     /// What the golden document says at a place.

@@ -6,8 +6,7 @@ use canonical::entity::Entity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::path::is_within;
-use crate::walk::is_path;
+use crate::field;
 
 /// Which system is believed first, in general and for single fields.
 ///
@@ -39,23 +38,14 @@ impl Trust {
 
     /// The order of the longest field that holds the unit; empty when there is none.
     fn order_of(&self, unit: &str) -> &[String] {
-        let holding = self
-            .fields
-            .iter()
-            .filter(|(field, _)| is_within(unit, field) || is_within(field, unit) || is_name(unit, field));
-        holding.max_by_key(|(field, _)| field.len()).map_or(&[], |(_, order)| order)
+        field::holder(&self.fields, unit).map_or(&[], Vec::as_slice)
     }
 
     /// Names in `fields` that the entity does not have, so that a configuration check can report them.
     #[must_use]
     pub fn unknown_fields(&self, entity: &Entity) -> Vec<&str> {
-        self.fields.keys().map(String::as_str).filter(|field| !is_path(entity, field)).collect()
+        field::unknown(entity, self.fields.keys())
     }
-}
-
-/// A person's name wins as a whole, so that an order for one half is an order for both.
-fn is_name(unit: &str, field: &str) -> bool {
-    unit == crate::walk::NAME_UNIT && crate::walk::NAME_FIELDS.contains(&field)
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl<'a, C: Choose<'a>> Walk<'a, '_, C> {
                 self.group(Heading::default(), fields, &inner(frames, field.name), &mut made);
                 made
             }
-            Part::Open(fields) => self.fields(fields, &inner(frames, field.name), field.name == LOOSE_GROUP),
+            Part::Open(fields) => self.fields(fields, &inner(frames, field.name), is_loose(field)),
             Part::Members => self.members(&inner(frames, field.name)),
             Part::Items { selector, shape, fields } => {
                 let items = self.items(selector, shape, fields, &lists_of(frames, field.name));
@@ -239,16 +239,34 @@ impl<'a, C: Choose<'a>> Walk<'a, '_, C> {
 }
 
 /// What a field means for the walk.
-enum Part {
+pub(crate) enum Part {
+    /// It is a unit, or a leaf of one.
     Leaf,
+    /// It is one unit of these fields.
     Group(&'static [Field]),
+    /// It is walked into.
     Open(&'static [Field]),
+    /// Each of its members is a unit.
     Members,
-    Items { selector: &'static str, shape: Shape, fields: &'static [Field] },
+    /// Its items are units by their selectors.
+    Items {
+        /// The field that tells items apart.
+        selector: &'static str,
+        /// The nature of an item.
+        shape: Shape,
+        /// The fields of an item.
+        fields: &'static [Field],
+    },
+}
+
+/// Whether the fields of a group are units of their own, although the group is flat.
+pub(crate) fn is_loose(field: &Field) -> bool {
+    field.name == LOOSE_GROUP
 }
 
 impl Part {
-    fn of(field: &Field, loose: bool) -> Self {
+    /// What a field means; `loose` when it stands in a group whose fields are units of their own.
+    pub(crate) fn of(field: &Field, loose: bool) -> Self {
         match field.shape {
             _ if loose || is_leaf(field.shape) => Self::Leaf,
             Shape::Group(fields) if field.name != LOOSE_GROUP && fields.iter().all(|field| is_leaf(field.shape)) => {
@@ -339,7 +357,7 @@ pub fn unit_of<'p>(entity: &Entity, path: &'p str) -> &'p str {
         }
         let Some(field) = shape.field(segment) else { break };
         match Part::of(field, loose) {
-            Part::Open(_) => loose = field.name == LOOSE_GROUP,
+            Part::Open(_) => loose = is_loose(field),
             Part::Leaf | Part::Group(_) => break,
             Part::Members | Part::Items { .. } => {
                 end += segments.next().map_or(0, |selector| selector.len() + 1);

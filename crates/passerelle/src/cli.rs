@@ -1,19 +1,23 @@
 //! The commands and their arguments; the help texts are the published reference (`docs/cli.md`).
 
+mod judge;
 mod mapping;
 mod matching;
 mod operator;
 mod store;
+mod tasks;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use judge::*;
 pub use mapping::*;
 pub use matching::*;
 pub use operator::*;
 pub use store::*;
+pub use tasks::*;
 
 use crate::configuration::time_span::TimeSpan;
 
@@ -97,8 +101,10 @@ Nothing is written anywhere but to the files that are named.")]
     /// List, show, retry or discard what was set aside
     #[command(after_help = "Examples:\n  passerelle parked list\n  passerelle parked retry 12")]
     Parked(Parked),
-    /// List the open questions for stewards and operators
-    #[command(after_help = "Example:\n  passerelle tasks list")]
+    /// List, show, close or decide the questions for stewards and operators
+    #[command(
+        after_help = "Examples:\n  passerelle tasks list\n  passerelle tasks decide 12 same --reason 'one SIRET'"
+    )]
     Tasks(Tasks),
     /// List or show the records that could not be read or mapped
     #[command(after_help = "Examples:\n  passerelle rejects list --system erp\n  passerelle rejects show 3")]
@@ -106,8 +112,10 @@ Nothing is written anywhere but to the files that are named.")]
     /// List the documents whose customer is not known yet
     #[command(after_help = "Example:\n  passerelle waiting list")]
     Waiting(Waiting),
-    /// List or show customers of the master
-    #[command(after_help = "Examples:\n  passerelle customers list --text dupont\n  passerelle customers show m42")]
+    /// List, show or explain customers of the master, and decide who is who
+    #[command(
+        after_help = "Examples:\n  passerelle customers list --text dupont\n  passerelle customers show m42\n  passerelle customers why m42 m77"
+    )]
     Customers(Customers),
     /// Tell in a few lines how the hub stands: its workers and what each does, the bus, what is on its way, what needs
     /// somebody

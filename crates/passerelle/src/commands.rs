@@ -18,6 +18,7 @@ mod run;
 mod status;
 mod store;
 mod systems;
+mod tasks;
 mod trace;
 
 use crate::cli::Command;
@@ -41,7 +42,7 @@ pub async fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Match(arguments) => matching::matching(&arguments).await,
         Command::Trace(arguments) => trace::trace(&arguments).await,
         Command::Parked(arguments) => parked::parked(&arguments.action).await,
-        Command::Tasks(arguments) => listings::tasks(&arguments.action).await,
+        Command::Tasks(arguments) => tasks::tasks(&arguments.action).await,
         Command::Rejects(arguments) => listings::rejects(&arguments.action).await,
         Command::Waiting(arguments) => listings::waiting(&arguments.action).await,
         Command::Customers(arguments) => customers::customers(&arguments.action).await,

@@ -11,6 +11,7 @@ mod load;
 mod pack_files;
 mod packs;
 mod reference;
+mod rules;
 mod secrets;
 mod settings;
 mod shape;
@@ -25,7 +26,8 @@ pub use load::{Configuration, HUB_FILE, load, load_hub_file};
 pub use pack_files::{PackFiles, Way};
 pub use packs::{FOLDER as PACKS_FOLDER, Packs};
 pub use reference::connector_reference;
-pub use settings::{LogFormat, LogLevel, LogSettings, StoreSettings};
+pub use rules::load_rules;
+pub use settings::{HubFile, LogFormat, LogLevel, LogSettings, StoreSettings};
 pub use source::SourceText;
 
 use csv_drop::CsvDrop;

@@ -19,6 +19,7 @@ mod pick_up;
 mod place;
 mod progress;
 mod session;
+mod user;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;

@@ -40,14 +40,14 @@ pub fn json_line(value: &impl Serialize) {
 /// A table for people; columns as wide as their content.
 #[derive(Debug, Default)]
 pub struct Table {
-    headers: Vec<&'static str>,
+    headers: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these columns.
-    pub fn new(headers: &[&'static str]) -> Self {
-        Table { headers: headers.to_vec(), rows: Vec::new() }
+    pub fn new(headers: &[&str]) -> Self {
+        Table { headers: headers.iter().map(|header| (*header).to_owned()).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
@@ -81,8 +81,7 @@ impl Table {
             if is_number[column] { format!("{room}{cell}") } else { format!("{cell}{room}") }
         };
         let mut text = String::new();
-        let headers = self.headers.iter().map(|header| (*header).to_owned()).collect();
-        for row in std::iter::once(&headers).chain(&self.rows) {
+        for row in std::iter::once(&self.headers).chain(&self.rows) {
             let cells: Vec<String> =
                 row.iter().enumerate().take(columns).map(|(column, cell)| pad(column, cell)).collect();
             text.push_str(cells.join("  ").trim_end());

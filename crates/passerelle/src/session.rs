@@ -10,7 +10,7 @@ use hub::{Hub, Mode, Pending, Rebuilt, Role};
 use jiff::Timestamp;
 use store::{Command, Filter, OperateStore, Store};
 
-use crate::configuration::{Configuration, Severity, load, load_hub_file};
+use crate::configuration::{Configuration, HubFile, Severity, load, load_hub_file};
 use crate::failure::Failure;
 use crate::output::{self, counted};
 use crate::place::StorePlace;
@@ -37,12 +37,21 @@ pub fn configuration(directory: &Path) -> Result<Configuration, Failure> {
 /// # Errors
 /// When the directory is none, or there is no store yet.
 pub async fn store_beside(directory: &Path) -> Result<Arc<dyn Store>, Failure> {
+    Ok(hub_beside(directory).await?.1)
+}
+
+/// What concerns the hub as a whole, and its store, for reading.
+///
+/// # Errors
+/// As of [`store_beside`].
+pub async fn hub_beside(directory: &Path) -> Result<(HubFile, Arc<dyn Store>), Failure> {
     let (hub_file, findings) = load_hub_file(directory);
     let Some(hub_file) = hub_file else {
         findings.iter().for_each(|finding| output::note(finding.render()));
         return Err(Failure::told());
     };
-    Ok(StorePlace::of(directory, &hub_file.store)?.open_beside().await?)
+    let store = StorePlace::of(directory, &hub_file.store)?.open_beside().await?;
+    Ok((hub_file, store))
 }
 
 /// A hub in this process.

@@ -26,3 +26,7 @@ mod running;
 mod store_copy;
 #[path = "command/trouble.rs"]
 mod trouble;
+#[path = "command/who_is_who.rs"]
+mod who_is_who;
+#[path = "command/why.rs"]
+mod why;

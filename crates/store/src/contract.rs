@@ -5,9 +5,11 @@ pub mod collect;
 pub mod deliver;
 pub mod installation;
 pub mod lease;
+pub mod matching;
 pub mod operate;
 pub mod rebuild;
 pub mod resolve;
+pub mod tasks;
 
 /// Everything that lasts. One value is shared by all tasks of a process.
 pub trait Store:
@@ -19,6 +21,7 @@ pub trait Store:
     + installation::InstallationStore
     + rebuild::RebuildStore
     + attachments::AttachmentStore
+    + matching::MatchStore
 {
 }
 
@@ -31,6 +34,7 @@ impl<S> Store for S where
         + installation::InstallationStore
         + rebuild::RebuildStore
         + attachments::AttachmentStore
+        + matching::MatchStore
 {
 }
 

@@ -12,6 +12,9 @@
 //!   one decides, and the others find its master. Masters that are found are locked as rows, in order of their keys.
 //!   Two resolutions that wait for each other all the same (documents that were released late) end in
 //!   [`StoreError::Conflict`]: nothing was changed, and the same work is done again.
+//! * **Who is who** is decided by one resolution of a tenant at a time, and one lock sees to that: whom a record resembles
+//!   depends on all others, so no lock of single rows would do. It is taken before any other. Resolutions that decide no
+//!   such thing (invoices, payments) do not wait for it.
 //! * **Waiting and its end.** A document that waits holds the lock of the record that it waits for, and so does who links
 //!   that record: a resolution, or the end of a delivery. One of them sees the other; nobody waits for what is there.
 //!   For the same reason a call to a target is either open or its key is known, for whoever holds the key's lock.
@@ -57,6 +60,7 @@ mod listen;
 mod listing;
 mod locks;
 mod masters;
+mod matching;
 mod migrate;
 mod operate;
 mod outbox;
@@ -67,6 +71,7 @@ mod resolution;
 mod resolve;
 mod rows;
 mod story;
+mod tasks;
 mod text;
 mod tls;
 mod transaction;

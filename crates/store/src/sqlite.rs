@@ -20,6 +20,7 @@ mod line;
 mod listing;
 mod lock;
 mod masters;
+mod matching;
 mod migrate;
 mod operate;
 mod rebuild;
@@ -27,6 +28,7 @@ mod resolution;
 mod resolve;
 mod rows;
 mod story;
+mod tasks;
 mod unpark;
 mod write;
 

@@ -14,10 +14,12 @@ mod full;
 mod ids;
 mod keys;
 mod lease;
+mod matching;
 mod operate;
 mod parking;
 mod rebuild;
 mod resolve;
+mod tasks;
 mod tenants;
 
 use std::future::Future;
@@ -112,7 +114,7 @@ pub fn cases() -> Vec<Case> {
         deliver: held_tells_all_of_one_system, local_keys_leave_out_what_is_gone, attempts_survive_a_restart,
             an_attempt_is_begun_once, finishing_is_one_step, a_parked_delivery_blocks_its_root,
             what_a_system_shows_during_a_call_speaks_for_itself, a_delivery_that_comes_again_is_parked_once,
-            equal_questions_are_asked_once, targets_have_a_state, deliveries_are_counted;
+            targets_have_a_state, deliveries_are_counted;
         operate: streams_show_their_sum_and_last_drop, listings_are_narrowed_and_bounded,
             parked_messages_line_up, parked_deliveries_are_tried_again, parked_observations_are_accounted_for,
             masters_are_listed_by_id, a_story_is_complete, a_drop_tells_its_journal,
@@ -137,7 +139,18 @@ pub fn cases() -> Vec<Case> {
             what_was_resolved_parked_or_given_up_is_told_from_the_rest,
             a_drop_that_is_given_up_adds_up_and_is_taken_again, what_a_system_may_lack_is_delivered_again,
             what_is_known_of_the_bus_survives_a_restart, reading_is_closed_when_nobody_reads;
-        tenants: nobody_sees_the_rows_of_another;
+        tasks: the_most_valuable_question_comes_first, a_question_that_is_asked_again_is_brought_up_to_date,
+            tasks_come_from_every_stage, an_answer_is_kept_with_who_and_why,
+            what_was_answered_is_asked_again_as_its_writer_wants, what_has_nothing_to_ask_about_disappears,
+            tasks_are_narrowed, old_answers_are_forgotten, questions_of_any_length_stop_nothing;
+        matching: what_a_record_has_shown_is_read_back, a_record_that_shows_more_is_replaced, keys_lead_to_records,
+            a_key_that_too_many_have_leads_nowhere, dropping_a_resolution_decides_nothing,
+            who_is_who_is_decided_one_after_another, judgements_are_kept_in_order,
+            only_people_bind_and_only_until_it_is_undone, a_record_that_moved_is_found_under_its_first_master,
+            documents_of_a_customer_are_turned_page_by_page, questions_about_a_master_are_known,
+            documents_that_are_to_be_looked_at_again_are_remembered, a_model_never_changes,
+            what_is_decided_is_written_with_the_rest;
+        tenants: nobody_sees_the_rows_of_another, nobody_learns_who_is_who_elsewhere;
     }
 }
 

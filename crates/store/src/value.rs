@@ -6,7 +6,7 @@ use canonical::entity::Operation;
 use jiff::Timestamp;
 use master::MasterId;
 
-use crate::{DropEnd, Export, JournalKind, ParkedStage, StoreError, TargetState};
+use crate::{Decision, DropEnd, Export, JournalKind, JudgementKind, ParkedStage, Reopen, StoreError, TargetState};
 
 /// A time as nanoseconds since 1970; beyond the years 1677 to 2262 the nearest that fits.
 pub(crate) fn nanoseconds(time: Timestamp) -> i64 {
@@ -28,6 +28,9 @@ const ID_MAX: u64 = (1 << ID_BITS) - 1;
 pub(crate) struct MasterKey(pub i64);
 
 impl MasterKey {
+    /// What of a packed key is the master id.
+    pub const ID_MASK: i64 = ID_MAX.cast_signed();
+
     /// `None` when no master of this store can have the id.
     pub fn pack(tenant: i64, id: MasterId) -> Option<MasterKey> {
         let fits = id.0 <= ID_MAX && (0..1 << (63 - ID_BITS)).contains(&tenant);
@@ -51,6 +54,24 @@ impl MasterKey {
     /// The keys that all masters of one tenant lie between, both ends included.
     pub fn range(tenant: i64) -> (i64, i64) {
         (tenant << ID_BITS, tenant << ID_BITS | ID_MAX.cast_signed())
+    }
+}
+
+/// Who writes a crosswalk row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowWriter {
+    /// Whoever decides to which master the record belongs.
+    Resolution,
+    /// The end of a call to its system.
+    Delivery {
+        /// Whether the system is read too.
+        is_read: bool,
+    },
+}
+
+impl RowWriter {
+    pub fn is_delivery(self) -> bool {
+        matches!(self, RowWriter::Delivery { .. })
     }
 }
 
@@ -86,6 +107,8 @@ coded!(Operation { Upsert = 0, Remove = 1, Redirect = 2 });
 coded!(Export { Full = 0, Delta = 1 });
 coded!(DropEnd { Accepted = 0, Refused = 1, Duplicate = 2 });
 coded!(ParkedStage { Observed = 0, Delivery = 1 });
+coded!(Decision { Acknowledged = 0, Same = 1, NotTheSame = 2 });
+coded!(Reopen { Always = 0, OnNewDetail = 1, Never = 2 });
 coded!(TargetState { Up = 0, Down = 1, Halted = 2, Paused = 3 });
 coded!(JournalKind {
     Created = 0,
@@ -101,7 +124,11 @@ coded!(JournalKind {
     Delivered = 10,
     Refused = 11,
     LookedUp = 12,
+    Moved = 13,
+    Merged = 14,
+    Split = 15,
 });
+coded!(JudgementKind { Merge = 0, Split = 1, NotTheSame = 2, Link = 3, Unlink = 4, Undo = 5 });
 
 #[cfg(test)]
 mod tests;

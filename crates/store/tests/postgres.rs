@@ -15,6 +15,8 @@ mod copy;
 mod dump;
 #[path = "postgres/lost.rs"]
 mod lost;
+#[path = "postgres/matching.rs"]
+mod matching;
 #[path = "postgres/parallel.rs"]
 mod parallel;
 #[path = "postgres/proxy.rs"]
@@ -23,3 +25,5 @@ mod proxy;
 mod server;
 #[path = "postgres/speed.rs"]
 mod speed;
+#[path = "postgres/tasks.rs"]
+mod tasks;

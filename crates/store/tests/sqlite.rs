@@ -12,6 +12,8 @@ mod copy;
 mod crash;
 #[path = "common/dump.rs"]
 mod dump;
+#[path = "sqlite/migration.rs"]
+mod migration;
 #[path = "sqlite/opening.rs"]
 mod opening;
 #[path = "sqlite/storage.rs"]

@@ -251,7 +251,8 @@ impl World {
             directory: self.directory.path().to_owned(),
             limits: self.limits.clone(),
             systems: systems.collect(),
-            trust: BTreeMap::from([(Arc::from(TENANT), master::Trust { order, ..Default::default() })]),
+            rules: BTreeMap::from([(Arc::from(TENANT), master::Trust { order, ..Default::default() }.into())]),
+            matching: BTreeMap::new(),
             registry: Registry::default().with::<Scripted>(),
         }
     }

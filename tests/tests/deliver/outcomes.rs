@@ -91,7 +91,7 @@ async fn a_system_that_cannot_tell_makes_a_task() {
     });
     world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
     hub.settle().await;
-    let tasks = hub.store.tasks(&store::Filter::default()).await.unwrap();
+    let tasks = hub.store.tasks(&store::TaskFilter::default()).await.unwrap();
     assert_eq!(
         tasks.iter().map(|task| (&*task.code, &*task.system)).collect::<Vec<_>>(),
         [("delivery.unknown", "crm")]

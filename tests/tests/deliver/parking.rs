@@ -233,7 +233,7 @@ async fn a_task_is_closed_with_what_it_asks_about() {
         });
         world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
         hub.settle().await;
-        let open = async || hub.store.tasks(&store::Filter::default()).await.unwrap().len();
+        let open = async || hub.store.tasks(&store::TaskFilter::default()).await.unwrap().len();
         assert_eq!(open().await, 1);
         // Asked again, it is one question still.
         hub.command(Command::RetryParked { number: hub.parked().await[0].number }).await.unwrap();

@@ -211,7 +211,7 @@ async fn examine(world: &World, hub: &Running<'_>, seed: u64) {
         let outcomes = hub.accounting(system).await;
         assert_eq!(outcomes.in_flight, 0, "seed {seed}: {system} {outcomes:?}");
     }
-    assert_eq!(hub.store.tasks(&store::Filter::default()).await.unwrap(), [], "seed {seed}: a task about nothing");
+    assert_eq!(hub.store.tasks(&store::TaskFilter::default()).await.unwrap(), [], "seed {seed}: a task about nothing");
     let live = hub.masters(Entity::Customer).await.into_iter().filter(|master| master.state == Operation::Upsert);
     let names: Vec<String> = live.map(|master| document(&master)["legal_name"].to_string()).collect();
     let distinct: BTreeSet<&String> = names.iter().collect();

@@ -4,18 +4,22 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use maud::{Markup, html};
+use store::TaskFilter;
 
-use super::{Page, heading, master_link, more, narrowing, nothing};
+use super::{Page, heading, master_link, narrowing, nothing};
 use crate::problem::Problem;
-use crate::query::Ask;
 use crate::shared::Shared;
+use crate::tasks::TaskAsk;
 use crate::text::Clock;
 
-/// `/tasks`: open ones, oldest first.
-pub(crate) async fn list(State(shared): State<Arc<Shared>>, ask: Ask) -> Result<Markup, Problem> {
-    let rows_max = shared.console.limits.rows_max;
-    let tasks = shared.console.store.tasks(&ask.filter(rows_max)?).await?;
-    let last = tasks.last().map(|task| task.number);
+/// `/tasks`: open ones, those that are worth most first, and of equal ones the oldest.
+pub(crate) async fn list(
+    State(shared): State<Arc<Shared>>,
+    TaskAsk { ask, filter }: TaskAsk,
+) -> Result<Markup, Problem> {
+    let tasks = shared.console.store.tasks(&TaskFilter { is_closed: false, ..filter }).await?;
+    let is_full = tasks.len() >= shared.console.limits.rows_max;
+    let next = tasks.last().filter(|_| is_full).map(|task| task.place().to_string());
     let clock = Clock::read();
     let lead = html! { "Questions that only a person can answer." };
     Ok(Page::new(&shared, &ask.scope, "/tasks", "Tasks").with(html! {
@@ -27,14 +31,17 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>, ask: Ask) -> Result<
                     li id={ "task-" (task.number) } {
                         p.case {
                             code.code { (task.code) }
-                            @if let Some(id) = task.master_id { " " (master_link(&ask.scope, id)) }
-                            span.about { (task.system) " · since " (clock.moment(task.since)) }
+                            @for id in task.master_id.iter().chain(&task.other) { " " (master_link(&ask.scope, id)) }
+                            span.about { (task.system) " · rank " (task.rank) " · since " (clock.moment(task.since)) }
                         }
                         p.reason { (task.question) }
                     }
                 }
             }
         }
-        (more(&ask, "/tasks", tasks.len(), rows_max, last))
+        @if let Some(place) = next {
+            @let query = [("system", ask.system.as_str()), ("place", place.as_str())];
+            p.more { a href=(ask.scope.page_with("/tasks", &query)) { "Next rows" } }
+        }
     }))
 }

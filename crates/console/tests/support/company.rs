@@ -1,5 +1,6 @@
 //! The systems of the small company, and what its hub would know.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use canonical::Entity;
@@ -102,6 +103,8 @@ pub fn console(
     let console = Console {
         store,
         systems,
+        rules: BTreeMap::new(),
+        matching: BTreeMap::new(),
         readiness,
         metrics: None,
         live: Some(hub),

@@ -9,11 +9,14 @@ use master::MasterId;
 use store::{
     Command, Counts, DropEnd, DropNumber, DropStatus, Export, Filter, Hit, JournalEntry, MasterStory, MasterSummary,
     OperateStore, Outcomes, ParkedStage, ParkedStatus, RecordOutcome, RejectStatus, StoreError, StreamKey,
-    StreamStatus, TargetState, TargetStatus, TaskStatus, WaitingStatus,
+    StreamStatus, TargetState, TargetStatus, TaskClosing, TaskFilter, TaskStatus, TaskStore, TasksClosed,
+    WaitingStatus,
 };
 
 #[path = "stories.rs"]
 mod stories;
+#[path = "who.rs"]
+mod who;
 
 /// The tenant of everything in it.
 pub const TENANT: &str = "maison-verre";
@@ -30,6 +33,8 @@ struct State {
     waiting: Vec<WaitingStatus>,
     tasks: Vec<TaskStatus>,
     stories: Vec<MasterStory>,
+    commands: Vec<Command>,
+    mute: bool,
     counts: Counts,
     broken: bool,
 }
@@ -233,11 +238,17 @@ impl Fake {
         };
         let task = TaskStatus {
             number: 3,
+            tenant: TENANT.into(),
+            subject: "delivery/warehouse/m12/9001".into(),
             code: "delivery.unknown".into(),
             question: "A call to the warehouse ended without an answer, and it cannot be asked; does it hold customer m12 at version 9001?".into(),
             system: "warehouse".into(),
             master_id: Some(MasterId(12)),
+            other: None,
+            rank: 0,
             since: ago(1_262),
+            closed: None,
+            detail: Some("{\"batch\":\"b-77\"}".into()),
         };
         let drops = drops();
         Fake(Mutex::new(State {
@@ -249,6 +260,8 @@ impl Fake {
             waiting: vec![waiting(21, "F-2026-0051", "C-9921"), waiting(22, "F-2026-0052", "C-9921")],
             tasks: vec![task],
             stories: stories::all(),
+            commands: Vec::new(),
+            mute: false,
             counts: Counts {
                 rejects: 3,
                 parked: 2,
@@ -281,6 +294,18 @@ impl Fake {
     #[allow(dead_code, reason = "the example shares this file and never breaks it")]
     pub fn break_down(&self, broken: bool) {
         self.state().broken = broken;
+    }
+
+    /// From now on nobody carries out commands, or somebody does.
+    #[allow(dead_code, reason = "the example shares this file and leaves no commands")]
+    pub fn mute(&self, mute: bool) {
+        self.state().mute = mute;
+    }
+
+    /// The commands that were left.
+    #[allow(dead_code, reason = "the example shares this file and leaves no commands")]
+    pub fn commands(&self) -> Vec<Command> {
+        self.state().commands.clone()
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -358,10 +383,6 @@ impl OperateStore for Fake {
         self.answer(filter, |state| narrowed(&state.waiting, filter, |row| &row.system))
     }
 
-    async fn tasks(&self, filter: &Filter) -> Result<Vec<TaskStatus>, StoreError> {
-        self.answer(filter, |state| narrowed(&state.tasks, filter, |row| &row.system))
-    }
-
     async fn masters(&self, filter: &Filter) -> Result<Vec<MasterSummary>, StoreError> {
         self.answer(filter, |state| {
             let wanted = |story: &&MasterStory| {
@@ -410,8 +431,10 @@ impl OperateStore for Fake {
         Err(StoreError::Internal("the console never unparks".into()))
     }
 
-    async fn submit(&self, _: &Command, _: Timestamp) -> Result<u64, StoreError> {
-        Err(StoreError::Internal("the console never submits".into()))
+    async fn submit(&self, command: &Command, _: Timestamp) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        state.commands.push(command.clone());
+        Ok(state.commands.len() as u64)
     }
 
     async fn pending(&self) -> Result<Vec<(u64, Command)>, StoreError> {
@@ -422,7 +445,55 @@ impl OperateStore for Fake {
         Err(StoreError::Internal("the console never answers".into()))
     }
 
-    async fn answer_of(&self, _: u64) -> Result<Option<Result<String, String>>, StoreError> {
-        Ok(None)
+    /// As a hub that closes the tasks that are there, judges whatever it is asked to, and refuses whoever is called Nobody.
+    async fn answer_of(&self, number: u64) -> Result<Option<Result<String, String>>, StoreError> {
+        let state = self.state();
+        let command = usize::try_from(number).ok().and_then(|number| state.commands.get(number - 1));
+        let command = command.filter(|_| !state.mute);
+        if let Some(Command::Judge(_)) = command {
+            return Ok(Some(Ok("{\"number\":5,\"records\":[]}".to_owned())));
+        }
+        let Some(Command::CloseTasks { numbers, by, .. }) = command else { return Ok(None) };
+        if by == "Nobody" {
+            return Ok(Some(Err("nobody knows you".to_owned())));
+        }
+        let is_there = |number: &u64| state.tasks.iter().any(|task| task.number == *number);
+        let (closed, missing) = numbers.iter().copied().partition(is_there);
+        let closed = TasksClosed { closed, missing, ..TasksClosed::default() };
+        Ok(Some(Ok(serde_json::to_string(&closed).unwrap_or_default())))
+    }
+}
+
+#[async_trait]
+impl TaskStore for Fake {
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskStatus>, StoreError> {
+        let shared = Filter { tenant: filter.tenant.clone(), system: filter.system.clone(), ..Filter::default() };
+        let after =
+            |task: &TaskStatus| filter.after.is_none_or(|after| (after.order, task.number) > (task.rank, after.number));
+        self.answer(&shared, |state| {
+            let wanted = |task: &TaskStatus| filter.code.as_ref().is_none_or(|code| *code == task.code) && after(task);
+            let mut tasks = narrowed(&state.tasks, &shared, |row| &row.system);
+            tasks.retain(|task| wanted(task) && task.closed.is_some() == filter.is_closed);
+            tasks
+        })
+    }
+
+    async fn task_count(&self, filter: &TaskFilter) -> Result<u64, StoreError> {
+        Ok(self.tasks(filter).await?.len() as u64)
+    }
+
+    async fn tasks_numbered(&self, tenant: Option<&str>, numbers: &[u64]) -> Result<Vec<TaskStatus>, StoreError> {
+        let filter = Filter { tenant: tenant.map(str::to_owned), ..Filter::default() };
+        self.answer(&filter, |state| {
+            state.tasks.iter().filter(|task| numbers.contains(&task.number)).cloned().collect()
+        })
+    }
+
+    async fn close_tasks(&self, _: Option<&str>, _: &[u64], _: &TaskClosing) -> Result<Vec<u64>, StoreError> {
+        Err(StoreError::Internal("the console never closes tasks itself".into()))
+    }
+
+    async fn forget_closed_tasks(&self, _: Timestamp, _: usize) -> Result<u64, StoreError> {
+        Err(StoreError::Internal("the console never forgets".into()))
     }
 }

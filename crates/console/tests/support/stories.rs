@@ -1,5 +1,7 @@
 //! One customer that three systems know, and two of its invoices.
 
+use std::collections::BTreeMap;
+
 use canonical::{Entity, Operation};
 use master::MasterId;
 use serde_json::{Value, json};
@@ -22,7 +24,7 @@ fn source(local: LocalKey, stream: &str, master_id: u64, drop: u64, age: i64, do
         master_id: MasterId(master_id),
         document: document.to_string().into(),
         mapping: "generic/customer@1".into(),
-        asserted: "{}".into(),
+        asserted: format!("{{\"t\":{}}}", ago(age).as_millisecond()).into(),
         residue: None,
         position: Position { drop, ordinal: 1_029 },
         observed_at: ago(age),
@@ -110,6 +112,8 @@ fn customer() -> MasterStory {
     let in_accounting = || local("accounting", Entity::Customer, "411DUPON");
     let entry = |age, kind, local, version, found, detail| Entry { age, kind, local, version, found, detail };
     MasterStory {
+        tenant: super::TENANT.into(),
+        covers: BTreeMap::new(),
         master: master(12, Entity::Customer, 9_001, &golden, "verrerie dupont & fils dupont verre 732829320"),
         sources: vec![source(in_crm(), "accounts", 12, 45, 40, &crm), source(in_erp(), "customers", 12, 42, 620, &erp)],
         crosswalk: vec![
@@ -145,6 +149,8 @@ fn invoice(id: u64, number: &str, amount: &str) -> MasterStory {
         ..entry(900, JournalKind::Refused, Some(9_003), None, Some("422: the period 2026-10 is closed for postings"))
     };
     MasterStory {
+        tenant: super::TENANT.into(),
+        covers: BTreeMap::new(),
         master: master(id, Entity::Invoice, 8_961 + id, &document, &number.to_lowercase()),
         sources: vec![source(shown.clone(), "invoices", id, 44, 95, &document)],
         crosswalk: vec![crosswalk(shown.clone(), id, 0, None)],

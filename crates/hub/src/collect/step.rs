@@ -150,8 +150,12 @@ impl Step<'_> {
             code: finding.code().to_owned(),
             question: format!("{}: {finding}", drop.name),
             system: system.clone(),
-            master_id: None,
+            // Without the name of the drop: what somebody has read of a statement is news when the finding is another.
+            detail: Some(
+                serde_json::json!({ "statement": finding.statement, "finding": finding.to_string() }).to_string(),
+            ),
             at,
+            ..NewTask::default()
         };
         control.finish().into_iter().map(task).collect()
     }

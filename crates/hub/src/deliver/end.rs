@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use store::{
     Attempt, CrosswalkRow, Delivered, JournalEntry, JournalKind, LocalKey, Member, NewParked, NewTask, ParkedStage,
+    Reopen,
 };
 
 use super::{Courier, Interrupted};
@@ -147,7 +148,10 @@ impl Courier {
             question,
             system: self.system.name.clone(),
             master_id: Some(member.master_id),
+            // It was tried again, and again nobody knows.
+            reopen: Reopen::Always,
             at,
+            ..NewTask::default()
         }
     }
 }

@@ -95,13 +95,13 @@ impl Working<'_> {
     async fn upsert(&mut self, one: &Prepared, document: Value) -> Result<(), StoreError> {
         let entity = one.observation.entity.clone();
         let (master_id, keys) = self.find(one, &document).await?;
-        let is_new = master_id.is_none();
-        if is_new && self.may_be_under_way(one) {
+        if master_id.is_none() && self.may_be_under_way(one) {
             let detail = format!("for the end of a call to {} that may have made it", one.local.system);
             self.let_wait(one, one.local.clone(), detail);
             return Ok(());
         }
         let master_id = master_id.unwrap_or_else(|| self.new_master_id());
+        let is_new = self.row_of(master_id).is_none();
         let before = self.shown(&one.source_key());
         let outcome = match before {
             Some(before) if before.row.removed => RecordOutcome::Created,
@@ -114,9 +114,7 @@ impl Working<'_> {
         let earlier = self.delivered_after(one, &document);
         self.put_source(show(one, master_id, document, asserted));
         self.link(one, master_id, earlier);
-        if entity == Entity::Customer {
-            self.refresh_customer_keys(master_id);
-        } else {
+        if entity != Entity::Customer {
             self.move_keys(one, master_id, old_document.as_ref(), keys).await?;
         }
         let golden = self.recompute(master_id, &entity, Some(&one.source_key()));
@@ -217,12 +215,8 @@ impl Working<'_> {
         let linked = self.linked(&one.local).or_else(written);
         let entity = &one.observation.entity;
         if let Entity::Customer = entity {
-            let mut candidates = Vec::with_capacity(one.match_keys.len());
-            for key in &one.match_keys {
-                candidates.push((key.clone(), self.matching(key).await?));
-            }
-            let chosen = master::choose(linked, &candidates).master_id;
-            return Ok((chosen.or_else(|| self.echoed(one, document)), Vec::new()));
+            let identified = self.identified.get(&one.local).copied();
+            return Ok((identified.or(linked).or_else(|| self.echoed(one, document)), Vec::new()));
         }
         let tenant = self.tenant.clone();
         for occurrence in 0..OCCURRENCES_MAX {
@@ -248,9 +242,15 @@ impl Working<'_> {
         under_way.find(|member| member.operation == Operation::Upsert && member.local_key.as_ref() == Some(&local.key))
     }
 
+    /// The master that a call which has not ended delivers as this record, by its key or by what it shows.
+    pub(super) fn delivered_as(&self, one: &Prepared, document: &Value) -> Option<MasterId> {
+        let written = self.written_under(&one.local).map(|member| self.survivor(member.master_id));
+        written.or_else(|| self.echoed(one, document))
+    }
+
     /// Whether a call that has not ended may have made this record under a key that the system gave it, and somebody
     /// edited it since. Only a call that began before the record was seen comes into question.
-    fn may_be_under_way(&self, one: &Prepared) -> bool {
+    pub(super) fn may_be_under_way(&self, one: &Prepared) -> bool {
         // An embedded document has no record of its own.
         !one.observation.derived
             && self.crosswalk(&one.local).is_none()
@@ -324,9 +324,6 @@ impl Working<'_> {
         };
         self.mark_removed(master_id, one);
         self.unlink(&one.local, master_id);
-        if one.observation.entity == Entity::Customer {
-            self.refresh_customer_keys(master_id);
-        }
         let version = match self.recompute(master_id, &one.observation.entity, None) {
             Golden::Changed(version) => {
                 self.publish(master_id, version, None);
@@ -368,9 +365,5 @@ fn show(one: &Prepared, master_id: MasterId, document: Value, asserted: Asserted
         observed_at: observation.at,
         removed: false,
     };
-    let match_keys = match observation.entity {
-        Entity::Customer => one.match_keys.clone(),
-        _ => Vec::new(),
-    };
-    Shown { row, document, asserted, match_keys, changed: true }
+    Shown { row, document, asserted, changed: true }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use canonical::entity::{Entity, Operation};
-use master::{MasterId, SourceView, Trust};
+use master::{MasterId, Rules, SourceView};
 use serde_json::Value;
 use store::MasterRow;
 
@@ -56,9 +56,9 @@ impl Working<'_> {
         let sources = self.sources_of(master_id).iter().filter(|shown| !shown.row.removed);
         let shared: Vec<Shared<'_>> = sources.map(|shown| self.share(shown, entity)).collect();
         let views: Vec<SourceView<'_>> = shared.iter().map(Shared::view).collect();
-        let nobody = Trust::default();
-        let trust = self.context.settings.trust.get(&self.tenant).unwrap_or(&nobody);
-        let Some(golden) = master::golden(entity, &views, trust) else {
+        let none = Rules::default();
+        let rules = self.context.settings.rules.get(&self.tenant).unwrap_or(&none);
+        let Some(golden) = master::golden(entity, &views, rules) else {
             // Who shows it all the same holds what it should not.
             return self.gone(master_id, entity, before, observed.is_some());
         };

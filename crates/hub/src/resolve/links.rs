@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use canonical::entity::Entity;
+use master::matching::Evidence;
+use serde::Deserialize as _;
 use serde_json::Value;
 use store::LocalKey;
 
@@ -27,7 +29,9 @@ pub(super) struct Prepared {
     /// Its JSON; `None` when the document refers to others, since its references change.
     pub text: Option<Box<str>>,
     pub references: Vec<Link>,
-    /// Without those of allocations, which depend on what they refer to.
+    /// What a customer shows that tells it apart; `None` for other documents, and for one whose types are wrong.
+    pub evidence: Option<Evidence>,
+    /// Without those of allocations, which depend on what they refer to, and of customers, who are told by evidence.
     pub match_keys: Vec<String>,
     /// Whether it comes from the bus; what waited does not.
     pub from_flight: bool,
@@ -70,13 +74,19 @@ pub(super) fn prepare(tenant: &str, observation: Observation, from_flight: bool)
     let references =
         document.as_ref().map_or_else(Vec::new, |document| links(document, &entity, &observation.stream.system));
     let match_keys = match (&document, &entity) {
-        (None, _) | (_, Entity::Allocation) => Vec::new(),
+        (None, _) | (_, Entity::Allocation | Entity::Customer) => Vec::new(),
         (Some(document), entity) => match_keys(tenant, entity, document, 0),
     };
+    let evidence = document.as_ref().filter(|_| entity == Entity::Customer).and_then(evidence);
     let text =
         document.as_ref().filter(|_| references.is_empty()).map(|document| document.to_string().into_boxed_str());
     let local = observation.local();
-    Prepared { observation, local, document, text, references, match_keys, from_flight }
+    Prepared { observation, local, document, text, references, evidence, match_keys, from_flight }
+}
+
+fn evidence(document: &Value) -> Option<Evidence> {
+    let customer = canonical::document::Customer::deserialize(document).ok()?;
+    Some(Evidence::of(&customer))
 }
 
 /// The keys that lead to a document's master; none for one whose types are wrong.
@@ -85,7 +95,7 @@ pub(super) fn match_keys(tenant: &str, entity: &Entity, document: &Value, occurr
 }
 
 /// The documents that a document names by a key of a system.
-fn links(document: &Value, entity: &Entity, own: &Arc<str>) -> Vec<Link> {
+pub(super) fn links(document: &Value, entity: &Entity, own: &Arc<str>) -> Vec<Link> {
     let link = |field: &references::ReferenceField| {
         let key = references::member(document, field.name, "key")?.to_owned();
         let system = references::member(document, field.name, "system").map_or_else(|| own.clone(), Arc::from);

@@ -17,6 +17,7 @@ use store::{
     ParkedStage, Position, RecordOutcome, Resolution, Resolved, SourceRow, StoreError,
 };
 
+use super::identify::Company;
 use super::links;
 use crate::context::Context;
 use crate::observation::{NotAnObservation, Observation};
@@ -34,21 +35,15 @@ pub(super) struct Shown {
     /// In normal form.
     pub document: Value,
     pub asserted: Asserted,
-    /// The keys by which a customer is found; other documents get theirs when they are created.
-    pub match_keys: Vec<String>,
     pub changed: bool,
 }
 
 impl Shown {
     /// `None` for a row that this version cannot read: it asserts nothing.
-    fn read(tenant: &str, row: SourceRow) -> Option<Self> {
+    fn read(row: SourceRow) -> Option<Self> {
         let document = serde_json::from_str(&row.document).ok()?;
         let asserted = serde_json::from_str(&row.asserted).ok()?;
-        let match_keys = match row.local.entity {
-            Entity::Customer => links::match_keys(tenant, &Entity::Customer, &document, 0),
-            _ => Vec::new(),
-        };
-        Some(Shown { row, document, asserted, match_keys, changed: false })
+        Some(Shown { row, document, asserted, changed: false })
     }
 
     pub fn is(&self, key: &SourceKey) -> bool {
@@ -62,9 +57,9 @@ pub(super) struct Known {
     /// `None` until its first version is made.
     pub row: Option<MasterRow>,
     pub sources: Vec<Shown>,
-    /// The match keys that the store has, and those that it must have.
-    pub keys_stored: BTreeSet<String>,
-    pub keys: BTreeSet<String>,
+    /// The match keys that it gets and those that it loses.
+    keys_added: BTreeSet<String>,
+    keys_removed: BTreeSet<String>,
     pub row_changed: bool,
 }
 
@@ -73,6 +68,8 @@ pub(super) struct Known {
 struct Numbers {
     masters: Taken,
     versions: Taken,
+    /// All master ids that were taken.
+    taken: Vec<Range<u64>>,
 }
 
 /// Numbers of one kind, in the order in which they were taken. Others may have taken those in between.
@@ -119,6 +116,17 @@ pub(super) struct Working<'c> {
     /// them before we know that it took them.
     under_way: HashMap<Arc<str>, Vec<(Timestamp, Member)>>,
     numbers: Numbers,
+    /// The customers whose records are compared, once any are.
+    pub company: Option<Company>,
+    /// The masters of the records that were compared.
+    pub identified: HashMap<LocalKey, MasterId>,
+    /// Masters that gained or lost records, and the systems of those that moved.
+    pub moved_from: BTreeSet<MasterId>,
+    pub moved_systems: BTreeSet<(MasterId, Arc<str>)>,
+    /// Masters that are themselves again, with those that they were one with.
+    pub split_from: BTreeMap<MasterId, MasterId>,
+    /// Whether somebody's judgement is carried out.
+    pub is_judging: bool,
     changed_crosswalk: BTreeSet<LocalKey>,
     pub writes: Resolved,
 }
@@ -139,6 +147,12 @@ impl<'c> Working<'c> {
             unblocked: HashSet::new(),
             under_way: HashMap::new(),
             numbers: Numbers::default(),
+            company: None,
+            identified: HashMap::new(),
+            moved_from: BTreeSet::new(),
+            moved_systems: BTreeSet::new(),
+            split_from: BTreeMap::new(),
+            is_judging: false,
             changed_crosswalk: BTreeSet::new(),
             writes: Resolved::default(),
         })
@@ -146,10 +160,15 @@ impl<'c> Working<'c> {
 
     /// Takes observations in, in order; returns those that they released.
     pub async fn take(&mut self, mut prepared: Vec<links::Prepared>) -> Result<Vec<Observation>, StoreError> {
+        if prepared.iter().any(|one| one.evidence.is_some()) {
+            self.resolution.lock_matching().await?;
+        }
         self.read(&prepared).await?;
+        self.identify(&prepared).await?;
         for one in &mut prepared {
             self.decide(one).await?;
         }
+        self.settle_moves().await?;
         Ok(std::mem::take(&mut self.waiting.released))
     }
 
@@ -181,6 +200,21 @@ impl<'c> Working<'c> {
 
     pub fn new_master_id(&mut self) -> MasterId {
         MasterId(self.numbers.masters.next())
+    }
+
+    /// Whether a number was taken in this transaction.
+    pub fn is_new_number(&self, id: MasterId) -> bool {
+        self.numbers.taken.iter().any(|taken| taken.contains(&id.0))
+    }
+
+    pub fn resolution(&mut self) -> &mut dyn Resolution {
+        &mut *self.resolution
+    }
+
+    /// The records that this transaction links to a master.
+    pub fn changed_at(&self, id: MasterId) -> Vec<LocalKey> {
+        let here = |local: &&LocalKey| self.crosswalk(local).is_some_and(|row| row.master_id == id);
+        self.changed_crosswalk.iter().filter(here).cloned().collect()
     }
 
     pub fn new_version(&mut self) -> u64 {
@@ -297,29 +331,14 @@ impl<'c> Working<'c> {
         known.row_changed = true;
     }
 
-    /// Keeps the match keys of a customer in step with its sources.
-    pub fn refresh_customer_keys(&mut self, id: MasterId) {
-        let known = self.known(id);
-        let (keys, before) = (match_keys(&known.sources), known.keys.clone());
-        if keys == before {
-            return;
-        }
-        for gone in before.difference(&keys) {
-            self.remove_key(id, gone);
-        }
-        for added in keys.difference(&before) {
-            self.add_key(id, added.clone());
-        }
-    }
-
     /// Takes a match key away from a master.
     pub fn remove_key(&mut self, id: MasterId, key: &str) {
         if let Some(ids) = self.matches.get_mut(key) {
             ids.retain(|other| *other != id);
         }
         let known = self.known(id);
-        if !known.keys.remove(key) {
-            known.keys_stored.insert(key.to_owned());
+        if !known.keys_added.remove(key) {
+            known.keys_removed.insert(key.to_owned());
         }
     }
 
@@ -328,7 +347,10 @@ impl<'c> Working<'c> {
         let ids = self.matches.entry(key.clone()).or_default();
         if !ids.contains(&id) {
             ids.push(id);
-            self.known(id).keys.insert(key);
+            let known = self.known(id);
+            if !known.keys_removed.remove(&key) {
+                known.keys_added.insert(key);
+            }
         }
     }
 
@@ -420,25 +442,20 @@ impl<'c> Working<'c> {
         self.writes.crosswalk.extend(self.changed_crosswalk.iter().filter_map(|key| crosswalk.remove(key).flatten()));
         let changed: BTreeMap<MasterId, Known> = self.masters.into_iter().collect();
         for (master_id, known) in changed {
-            if known.keys != known.keys_stored {
-                let add = known.keys.difference(&known.keys_stored).cloned().collect();
-                let remove = known.keys_stored.difference(&known.keys).cloned().collect();
+            if !known.keys_added.is_empty() || !known.keys_removed.is_empty() {
+                let (add, remove) = (known.keys_added.into_iter().collect(), known.keys_removed.into_iter().collect());
                 self.writes.match_keys.push(MatchKeysWrite { master_id, add, remove });
             }
             self.writes.masters.extend(known.row.filter(|_| known.row_changed));
             self.writes.sources.extend(known.sources.into_iter().filter(|shown| shown.changed).map(|shown| shown.row));
         }
+        self.writes.matching.records = self.company.map(Company::into_changed).unwrap_or_default();
         self.resolution.commit(self.writes).await
     }
 }
 
 fn unique<T: Ord + Clone>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     items.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// The match keys that a customer has by what its live sources show.
-fn match_keys(sources: &[Shown]) -> BTreeSet<String> {
-    sources.iter().filter(|shown| !shown.row.removed).flat_map(|shown| shown.match_keys.iter().cloned()).collect()
 }
 
 /// A message that no hub published, set aside.

@@ -1,7 +1,9 @@
 use canonical::entity::Entity;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::*;
+use crate::{FieldRule, Override, Trust};
 
 /// A source of a test: system, key, since when everything is its own, document and what is covered.
 struct Given(&'static str, &'static str, i64, Value, &'static [&'static str]);
@@ -36,13 +38,17 @@ impl Sources {
     }
 }
 
+fn trusting(order: &[&str]) -> Rules {
+    Trust { order: order.iter().map(|name| (*name).to_owned()).collect(), ..Trust::default() }.into()
+}
+
 #[track_caller]
 fn check(entity: Entity, order: &[&str], given: &[Given], expected: Option<Value>) {
     let sources = Sources::new(given);
-    let trust = Trust { order: order.iter().map(|name| (*name).to_owned()).collect(), ..Trust::default() };
+    let rules = trusting(order);
     let mut views = sources.views();
     for _ in 0..2 {
-        let golden = golden(&entity, &views, &trust).map(|golden| golden.to_string());
+        let golden = golden(&entity, &views, &rules).map(|golden| golden.to_string());
         assert_eq!(golden, expected.as_ref().map(Value::to_string));
         views.reverse();
     }
@@ -57,7 +63,7 @@ fn no_source_no_document_and_one_source_its_own() {
     let document = json!({"legal_name": "Durand", "addresses": [{"use": "main", "city": "Paris"}]});
     check(Entity::Customer, &[], &[Given("erp", "1", 1, document.clone(), &[])], Some(document.clone()));
     let sources = Sources::new(&[Given("erp", "1", 1, document, &[])]);
-    let golden = golden(&Entity::Customer, &sources.views(), &Trust::default()).unwrap();
+    let golden = golden(&Entity::Customer, &sources.views(), &Rules::default()).unwrap();
     assert!(matches!(golden, Cow::Borrowed(_)), "one source costs no copy");
 }
 
@@ -206,42 +212,6 @@ fn the_fill_of_an_open_place_is_the_best_claim_about_that_place() {
 }
 
 #[test]
-fn an_explanation_names_everybody_who_has_a_say_the_winner_first() {
-    let mut sources = Sources::new(&[
-        Given("erp", "1", 10, json!({"identifiers": [{"scheme": "siren", "value": "552100555"}]}), &["legal_name"]),
-        Given(
-            "crm",
-            "7",
-            20,
-            json!({"legal_name": "Durand", "identifiers": [{"scheme": "siren", "value": "552100554"}]}),
-            &[],
-        ),
-        Given("shop", "3", 30, json!({"legal_name": "DURAND"}), &[]),
-    ]);
-    sources.asserted[0] = serde_json::from_value(json!({"t": 10, "except": {"legal_name": {"cleared": 40}}})).unwrap();
-    sources.asserted[2] = serde_json::from_value(json!({"t": 30, "echo": true})).unwrap();
-    let trust = Trust { order: vec!["erp".to_owned()], ..Trust::default() };
-    let explanations = explain(&Entity::Customer, &sources.views(), &trust);
-    let told: Vec<String> = explanations
-        .iter()
-        .map(|explanation| {
-            let candidates = explanation.candidates.iter().map(|candidate| {
-                let Candidate { system, key, standing, since, is_invalid, .. } = candidate;
-                format!("{system}/{key} {standing:?} {} {is_invalid}", since.as_millisecond())
-            });
-            format!("{}: {}", explanation.unit, candidates.collect::<Vec<_>>().join(", "))
-        })
-        .collect();
-    assert_eq!(
-        told,
-        [
-            "legal_name: erp/1 Clears 40 false, crm/7 Asserts 20 false, shop/3 Echoes 30 false",
-            "identifiers.siren: crm/7 Asserts 20 false, erp/1 Asserts 10 true",
-        ]
-    );
-}
-
-#[test]
 fn what_nobody_asserts_is_the_newest_echo_whoever_is_trusted() {
     let mut sources = Sources::new(&[
         Given("erp", "1", 1, json!({"legal_name": "Durand"}), &[]),
@@ -251,8 +221,7 @@ fn what_nobody_asserts_is_the_newest_echo_whoever_is_trusted() {
     for (index, since) in [(1, 5), (2, 9)] {
         sources.asserted[index] = serde_json::from_value(json!({"t": since, "echo": true})).unwrap();
     }
-    let trust = Trust { order: vec!["crm".to_owned()], ..Trust::default() };
-    let golden = golden(&Entity::Customer, &sources.views(), &trust).map(Cow::into_owned);
+    let golden = golden(&Entity::Customer, &sources.views(), &trusting(&["crm"])).map(Cow::into_owned);
     assert_eq!(golden, Some(json!({"legal_name": "Durand", "phones": [{"use": "office", "value": "+332"}]})));
 }
 
@@ -260,5 +229,94 @@ fn what_nobody_asserts_is_the_newest_echo_whoever_is_trusted() {
 fn sources_that_are_all_echoes_make_no_document() {
     let mut sources = Sources::new(&[Given("erp", "1", 1, json!({"legal_name": "A"}), &[])]);
     sources.asserted[0] = serde_json::from_value(json!({"t": 1, "echo": true})).unwrap();
-    assert_eq!(golden(&Entity::Customer, &sources.views(), &Trust::default()), None);
+    assert_eq!(golden(&Entity::Customer, &sources.views(), &Rules::default()), None);
+}
+
+/// What a unit comes to by these strategies, when the ERP is trusted first; the sources are systems with the time since
+/// when they say so.
+#[track_caller]
+fn check_by(by: &[Strategy], given: &[(&'static str, i64, &str)], expected: &str) {
+    let mut rules = trusting(&["erp"]);
+    rules.survivorship.0.insert("legal_name".to_owned(), FieldRule { by: by.to_vec() });
+    let given: Vec<Given> = given
+        .iter()
+        .enumerate()
+        .map(|(index, (system, since, name))| {
+            const KEYS: [&str; 6] = ["1", "2", "3", "4", "5", "6"];
+            Given(system, KEYS[index], *since, json!({"legal_name": name}), &["legal_name"])
+        })
+        .collect();
+    let sources = Sources::new(&given);
+    let mut views = sources.views();
+    for _ in 0..2 {
+        let golden = golden(&Entity::Customer, &views, &rules).map(Cow::into_owned);
+        assert_eq!(golden, Some(json!({"legal_name": expected})));
+        views.reverse();
+    }
+}
+
+#[test]
+fn each_strategy_decides_and_the_next_one_where_it_does_not() {
+    use Strategy::{MostComplete, MostFrequent, Newest};
+    let given = [("erp", 1, "Martin"), ("crm", 5, "DURAND"), ("shop", 3, "Durand"), ("old", 4, "Leroy")];
+    check_by(&[], &given, "Martin");
+    check_by(&[Strategy::Trust], &given, "Martin");
+    check_by(&[Newest], &given, "DURAND");
+    check_by(&[MostFrequent], &given, "DURAND");
+    // Trust goes on where frequency does not decide.
+    check_by(&[MostFrequent], &[("erp", 1, "Martin"), ("crm", 5, "Durand")], "Martin");
+    check_by(&[MostFrequent, Newest], &[("erp", 1, "Martin"), ("crm", 5, "Durand")], "Durand");
+    // A text is one place, whatever its length.
+    check_by(&[MostComplete], &[("erp", 1, "Martin"), ("crm", 5, "Martin et Fils")], "Martin");
+}
+
+#[test]
+fn a_system_has_one_voice_for_a_value_however_many_records_show_it() {
+    let crowd =
+        [("crm", 9, "Durand"), ("crm", 9, "Durand"), ("crm", 9, "Durand"), ("erp", 1, "Martin"), ("shop", 1, "Martin")];
+    check_by(&[Strategy::MostFrequent], &crowd, "Martin");
+}
+
+#[test]
+fn the_most_complete_address_wins_whole_and_an_emptied_one_is_the_least_complete() {
+    let mut rules = trusting(&["erp"]);
+    rules.survivorship.0.insert("addresses".to_owned(), FieldRule { by: vec![Strategy::MostComplete] });
+    let address = |item: Value| json!({"addresses": [item]});
+    let full = address(json!({"use": "main", "line1": "2 rue B", "city": "Lyon"}));
+    let mut sources = Sources::new(&[
+        Given("erp", "1", 9, address(json!({"use": "main", "line1": "1 rue A"})), EVERYTHING),
+        Given("crm", "1", 1, full.clone(), EVERYTHING),
+        Given("shop", "1", 1, json!({}), EVERYTHING),
+    ]);
+    sources.asserted[2] =
+        serde_json::from_value(json!({"t": 1, "except": {"addresses.main.line1": {"cleared": 99}}})).unwrap();
+    let found = golden(&Entity::Customer, &sources.views(), &rules).map(Cow::into_owned);
+    assert_eq!(found, Some(full));
+}
+
+#[test]
+fn an_override_is_taken_whole_and_keeps_no_master_alive() {
+    let at = Timestamp::from_millisecond(5).unwrap();
+    let mut stewards = Override::new(at);
+    stewards.set(&Entity::Customer, "addresses.main", json!({"city": "Brest"}), at).unwrap();
+    stewards.set(&Entity::Customer, "status", Value::Null, at).unwrap();
+    let shown = json!({
+        "legal_name": "Durand", "addresses": [{"use": "main", "line1": "1 rue A", "city": "Lyon"}], "status": "active",
+    });
+    let sources = Sources::new(&[Given("erp", "1", 9, shown, &[])]);
+    let mut views = sources.views();
+    views.push(SourceView {
+        system: STEWARD,
+        stream: "",
+        key: "m1",
+        document: stewards.document(),
+        covers: &[],
+        asserted: stewards.asserted(),
+    });
+    let found = golden(&Entity::Customer, &views, &trusting(&["erp"])).map(Cow::into_owned);
+    assert_eq!(found, Some(json!({"legal_name": "Durand", "addresses": [{"use": "main", "city": "Brest"}]})));
+    assert_eq!(golden(&Entity::Customer, &views[1..], &Rules::default()), None);
+    let echo = serde_json::from_value(json!({"t": 1, "echo": true})).unwrap();
+    let views = [SourceView { asserted: &echo, ..views[0] }, views[1]];
+    assert_eq!(golden(&Entity::Customer, &views, &Rules::default()), None);
 }

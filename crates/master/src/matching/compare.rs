@@ -20,7 +20,8 @@ pub enum Kind {
 }
 
 /// How alike two values are that are the same, nearly the same, or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum ValueLevel {
     /// The same.
@@ -32,7 +33,8 @@ pub enum ValueLevel {
 }
 
 /// Why two records can never be one, whatever else they share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Veto {
     /// Both have a valid SIREN, and not the same.
     Siren,
@@ -66,6 +68,13 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Whether nothing but the names could be held against each other.
+    #[must_use]
+    pub fn is_of_names_only(&self) -> bool {
+        let others = [self.phone, self.identifier, self.account, self.birth_date];
+        self.email.is_none() && self.address.is_none() && others.iter().all(Option::is_none)
+    }
+
     /// Holds two records against each other; `None` when one is a company and the other a person.
     #[must_use]
     pub fn of(one: &Evidence, other: &Evidence) -> Option<Self> {

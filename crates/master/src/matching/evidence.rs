@@ -94,6 +94,19 @@ impl Evidence {
         }
     }
 
+    /// Takes in what a later state of the same record shows.
+    pub fn unite(&mut self, later: &Evidence) {
+        self.kind = later.kind.or(self.kind);
+        self.companies.note_all(&later.companies);
+        self.people.note_all(&later.people);
+        self.births.note_all(&later.births);
+        self.identifiers.note_all(&later.identifiers);
+        self.accounts.note_all(&later.accounts);
+        self.emails.note_all(&later.emails);
+        self.phones.note_all(&later.phones);
+        self.places.note_all(&later.places);
+    }
+
     fn add_names(&mut self, customer: &Customer) {
         let (given, family) = (customer.given_name.as_deref(), customer.family_name.as_deref());
         self.kind = match &customer.kind {
@@ -137,6 +150,15 @@ impl Evidence {
         }
         let family = known.map_or_else(|| scheme.to_ascii_lowercase(), |scheme| scheme.name().to_owned());
         self.identifiers.note(Some(KnownBy { family, value, is_valid }));
+    }
+
+    /// What is compared of it: all but the values with these keys, which are sorted and nobody's.
+    #[must_use]
+    pub fn without(mut self, nobodys: &[BlockingKey]) -> Self {
+        if !nobodys.is_empty() {
+            self.retain(|key| nobodys.binary_search(&key).is_err());
+        }
+        self
     }
 
     /// Keeps the values whose key passes; others are asked for nothing.
@@ -187,15 +209,24 @@ impl fmt::Display for Evidence {
 /// A bounded list of different values.
 trait Note<T> {
     fn note(&mut self, value: Option<T>);
+    fn note_all(&mut self, values: &[T]);
 }
 
-impl<T: PartialEq> Note<T> for Vec<T> {
+impl<T: PartialEq + Clone> Note<T> for Vec<T> {
     fn note(&mut self, value: Option<T>) {
         let Some(value) = value.filter(|value| !self.contains(value)) else { return };
         if self.len() == VALUES_MAX {
             self.remove(0);
         }
         self.push(value);
+    }
+
+    fn note_all(&mut self, values: &[T]) {
+        values.iter().for_each(|value| {
+            if !self.contains(value) {
+                self.note(Some(value.clone()));
+            }
+        });
     }
 }
 
@@ -246,6 +277,9 @@ mod tests {
         assert_eq!(evidence.phones, ["279743900"]);
         assert_eq!(evidence.accounts, ["fr7630006000011234567890189"]);
         let all = evidence.clone();
+        let mut united = Evidence::default();
+        united.unite(&all);
+        assert_eq!(united, all);
         evidence.add(&customer(json!({"kind": "person", "legal_name": "Marie Lefort"})));
         assert_eq!(evidence, all);
     }

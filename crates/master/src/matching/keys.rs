@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::evidence::Evidence;
 use super::text::sound;
 
 /// What a key is made of. Two records with a key in common are compared; one kind of evidence is enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum KeyKind {
     /// An identifier of one family.
@@ -47,7 +50,34 @@ pub enum KeyKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockingKey(pub u64);
 
+impl KeyKind {
+    /// All of them, by their numbers.
+    const ALL: [KeyKind; 15] = [
+        KeyKind::Identifier,
+        KeyKind::Account,
+        KeyKind::Email,
+        KeyKind::Domain,
+        KeyKind::Phone,
+        KeyKind::House,
+        KeyKind::Street,
+        KeyKind::Company,
+        KeyKind::WordInTown,
+        KeyKind::WordPair,
+        KeyKind::NameInTown,
+        KeyKind::NameAndYear,
+        KeyKind::NamePair,
+        KeyKind::BirthInTown,
+        KeyKind::BirthAndInitials,
+    ];
+}
+
 impl BlockingKey {
+    /// What it is made of; `None` for a number that is no key.
+    #[must_use]
+    pub fn kind(self) -> Option<KeyKind> {
+        KeyKind::ALL.into_iter().find(|kind| self.0 >> 56 == *kind as u64)
+    }
+
     /// Whether it stands for a single value: an identifier, an account, an e-mail address, a telephone number.
     #[must_use]
     pub fn is_value(self) -> bool {
@@ -129,21 +159,26 @@ fn companies(evidence: &Evidence, postcodes: &BTreeSet<&str>, push: &mut impl Fn
 
 fn people(evidence: &Evidence, postcodes: &BTreeSet<&str>, push: &mut impl FnMut(KeyKind, &[&str])) {
     for name in &evidence.people {
-        let sounds = [sound(&name.given_squeezed), sound(&name.family)];
-        for sound in sounds.iter().filter(|sound| sound.len() > 1) {
+        let pairs = name.keyed();
+        let words: BTreeSet<&str> = pairs.iter().flat_map(|(one, other)| [*one, *other]).collect();
+        let sounds: BTreeSet<String> = words.into_iter().map(sound).filter(|sound| sound.len() > 1).collect();
+        for sound in &sounds {
             postcodes.iter().for_each(|postcode| push(KeyKind::NameInTown, &[sound, postcode]));
             for birth in &evidence.births {
                 push(KeyKind::NameAndYear, &[sound, &birth.year().to_string()]);
             }
         }
-        // Sources mistake the one for the other.
-        let mut initials = [beginning(&name.given_squeezed, 1), beginning(&name.family, 1)];
-        initials.sort_unstable();
-        for birth in &evidence.births {
-            push(KeyKind::BirthAndInitials, &[&birth.to_string(), initials[0], initials[1]]);
+        for (one, other) in pairs {
+            // Sources mistake the one for the other.
+            let mut initials = [beginning(one, 1), beginning(other, 1)];
+            initials.sort_unstable();
+            for birth in &evidence.births {
+                push(KeyKind::BirthAndInitials, &[&birth.to_string(), initials[0], initials[1]]);
+            }
+            let sounds = [sound(one), sound(other)];
+            let (first, second) = (sounds[0].as_str().min(&sounds[1]), sounds[0].as_str().max(&sounds[1]));
+            push(KeyKind::NamePair, &[first, second]);
         }
-        let (first, second) = (sounds[0].as_str().min(&sounds[1]), sounds[0].as_str().max(&sounds[1]));
-        push(KeyKind::NamePair, &[first, second]);
     }
 }
 

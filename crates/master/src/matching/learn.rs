@@ -115,7 +115,7 @@ fn frequencies(records: &[Evidence]) -> Frequencies {
             name.telling().for_each(|word| *words.entry(Frequencies::hash(word)).or_default() += 1);
         }
         if let Some(name) = record.people.first() {
-            for part in [&name.given_squeezed, &name.family] {
+            for part in name.telling() {
                 *words.entry(Frequencies::hash(part)).or_default() += 1;
             }
         }

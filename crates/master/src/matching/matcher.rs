@@ -8,7 +8,7 @@ mod doubt;
 mod load;
 mod settle;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -70,6 +70,8 @@ struct Entry {
     is_keyed: bool,
     /// The same without what is nobody's; `None` where nothing of it is.
     told: Option<Box<Told>>,
+    /// How common its names are.
+    common: Bits,
     /// The records that resemble it, and how much.
     links: BTreeMap<RecordNumber, Bits>,
     cluster: ClusterNumber,
@@ -98,6 +100,11 @@ struct Changed {
 impl Entry {
     fn evidence(&self) -> &Evidence {
         self.told.as_ref().map_or(&self.shown, |told| &told.evidence)
+    }
+
+    /// What is scored: the evidence, and how common its names are.
+    fn scored(&self) -> (&Evidence, Bits) {
+        (self.evidence(), self.common)
     }
 
     fn keys(&self) -> &[BlockingKey] {
@@ -136,6 +143,7 @@ impl Hasher for NumberHasher {
 }
 
 type ByNumber<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+type Numbers = HashSet<RecordNumber, BuildHasherDefault<NumberHasher>>;
 
 /// Divides records into customers as they arrive.
 ///
@@ -151,6 +159,8 @@ pub struct Matcher {
     index: ByNumber<BlockingKey, Having>,
     next_record: RecordNumber,
     next_cluster: ClusterNumber,
+    /// Numbers that were given for new customers of a part.
+    offered: Vec<ClusterNumber>,
     /// How many records each customer has.
     sizes: ByNumber<ClusterNumber, usize>,
     /// Customers that became part of others, and that their records may be again.
@@ -176,6 +186,7 @@ impl Matcher {
             index: ByNumber::default(),
             next_record: 0,
             next_cluster: 0,
+            offered: Vec::new(),
             sizes: ByNumber::default(),
             retired: BTreeSet::new(),
             preferred: BTreeSet::new(),
@@ -193,7 +204,7 @@ impl Matcher {
             Some(number) => *number,
             None => self.begin(name, self.next_record),
         };
-        self.note(number, customer);
+        self.note(number, &Evidence::of(customer));
         self.settle_whole();
         number
     }
@@ -286,13 +297,15 @@ impl Matcher {
     fn begin(&mut self, name: &str, number: RecordNumber) -> RecordNumber {
         let name: Arc<str> = name.into();
         self.numbers.insert(Arc::clone(&name), number);
-        let cluster = self.fresh_cluster();
+        // Of a part, the caller gives out the numbers: a new record may become a customer under its own.
+        let cluster = if self.is_part { number } else { self.fresh_cluster() };
         let entry = Entry {
             name,
             shown: Evidence::default(),
             keys_shown: Vec::new(),
             is_keyed: true,
             told: None,
+            common: Bits::ZERO,
             links: BTreeMap::new(),
             cluster,
             home: None,
@@ -305,6 +318,9 @@ impl Matcher {
     }
 
     fn fresh_cluster(&mut self) -> ClusterNumber {
+        if let Some(offered) = self.offered.pop() {
+            return offered;
+        }
         self.next_cluster += 1;
         self.next_cluster - 1
     }

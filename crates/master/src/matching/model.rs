@@ -62,6 +62,9 @@ impl fmt::Display for Bits {
     }
 }
 
+/// A model that has seen no names cannot know which are rare: a name alone makes nobody one, and a steward is asked.
+const NAMES_ONLY_MAX: Bits = Bits::whole(-1);
+
 /// Levels of names, and no name.
 pub(super) const NAMES: usize = 7;
 /// Levels of e-mail addresses, and none.
@@ -186,7 +189,10 @@ impl Frequencies {
             let words = name.telling().map(|word| self.word(word)).fold(Bits::ZERO, Add::add);
             whole.max(words)
         });
-        let people = evidence.people.iter().map(|name| self.word(&name.given_squeezed) + self.word(&name.family));
+        let people = evidence
+            .people
+            .iter()
+            .map(|name| name.telling().map(|part| self.word(part)).into_iter().fold(Bits::ZERO, Add::add));
         let most = companies.chain(people).max().unwrap_or(self.once);
         (most - self.once).clamp(Bits::ZERO - COMMON_MAX, COMMON_MAX)
     }
@@ -221,7 +227,7 @@ pub struct Reasons {
     pub start: Bits,
     /// The weight of each of [`FIELDS`].
     pub parts: [Bits; 5],
-    /// How much the name's being common or rare changes.
+    /// How much the name's being common or rare changes, and that there is nothing else.
     pub common: Bits,
     /// The score.
     pub score: Score,
@@ -256,6 +262,18 @@ impl Model {
         Some(self.reasons(&comparison, self.common(&comparison, one, other)).score)
     }
 
+    /// The same where it is known how common the names of both are: a record is held against many others.
+    pub(super) fn score_known(&self, one: (&Evidence, Bits), other: (&Evidence, Bits)) -> Option<Score> {
+        let comparison = Comparison::of(one.0, other.0)?;
+        let common = if has_names_in_common(&comparison) { one.1.max(other.1) } else { Bits::ZERO };
+        Some(self.reasons(&comparison, common).score)
+    }
+
+    /// How common the names of a record are; see [`score_known`](Model::score_known).
+    pub(super) fn common_names(&self, evidence: &Evidence) -> Bits {
+        self.frequencies.common(evidence)
+    }
+
     /// Why two records are or are not one; `None` where they cannot be compared.
     #[must_use]
     pub fn explain(&self, one: &Evidence, other: &Evidence) -> Option<(Comparison, Reasons)> {
@@ -266,11 +284,9 @@ impl Model {
 
     /// The same whichever comes first.
     fn common(&self, comparison: &Comparison, one: &Evidence, other: &Evidence) -> Bits {
-        match comparison.name {
-            Some(NameLevel::Exact | NameLevel::Close) => {
-                self.frequencies.common(one).max(self.frequencies.common(other))
-            }
-            _ => Bits::ZERO,
+        match has_names_in_common(comparison) {
+            true => self.common_names(one).max(self.common_names(other)),
+            false => Bits::ZERO,
         }
     }
 
@@ -285,13 +301,18 @@ impl Model {
             false => (&weights.unrelated, Alternative::Unrelated),
         };
         let (mine, theirs) = (weights.same.parts(at), other.parts(at));
+        let told = total(&weights.same) - related.max(unrelated);
+        let has_seen_names = self.records > 0;
+        let is_capped = !has_seen_names && comparison.is_of_names_only();
+        let bits = if is_capped { told.min(NAMES_ONLY_MAX) } else { told };
+        let common = if is_related { Bits::ZERO } else { Bits::ZERO - common };
         Reasons {
             against,
             start: weights.same.share - other.share,
             parts: std::array::from_fn(|part| mine[part] - theirs[part]),
-            common: if is_related { Bits::ZERO } else { Bits::ZERO - common },
+            common: common + (bits - told),
             score: Score {
-                bits: total(&weights.same) - related.max(unrelated),
+                bits,
                 is_vetoed: match comparison.veto {
                     None => false,
                     Some(Veto::Siren) => true,
@@ -300,6 +321,11 @@ impl Model {
             },
         }
     }
+}
+
+/// Whether two records have a name in common, be it with a slip.
+fn has_names_in_common(comparison: &Comparison) -> bool {
+    matches!(comparison.name, Some(NameLevel::Exact | NameLevel::Close))
 }
 
 #[cfg(test)]

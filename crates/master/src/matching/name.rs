@@ -1,10 +1,15 @@
 //! Names of companies and people, and how alike two of them are.
 
+mod form;
+mod person;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::{distance, is_filler, is_near, words};
+use super::text::{WORDS_MAX, distance, is_among, is_filler, is_near, packed_words, words};
+
+pub(super) use person::PersonName;
 
 /// Legal forms of France, Germany, Britain, Belgium, the Netherlands, Spain and Italy, and those of neighbours that
 /// travel with them. Sorted.
@@ -72,13 +77,16 @@ const LEGAL_FORMS: &[&str] = &[
     "vzw",
 ];
 
+static PACKED_LEGAL_FORMS: [u128; LEGAL_FORMS.len()] = packed_words(LEGAL_FORMS);
+
 /// Whether a word tells a company's legal form. A form can be left out or change; it tells nobody apart.
 fn is_legal_form(word: &str) -> bool {
-    LEGAL_FORMS.binary_search(&word).is_ok()
+    is_among(word, &PACKED_LEGAL_FORMS)
 }
 
 /// How alike two names of companies are, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum NameLevel {
     /// The same words, in any order, whatever the legal form.
@@ -109,7 +117,8 @@ pub(super) struct CompanyName {
 impl CompanyName {
     /// `None` where there is no letter in it.
     pub fn new(text: &str) -> Option<Self> {
-        let words = words(text);
+        let mut words = words(text);
+        form::shorten(&mut words);
         let (mut core, mut squeezed): (Vec<&str>, String) = (Vec::new(), String::new());
         for word in words.iter().filter(|word| tells_apart(word)) {
             core.push(word);
@@ -161,7 +170,8 @@ impl fmt::Display for CompanyName {
 
 /// Whether a word of a company's name tells it apart from others.
 fn tells_apart(word: &str) -> bool {
-    word.len() > 1 && !is_legal_form(word) && !is_filler(word)
+    // A single letter is an initial of something; a digit is a number (`Agence 1`, `Agence 2`).
+    (word.len() > 1 || word.bytes().all(|byte| byte.is_ascii_digit())) && !is_legal_form(word) && !is_filler(word)
 }
 
 /// What remains of two names when the words that both have are taken away.
@@ -176,21 +186,24 @@ struct LeftOver<'a> {
 }
 
 fn left_over<'a>(one: &'a [String], other: &'a [String]) -> LeftOver<'a> {
-    let mut theirs: Vec<Option<&str>> = other.iter().map(|word| Some(word.as_str())).collect();
-    let mut mine: Vec<Option<&str>> = one.iter().map(|word| Some(word.as_str())).collect();
+    let mut mine: [Option<&str>; WORDS_MAX] = std::array::from_fn(|at| one.get(at).map(String::as_str));
+    let mut theirs: [Option<&str>; WORDS_MAX] = std::array::from_fn(|at| other.get(at).map(String::as_str));
     let mut shared = [0; 2];
     let alike: [fn(&str, &str) -> bool; 2] = [|one, other| one == other, is_same_word];
     for (alike, shared) in alike.into_iter().zip(&mut shared) {
-        for slot in &mut mine {
+        for slot in &mut mine[..one.len().min(WORDS_MAX)] {
             let Some(word) = *slot else { continue };
-            let found = theirs.iter_mut().find(|their| their.is_some_and(|their| alike(word, their)));
+            let found = theirs[..other.len().min(WORDS_MAX)]
+                .iter_mut()
+                .find(|their| their.is_some_and(|their| alike(word, their)));
             if let Some(found) = found {
                 *shared += usize::from(tells_apart(word) && found.is_some_and(tells_apart));
                 (*slot, *found) = (None, None);
             }
         }
     }
-    let rest = |words: Vec<Option<&'a str>>| words.into_iter().flatten().filter(|word| tells_apart(word)).collect();
+    let rest =
+        |words: [Option<&'a str>; WORDS_MAX]| words.into_iter().flatten().filter(|word| tells_apart(word)).collect();
     LeftOver { mine: rest(mine), theirs: rest(theirs), shared: shared.iter().sum(), slips: shared[1] }
 }
 
@@ -204,105 +217,6 @@ fn is_same_word(one: &str, other: &str) -> bool {
         return short.len() >= 2 && (3..=7).contains(&long.len()) && distance(one, other, 1).is_some();
     }
     is_near(one, other)
-}
-
-/// The name of a person.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct PersonName {
-    given: Vec<String>,
-    /// All given names, without anything between them.
-    pub given_squeezed: String,
-    /// The family name, without anything between its words.
-    pub family: String,
-}
-
-impl fmt::Display for PersonName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.given.join(" "), self.family)
-    }
-}
-
-/// How two parts of people's names are related.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Same,
-    Near,
-    Initial,
-    Different,
-}
-
-impl PersonName {
-    /// `None` where neither name has a letter.
-    pub fn new(given: &str, family: &str) -> Option<Self> {
-        let (given, family) = (words(given), words(family).concat());
-        let given_squeezed = given.concat();
-        (!given_squeezed.is_empty() || !family.is_empty()).then_some(PersonName { given, given_squeezed, family })
-    }
-
-    /// Of a source that does not tell names apart: the last word is taken for the family name.
-    pub fn of_whole(text: &str) -> Option<Self> {
-        let mut given = words(text);
-        let family = given.pop()?;
-        let given_squeezed = given.concat();
-        Some(PersonName { given, given_squeezed, family })
-    }
-
-    /// How alike two names are, also where one source has given and family name the other way round.
-    pub fn level(&self, other: &Self) -> NameLevel {
-        let level = Self::combined(self.given_part(other), family_part(&self.family, &other.family));
-        if level <= NameLevel::Close {
-            return level;
-        }
-        let turned = self.turned(other).min(other.turned(self));
-        if turned <= NameLevel::Initial { level.min(turned) } else { level }
-    }
-
-    /// As if given and family name of the one were exchanged.
-    fn turned(&self, other: &Self) -> NameLevel {
-        Self::combined(part(&self.family, &other.given_squeezed), family_part(&self.given_squeezed, &other.family))
-    }
-
-    fn combined(given: Part, family: Part) -> NameLevel {
-        match (given, family) {
-            (Part::Same, Part::Same) => NameLevel::Exact,
-            (Part::Same | Part::Near, Part::Same | Part::Near) => NameLevel::Close,
-            (Part::Initial, Part::Same | Part::Near) => NameLevel::Initial,
-            (Part::Different, Part::Same | Part::Near) => NameLevel::Other,
-            (Part::Same | Part::Near, _) => NameLevel::Part,
-            _ => NameLevel::Different,
-        }
-    }
-
-    /// Given names, of which a source may have one or all.
-    fn given_part(&self, other: &Self) -> Part {
-        let whole = part(&self.given_squeezed, &other.given_squeezed);
-        let shares = |name: &String| name.len() > 2 && other.given.contains(name);
-        if whole == Part::Different && self.given.iter().any(shares) { Part::Near } else { whole }
-    }
-}
-
-fn part(one: &str, other: &str) -> Part {
-    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
-    if one == other {
-        Part::Same
-    } else if short.len() <= 1 && long.starts_with(short) {
-        Part::Initial
-    } else if is_near(one, other) {
-        Part::Near
-    } else if short.len() == 2 && short.as_bytes().first() == long.as_bytes().first() {
-        // An initial with a slip, or two initials.
-        Part::Initial
-    } else {
-        Part::Different
-    }
-}
-
-/// An initial of a family name tells too little.
-fn family_part(one: &str, other: &str) -> Part {
-    match part(one, other) {
-        Part::Initial => Part::Different,
-        other => other,
-    }
 }
 
 #[cfg(test)]
@@ -333,29 +247,6 @@ mod tests {
         companies("SA", "SA", NameLevel::Exact);
         companies("SA", "Durand", NameLevel::Different);
         assert_eq!(CompanyName::new(" 😀 "), None);
-    }
-
-    #[track_caller]
-    fn people(one: (&str, &str), other: (&str, &str), expected: NameLevel) {
-        let name = |(given, family)| PersonName::new(given, family).unwrap();
-        assert_eq!(name(one).level(&name(other)), expected, "{one:?} {other:?}");
-        assert_eq!(name(other).level(&name(one)), expected, "{other:?} {one:?}");
-    }
-
-    #[test]
-    fn people_are_told_by_both_names() {
-        people(("Marie", "Durand"), ("MARIE", "durand"), NameLevel::Exact);
-        people(("Marie", "Durand"), ("Maire", "Duran"), NameLevel::Close);
-        people(("Marie", "Durand"), ("Durand", "Marie"), NameLevel::Exact);
-        people(("Hans Georg", "Graf"), ("Georg", "Graf"), NameLevel::Close);
-        people(("M.", "Durand"), ("Marie", "Durand"), NameLevel::Initial);
-        people(("", "Durand"), ("Marie", "Durand"), NameLevel::Initial);
-        people(("Durand", "M."), ("Marie", "Durand"), NameLevel::Initial);
-        people(("Paul", "Durand"), ("Marie", "Durand"), NameLevel::Other);
-        people(("Marie", "Durand"), ("Marie", "Lefort"), NameLevel::Part);
-        people(("Marie", "Durand"), ("Paul", "Lefort"), NameLevel::Different);
-        assert_eq!(PersonName::new("", " "), None);
-        assert_eq!(PersonName::of_whole("Anne Marie Le Goff").map(|name| name.family), Some("goff".to_owned()));
     }
 
     #[test]

@@ -37,7 +37,8 @@ const STREET_WORDS: &[(&str, &str)] = &[
 ];
 
 /// How alike two addresses are, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum AddressLevel {
     /// The same house.

@@ -83,7 +83,8 @@ const NOBODY: &[&str] = &[
 ];
 
 /// How alike two e-mail addresses are, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum EmailLevel {
     /// The same address.

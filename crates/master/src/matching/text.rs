@@ -14,9 +14,41 @@ const FILLERS: &[&str] = &[
     "et", "la", "las", "le", "les", "los", "of", "the", "und", "van", "von", "y",
 ];
 
+static PACKED_FILLERS: [u128; FILLERS.len()] = packed_words(FILLERS);
+
 /// Whether a word says nothing by itself.
 pub(super) fn is_filler(word: &str) -> bool {
-    FILLERS.binary_search(&word).is_ok()
+    is_among(word, &PACKED_FILLERS)
+}
+
+/// So many letters of a word fit into one number.
+const PACKED_MAX: usize = size_of::<u128>();
+
+/// A sorted list of short words as numbers, in the same order: names are held against it word by word, for each pair of
+/// records, and numbers are compared at once.
+pub(super) const fn packed_words<const N: usize>(words: &[&str]) -> [u128; N] {
+    assert!(words.len() == N, "every word is packed");
+    let mut numbers = [0; N];
+    let mut place = 0;
+    while place < N {
+        let word = words[place].as_bytes();
+        assert!(word.len() <= PACKED_MAX, "the word is too long to be packed");
+        let mut letter = 0;
+        while letter < PACKED_MAX {
+            numbers[place] = numbers[place] << 8 | if letter < word.len() { word[letter] as u128 } else { 0 };
+            letter += 1;
+        }
+        place += 1;
+    }
+    numbers
+}
+
+/// Whether a word is one of a list that [`packed_words`] made.
+pub(super) fn is_among(word: &str, packed: &[u128]) -> bool {
+    let mut letters = [0; PACKED_MAX];
+    let Some(start) = letters.get_mut(..word.len()) else { return false };
+    start.copy_from_slice(word.as_bytes());
+    packed.binary_search(&u128::from_be_bytes(letters)).is_ok()
 }
 
 /// Lower case letters and digits of ASCII; whatever else parts words is one blank, a point, or an ampersand.
@@ -31,7 +63,9 @@ pub(super) fn folded(text: &str) -> String {
             folded.push(character);
         } else if character.is_alphanumeric() {
             let letters = deunicode_char(character).unwrap_or_default();
-            folded.extend(letters.chars().map(|letter| letter.to_ascii_lowercase()));
+            // Signs that stand for letters without a sound are left out: `Кузьмин` is `kuzmin`.
+            let heard = letters.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == ' ');
+            folded.extend(heard.map(|letter| letter.to_ascii_lowercase()));
         } else if !is_mark(character) && !folded.ends_with(' ') {
             folded.push(' ');
         }
@@ -141,7 +175,7 @@ fn aligned(one: &[u8], other: &[u8], limit: usize) -> Option<usize> {
 
 /// Whether two texts have the same digits. Who numbers things means different ones: `Garage 1` and `Garage 2`.
 pub(super) fn has_same_digits(one: &str, other: &str) -> bool {
-    let digits = |text: &'_ str| text.bytes().filter(u8::is_ascii_digit);
+    let digits = |text| str::bytes(text).filter(u8::is_ascii_digit);
     digits(one).eq(digits(other))
 }
 
@@ -189,6 +223,8 @@ pub(super) fn sound(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -216,7 +252,8 @@ mod tests {
     #[test]
     fn fillers_are_sorted() {
         assert!(FILLERS.is_sorted());
-        assert!(is_filler("des") && !is_filler("robin"));
+        assert!(is_filler("des") && !is_filler("robin") && !is_filler("") && !is_filler("d"));
+        assert!(FILLERS.iter().all(|filler| is_filler(filler)) && !is_filler(&"des".repeat(10)));
     }
 
     #[test]
@@ -239,6 +276,44 @@ mod tests {
         assert!(!is_near("durand95", "durand96") && is_near("durand95", "duran95"));
         let long = "x".repeat(300);
         assert!(is_near(&long, &format!("{long}y")));
+    }
+
+    /// The same by the whole table, without a band and without leaving anything out.
+    fn plain_distance(one: &[u8], other: &[u8]) -> usize {
+        let mut table = vec![vec![0; other.len() + 1]; one.len() + 1];
+        for row in 0..=one.len() {
+            for column in 0..=other.len() {
+                if row == 0 || column == 0 {
+                    table[row][column] = row + column;
+                    continue;
+                }
+                let differs = usize::from(one[row - 1] != other[column - 1]);
+                let mut cell = table[row - 1][column - 1] + differs;
+                cell = cell.min(table[row - 1][column] + 1).min(table[row][column - 1] + 1);
+                if row > 1 && column > 1 && one[row - 1] == other[column - 2] && one[row - 2] == other[column - 1] {
+                    cell = cell.min(table[row - 2][column - 2] + 1);
+                }
+                table[row][column] = cell;
+            }
+        }
+        table[one.len()][other.len()]
+    }
+
+    proptest! {
+        /// Few letters, so that they meet and cross in every way.
+        #[test]
+        fn distances_are_those_of_the_whole_table(one in "[abc]{0,9}", other in "[abc]{0,9}", limit in 0_usize..5) {
+            let plain = plain_distance(one.as_bytes(), other.as_bytes());
+            prop_assert_eq!(distance(&one, &other, limit), Some(plain).filter(|plain| *plain <= limit));
+        }
+
+        #[test]
+        fn slips_in_long_texts_are_counted(text in "[ab]{55,63}", place in 0_usize..50, letters in "[abc]{0,3}") {
+            let slipped = format!("{}{letters}{}", &text[..place], &text[place + 2..]);
+            let slipped = &slipped[..slipped.len().min(MEASURED_MAX)];
+            let plain = plain_distance(text.as_bytes(), slipped.as_bytes());
+            prop_assert_eq!(distance(&text, slipped, 2), Some(plain).filter(|plain| *plain <= 2));
+        }
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Arguments of what operators ask and do.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
-use super::{Listing, Place};
+use super::{
+    CustomersJudgements, CustomersLink, CustomersMerge, CustomersNotTheSame, CustomersSplit, CustomersUndo,
+    CustomersUnlink, Listing, Place,
+};
 use crate::configuration::time_span::TimeSpan;
 
 /// Arguments of `parked`.
@@ -52,22 +57,6 @@ pub struct Act {
     /// How long to wait for the hub
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub patience: TimeSpan,
-}
-
-/// Arguments of `tasks`.
-#[derive(Debug, Args)]
-pub struct Tasks {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: TasksAction,
-}
-
-/// What to do with tasks.
-#[derive(Debug, Subcommand)]
-pub enum TasksAction {
-    /// List open tasks, oldest first
-    #[command(after_help = "Example:\n  passerelle tasks list --json")]
-    List(Listing),
 }
 
 /// Arguments of `rejects`.
@@ -122,6 +111,63 @@ pub enum CustomersAction {
     /// Show one: the golden document, what every system shows of it, what happened
     #[command(after_help = "Examples:\n  passerelle customers show m42\n  passerelle customers show C-1001")]
     Show(CustomersShow),
+    /// Tell why each value of a customer is as it is, and what other rules would change; or why two are or are not one
+    #[command(after_help = "\
+Examples:
+  passerelle customers why m42
+  passerelle customers why C-1001 --rules new-rules.toml
+  passerelle customers why m42 m77
+  passerelle customers why erp/C-1001 crm/17 --all
+
+FILE has [trust] and [survivorship.FIELD] as they stand below [tenants.NAME] in passerelle.toml,
+and what it leaves out is as configured; or it is a whole passerelle.toml. Nothing is changed.
+With --rules, the exit code is 1 when a value would be another.
+
+Two are customers, or records as SYSTEM/KEY. What their records have shown is held against each
+other as the hub does it: levels, and what each weighs in bits. The exit code is 0 when they are one
+customer now, 1 when they are two.")]
+    Why(CustomersWhy),
+    /// Make two customers one
+    #[command(after_help = "\
+Examples:
+  passerelle customers merge m42 m77 --plan
+  passerelle customers merge m42 m77 --reason 'one SIRET, they moved'
+
+The first keeps its id, the other's id leads to it from now on. Every system that is fed is told.
+`passerelle customers undo` takes it back, with all values and keys.")]
+    Merge(CustomersMerge),
+    /// Make two customers of one: the records that are named leave it together
+    #[command(after_help = "\
+Examples:
+  passerelle customers split m42 crm/17 billing/9034 --plan
+  passerelle customers split m42 crm/17 billing/9034 --reason 'father and son'
+
+They are never put together with those that stay, whatever they show, until somebody decides otherwise.")]
+    Split(CustomersSplit),
+    /// Take a record away from its customer
+    #[command(after_help = "Example:\n  passerelle customers unlink crm/17 --reason 'typed into the wrong account'")]
+    Unlink(CustomersUnlink),
+    /// Make a record belong to a customer
+    #[command(after_help = "Example:\n  passerelle customers link crm/17 m42 --reason 'he signed for both'")]
+    Link(CustomersLink),
+    /// Keep two customers apart that may look like one; an open question about them is answered by it
+    #[command(
+        after_help = "Example:\n  passerelle customers not-the-same m42 m77 --reason 'two companies of one group'"
+    )]
+    NotTheSame(CustomersNotTheSame),
+    /// Take a judgement back, a person's or the hub's own
+    #[command(after_help = "\
+Examples:
+  passerelle customers judgements m42
+  passerelle customers undo 12 --reason 'they were two after all'
+
+What the hub did by itself does not come back by itself.")]
+    Undo(CustomersUndo),
+    /// List what was decided about who is who, by people and by the hub, newest first
+    #[command(
+        after_help = "Examples:\n  passerelle customers judgements\n  passerelle customers judgements m42 --json"
+    )]
+    Judgements(CustomersJudgements),
 }
 
 /// Arguments of `customers list`.
@@ -140,6 +186,31 @@ pub struct CustomersList {
 pub struct CustomersShow {
     /// The master id, or a name, number or key
     pub key: String,
+    /// The place.
+    #[command(flatten)]
+    pub place: Place,
+    /// Only this tenant
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `customers why`.
+#[derive(Debug, Args)]
+pub struct CustomersWhy {
+    /// The master id, or a name, number or key; with OTHER also a record, as SYSTEM/KEY
+    pub key: String,
+    /// Tell why it is or is not one with this one
+    #[arg(conflicts_with = "rules")]
+    pub other: Option<String>,
+    /// With OTHER: tell of every pair of their records, those first that resemble each other most, at most 100
+    #[arg(long, requires = "other")]
+    pub all: bool,
+    /// Try these rules out: tell what would be another value, and why
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
     /// The place.
     #[command(flatten)]
     pub place: Place,

@@ -1,5 +1,12 @@
 //! `passerelle customers`: the master.
 
+mod history;
+mod judge;
+mod pair;
+mod plan;
+pub(super) mod tenant;
+mod why;
+
 use canonical::entity::Entity;
 use console::{StoryDocument, StoryView};
 use master::MasterId;
@@ -13,7 +20,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, Table};
 use crate::session::store_beside;
 
-/// Lists or shows customers.
+/// Lists or shows customers, tells why they are as they are, and decides who is who.
 ///
 /// # Errors
 /// When there is no store, or no such customer.
@@ -21,6 +28,17 @@ pub async fn customers(action: &CustomersAction) -> Result<Exit, Failure> {
     match action {
         CustomersAction::List(arguments) => list(arguments).await,
         CustomersAction::Show(arguments) => show(arguments).await,
+        CustomersAction::Why(arguments) => match &arguments.other {
+            None => why::why(arguments).await,
+            Some(other) => pair::pair(arguments, other).await,
+        },
+        CustomersAction::Merge(arguments) => judge::merge(arguments).await,
+        CustomersAction::Split(arguments) => judge::split(arguments).await,
+        CustomersAction::Unlink(arguments) => judge::unlink(arguments).await,
+        CustomersAction::Link(arguments) => judge::link(arguments).await,
+        CustomersAction::NotTheSame(arguments) => judge::not_the_same(arguments).await,
+        CustomersAction::Undo(arguments) => judge::undo(arguments).await,
+        CustomersAction::Judgements(arguments) => history::history(arguments).await,
     }
 }
 

@@ -1,9 +1,9 @@
-//! `passerelle tasks`, `rejects`, `waiting`: what needs somebody.
+//! `passerelle rejects`, `waiting`: what needs somebody.
 
 use serde_json::json;
 use store::{Filter, RejectStatus};
 
-use crate::cli::{Listing, Numbered, RejectsAction, TasksAction, WaitingAction};
+use crate::cli::{Listing, Numbered, RejectsAction, WaitingAction};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Table, moment};
 use crate::session::store_beside;
@@ -16,33 +16,6 @@ pub fn filter(listing: &Listing) -> Filter {
         count_max: listing.limit.max(1),
         ..Filter::default()
     }
-}
-
-/// Lists tasks.
-///
-/// # Errors
-/// When there is no store.
-pub async fn tasks(action: &TasksAction) -> Result<Exit, Failure> {
-    let TasksAction::List(listing) = action;
-    let tasks = store_beside(&listing.place.dir).await?.tasks(&filter(listing)).await?;
-    if listing.json {
-        output::json(&tasks);
-        return Ok(Exit::Done);
-    }
-    let mut table = Table::new(&["number", "since", "system", "master", "question", "code"]);
-    for task in tasks {
-        let master = task.master_id.map(|id| id.to_string()).unwrap_or_default();
-        table.row([
-            task.number.to_string(),
-            moment(task.since),
-            task.system.to_string(),
-            master,
-            task.question,
-            task.code,
-        ]);
-    }
-    table.print("no open tasks");
-    Ok(Exit::Done)
 }
 
 /// Lists or shows rejects.

@@ -1,5 +1,6 @@
 //! `passerelle match`: which records of some files are one customer, as the master would say; no hub is needed.
 
+mod kept;
 mod report;
 mod summary;
 
@@ -29,7 +30,12 @@ use crate::output::{self, counted};
 pub async fn matching(arguments: &MatchArguments) -> Result<Exit, Failure> {
     crate::log::install(&quiet_log());
     match &arguments.action {
-        Some(MatchAction::Learn(arguments)) => learn(arguments).await,
+        Some(MatchAction::Learn(arguments)) => match (&arguments.hub, &arguments.model) {
+            (Some(hub), _) => kept::learn(hub, arguments).await,
+            (None, Some(model)) => learn(arguments, model).await,
+            (None, None) => Err(Failure::usage("cli.file", "--model says where the model is written")),
+        },
+        Some(MatchAction::Models(arguments)) => kept::list(arguments).await,
         None => rehearse(arguments).await,
     }
 }
@@ -98,8 +104,7 @@ async fn rehearse(arguments: &MatchArguments) -> Result<Exit, Failure> {
     Ok(if input.rejected > 0 { Exit::Differs } else { Exit::Done })
 }
 
-async fn learn(arguments: &MatchLearn) -> Result<Exit, Failure> {
-    let path = &arguments.model;
+async fn learn(arguments: &MatchLearn, path: &Path) -> Result<Exit, Failure> {
     let cannot = |error: std::io::Error| Failure::file("cannot be written", path, &error);
     let mut input = Input::open(&arguments.input)?;
     let mut shown = Vec::new();

@@ -151,6 +151,8 @@ async fn until_stopped(configuration: Configuration, arguments: &Run) -> Result<
     let console = console::Console {
         store: session.store.clone(),
         systems: live::system_views(&session.configuration),
+        rules: session.configuration.rules(),
+        matching: session.configuration.matching(),
         readiness: ready,
         metrics,
         live: Some(state),

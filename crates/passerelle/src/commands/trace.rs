@@ -162,6 +162,9 @@ fn journal_line(entry: &JournalEntry, names: &DropNames) -> String {
         JournalKind::Delivered => "delivered to",
         JournalKind::Refused => "refused by",
         JournalKind::LookedUp => "looked up at",
+        JournalKind::Moved => "a record moved here from another master, of",
+        JournalKind::Merged => "became one with another master, after",
+        JournalKind::Split => "is a master of its own again, after",
     };
     let mut text = format!("{}  {what} {}", moment(entry.at), entry.system);
     if let Some(key) = &entry.key {

@@ -5,23 +5,25 @@ use std::path::Path;
 
 use canonical::entity::Entity;
 use connector::Registry;
-use master::Trust;
 use serde_json::{Map, Value};
 
 use super::environment::Variables;
 use super::finding::{Code, Finding, Place, nearest};
 use super::load::SystemSource;
 use super::packs::Packs;
-use super::secrets;
 use super::settings::HubFile;
 use super::source::{Part, Segment, TomlSource};
+use super::{rules, secrets};
 
 /// Reports a name that cannot be one: names stand in queues, paths and commands.
 pub(super) fn name(what: &str, name: &str, place: Place, findings: &mut Vec<Finding>) {
     let shaped = !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_');
-    if !shaped {
+    if what == "system" && name == master::STEWARD {
+        let message = format!("\"{name}\" stands for what stewards decide; give the system another name");
+        findings.push(Finding::error(Code::Name, place, message));
+    } else if !shaped {
         let message = format!("\"{name}\" is no name for a {what}; use at most 64 lower-case letters, digits, - and _");
         findings.push(Finding::error(Code::Name, place, message));
     }
@@ -64,41 +66,12 @@ pub(super) fn tenants(
             let finding = Finding::warning(Code::UnknownTenant, place(&[], None, Part::Key), message);
             findings.push(finding.suggesting(tenant, used.iter().copied()));
         }
-        let mut unknown_system = |named: &str, place: Place| {
-            if !names.contains(named) {
-                let finding = Finding::error(Code::UnknownSystem, place, format!("there is no system \"{named}\""));
-                findings.push(finding.suggesting(named, names.iter().copied()));
-            }
-        };
-        for (index, named) in settings.trust.order.iter().enumerate() {
-            unknown_system(named, place(&["trust", "order"], Some(index), Part::Value));
-        }
-        for (field, order) in &settings.trust.fields {
-            for (index, named) in order.iter().enumerate() {
-                unknown_system(named, place(&["trust", "fields", field], Some(index), Part::Value));
-            }
-        }
-        for field in unknown_everywhere(&settings.trust) {
-            let message = format!("no document has the field \"{field}\"");
-            let place = place(&["trust", "fields", field], None, Part::Key);
-            let finding = Finding::error(Code::UnknownDocumentField, place, message);
-            findings.push(finding.suggesting(field, document_fields(&Entity::Customer).iter().map(String::as_str)));
-        }
+        rules::lint(settings, &names, &place, findings);
     }
-}
-
-/// Fields that no canonical entity has.
-fn unknown_everywhere(trust: &Trust) -> Vec<&str> {
-    let mut unknown = trust.unknown_fields(&Entity::Customer);
-    for entity in Entity::CANONICAL {
-        let here = trust.unknown_fields(&entity);
-        unknown.retain(|field| here.contains(field));
-    }
-    unknown
 }
 
 /// The names of an entity's own fields.
-fn document_fields(entity: &Entity) -> Vec<String> {
+pub(super) fn document_fields(entity: &Entity) -> Vec<String> {
     let schema = canonical::schema::schema(entity).map(|schema| schema.get("properties").cloned());
     match schema {
         Some(Some(Value::Object(fields))) => fields.keys().cloned().collect(),

@@ -1,6 +1,6 @@
 //! Reading the user's directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bus::BusError;
 use bus::rabbitmq::RabbitMqBus;
 use connector::{ConfigurationError, Registry, Secret};
+use master::matching::MatchOptions;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -68,14 +69,24 @@ impl Configuration {
         RabbitMqBus::with_password(url, password.as_ref().map(Secret::expose), options).map(Some)
     }
 
+    /// Whose value wins, by tenant.
+    pub fn rules(&self) -> BTreeMap<Arc<str>, master::Rules> {
+        self.hub.tenants.iter().map(|(name, tenant)| (name.as_str().into(), tenant.rules())).collect()
+    }
+
+    /// From where on records are one customer, by tenant.
+    pub fn matching(&self) -> BTreeMap<Arc<str>, MatchOptions> {
+        self.hub.tenants.iter().map(|(name, tenant)| (name.as_str().into(), tenant.matching.options())).collect()
+    }
+
     /// What a hub is told.
     pub fn settings(&self) -> hub::Settings {
-        let trust = self.hub.tenants.iter().map(|(name, tenant)| (name.as_str().into(), tenant.trust.clone()));
         hub::Settings {
             directory: self.directory.clone(),
             limits: self.hub.limits.limits(),
             systems: self.systems.clone(),
-            trust: trust.collect(),
+            rules: self.rules(),
+            matching: self.matching(),
             registry: registry(),
         }
     }
@@ -177,7 +188,7 @@ pub(super) fn load_with(directory: &Path, variables: &Variables, mut findings: V
     Loaded { findings, configuration }
 }
 
-fn read(path: &Path, findings: &mut Vec<Finding>) -> Option<SourceText> {
+pub(super) fn read(path: &Path, findings: &mut Vec<Finding>) -> Option<SourceText> {
     let result = fs::metadata(path).and_then(|metadata| {
         if metadata.len() > FILE_BYTES_MAX {
             return Err(std::io::Error::other(format!(
@@ -207,7 +218,7 @@ fn display_name(path: &Path) -> String {
 }
 
 /// Reads a value as a type, and tells everything in it that the type does not have.
-fn read_as<T: DeserializeOwned + JsonSchema>(
+pub(super) fn read_as<T: DeserializeOwned + JsonSchema>(
     value: Value,
     place: &dyn Fn(&[Segment], Part) -> Place,
     findings: &mut Vec<Finding>,
@@ -271,6 +282,14 @@ fn read_systems(directory: &Path, registry: &Registry, findings: &mut Vec<Findin
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
     paths.iter().filter_map(|path| read_system(path, registry, findings)).collect()
+}
+
+/// The names of the systems that have a file, right or wrong.
+pub(super) fn system_names(directory: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(directory.join(SYSTEMS)).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
 }
 
 fn read_system(path: &Path, registry: &Registry, findings: &mut Vec<Finding>) -> Option<SystemSource> {

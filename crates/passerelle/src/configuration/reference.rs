@@ -205,6 +205,7 @@ fn has_fields(schema: &Value) -> bool {
 fn placeholder(name: &str) -> &'static str {
     match name {
         "subscriptions" | "targets" => "ENTITY",
+        "survivorship" => "FIELD",
         _ => "NAME",
     }
 }

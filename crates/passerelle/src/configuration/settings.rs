@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use connector::SecretReference;
+use master::matching::{Bits, MatchOptions, Thresholds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -250,6 +251,8 @@ pub struct LimitSettings {
     pub retry_delay_max: TimeSpan,
     /// A document that waits longer than this for its customer raises an alarm.
     pub waiting_alarm: TimeSpan,
+    /// How long it is kept what somebody decided about a task, and why; then the question may be asked once more.
+    pub closed_tasks_kept: TimeSpan,
     /// How long a piece of work stays with a worker that was not heard of; then another worker takes it over.
     pub lease_time: TimeSpan,
     /// The longest key of a record, in bytes; a record with a longer one is rejected.
@@ -270,6 +273,7 @@ impl Default for LimitSettings {
             retry_delay_min: TimeSpan(limits.retry_delay_min),
             retry_delay_max: TimeSpan(limits.retry_delay_max),
             waiting_alarm: TimeSpan(limits.waiting_alarm),
+            closed_tasks_kept: TimeSpan(limits.closed_tasks_kept),
             lease_time: TimeSpan(limits.lease_time),
             key_bytes_max: limits.key_bytes_max,
         }
@@ -289,6 +293,7 @@ impl LimitSettings {
             retry_delay_min: self.retry_delay_min.0,
             retry_delay_max: self.retry_delay_max.0,
             waiting_alarm: self.waiting_alarm.0,
+            closed_tasks_kept: self.closed_tasks_kept.0,
             lease_time: self.lease_time.0,
             key_bytes_max: self.key_bytes_max,
         }
@@ -339,6 +344,71 @@ pub enum LogFormat {
 pub struct TenantSettings {
     /// Which system is believed first where systems disagree.
     pub trust: master::Trust,
+    /// How the winner is found for single fields where systems disagree, by field: `legal_name`, `addresses`,
+    /// `addresses.billing`, `identifiers.siret`; `name` stands for a person's given and family name, and `*` for every
+    /// field. The longest field counts. Where none is named, trust decides, and then the newest value; see
+    /// `docs/master.md`.
+    pub survivorship: master::Survivorship,
+    /// From where on records are one customer.
+    pub matching: MatchingSettings,
+}
+
+impl TenantSettings {
+    /// Whose value wins.
+    pub fn rules(&self) -> master::Rules {
+        master::Rules { trust: self.trust.clone(), survivorship: self.survivorship.clone() }
+    }
+}
+
+/// From where on records are one customer. Weights are counted in bits: 10 bits mean a thousand times as likely.
+/// Before they are changed on a running hub, `passerelle match` shows what they come to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MatchingSettings {
+    /// Two records are one customer from so many bits on.
+    #[schemars(range(min = -100, max = 100))]
+    pub link_bits: i32,
+    /// From so many bits on, and below `link_bits`, a steward is asked.
+    #[schemars(range(min = -100, max = 100))]
+    pub review_bits: i32,
+    /// An e-mail address, a telephone number, an account or an identifier that more records have is nobody's.
+    #[schemars(range(min = 2, max = 10_000))]
+    pub records_per_value_max: usize,
+    /// A key of another kind that more records have leads to none of them.
+    #[schemars(range(min = 2, max = 10_000))]
+    pub records_per_key_max: usize,
+    /// At most so many records that hang together are divided at once.
+    #[schemars(range(min = 2, max = 2_000))]
+    pub records_together_max: usize,
+}
+
+impl Default for MatchingSettings {
+    fn default() -> Self {
+        let options = MatchOptions::default();
+        MatchingSettings {
+            link_bits: options.thresholds.link.0 / 1_000,
+            review_bits: options.thresholds.review.0 / 1_000,
+            records_per_value_max: options.records_per_value_max,
+            records_per_key_max: options.records_per_key_max,
+            records_together_max: options.records_together_max,
+        }
+    }
+}
+
+impl MatchingSettings {
+    /// As the hub takes them.
+    pub fn options(&self) -> MatchOptions {
+        MatchOptions {
+            thresholds: Thresholds {
+                link: Bits::whole(self.link_bits),
+                review: Bits::whole(self.review_bits.min(self.link_bits)),
+                ..Thresholds::default()
+            },
+            records_per_value_max: self.records_per_value_max,
+            records_per_key_max: self.records_per_key_max,
+            records_together_max: self.records_together_max,
+        }
+    }
 }
 
 /// `systems/NAME.toml`: one application of a client or a provider. `NAME` is the system's name everywhere.

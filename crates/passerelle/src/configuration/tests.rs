@@ -308,3 +308,66 @@ fn passwords_and_certificates_of_store_and_bus_are_looked_for() {
 fn the_reference_is_the_one_that_is_committed() {
     crate::golden::check("docs/configuration.md", &reference());
 }
+
+#[test]
+fn survivorship_names_fields_and_strategies_that_there_are() {
+    check(
+        "[tenants.acme.survivorship]\nlegal_name = { by = [\"most-frequent\", \"newest\"] }\n\"*\" = { by = [\"newest\"] }\n\
+         \"addresses.billing\" = { by = [\"most-complete\", \"trust\"] }\n",
+        SYSTEM,
+        MAPPING,
+        &[],
+    );
+    check(
+        "[tenants.acme.survivorship]\nlegal_nmae = { by = [\"newest\", \"newest\"] }\nstatus = { by = [] }\n",
+        SYSTEM,
+        MAPPING,
+        &[
+            "passerelle.toml:2:1: no document has the field \"legal_nmae\"; did you mean \"legal_name\"? \
+             [config.unknown-document-field]",
+            "passerelle.toml:2:32: a strategy decides once; remove the second mention [config.bad-value]",
+            "passerelle.toml:3:17: by names nothing that decides; name at least one strategy, or remove the table \
+             [config.bad-value]",
+        ],
+    );
+    check(
+        "[tenants.acme.survivorship.status]\nby = [\"newst\"]\nof = 1\n",
+        SYSTEM,
+        MAPPING,
+        &[
+            "passerelle.toml:2:7: \"newst\" is no value of by[0]; it is one of \"trust\", \"newest\", \"most-complete\", \
+             \"most-frequent\"; did you mean \"newest\"? [config.bad-value]",
+            "passerelle.toml:3:1: unknown field \"of\" [config.unknown-field]",
+        ],
+    );
+}
+
+#[test]
+fn no_system_is_called_as_stewards_are() {
+    let folder = directory("", SYSTEM, MAPPING);
+    fs::rename(folder.path().join("systems/erp.toml"), folder.path().join("systems/steward.toml")).unwrap();
+    let found = told(folder.path(), &loaded(folder.path(), &[]));
+    assert_eq!(
+        found,
+        [
+            "systems/steward.toml: \"steward\" stands for what stewards decide; give the system another name [config.name]"
+        ]
+    );
+}
+
+/// Every piece of TOML in `docs/master.md` is a part of a `passerelle.toml` in which nothing is wrong.
+#[test]
+fn the_examples_of_the_page_on_the_master_are_right() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/master.md")).unwrap();
+    let examples: Vec<&str> =
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
+    assert!(examples.len() >= 2, "the page shows no rules any more");
+    for example in examples {
+        let folder = directory(example, SYSTEM, MAPPING);
+        for other in ["crm", "billing"] {
+            fs::write(folder.path().join(format!("systems/{other}.toml")), SYSTEM).unwrap();
+        }
+        let found = told(folder.path(), &loaded(folder.path(), &[]));
+        assert_eq!(found, Vec::<String>::new(), "{example}");
+    }
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Where codes are made; the first part of a code tells who makes it.
-const FAMILIES: [&str; 22] = [
+const FAMILIES: [&str; 23] = [
     "bus", "cli", "collect", "config", "console", "control", "csv", "delivery", "file", "hub", "ingest", "init",
-    "json", "layout", "mapping", "resolve", "rest", "store", "system", "waiting", "workbook", "xml",
+    "json", "layout", "mapping", "match", "resolve", "rest", "store", "system", "waiting", "workbook", "xml",
 ];
 
 fn root() -> PathBuf {

@@ -56,6 +56,21 @@ impl Running {
         answer
     }
 
+    /// What its console answers to JSON that a program posts.
+    pub fn post(&self, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let (address, bytes) = (&self.address, body.len());
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n\
+             Connection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// The lines that it says within a time, until one has this part.
     pub fn lines_until(&self, part: &str, patience: Duration) -> Result<Vec<String>, Vec<String>> {
         let until = Instant::now() + patience;

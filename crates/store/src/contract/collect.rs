@@ -8,7 +8,7 @@ use canonical::record::ContentHash;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::deliver::NewTask;
+use super::tasks::NewTask;
 use super::{StoreError, require_keys};
 
 /// The number of a drop: durable, increasing, never reused within a store.
@@ -174,12 +174,12 @@ pub struct OpenedDrop {
     /// When it was begun; a drop that is resumed keeps its time.
     pub begun_at: Timestamp,
     /// What it is.
-    pub judgement: Judgement,
+    pub judgement: DropJudgement,
 }
 
 /// Whether a drop was seen before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub enum DropJudgement {
     /// It is new. Also a repeated one that is read again on demand, or with another mapping.
     New,
     /// It was begun before and goes on; for a full export, the rows of [`KnownRecord`] that it has shown so far.
@@ -284,7 +284,8 @@ pub struct Collected {
 impl Collected {
     /// Refuses keys that no engine could keep.
     pub(crate) fn require_keys(&self) -> Result<(), StoreError> {
-        require_keys(self.published.iter().map(|record| &*record.key))
+        let subjects = self.tasks.iter().map(|task| &*task.subject);
+        require_keys(self.published.iter().map(|record| &*record.key).chain(subjects))
     }
 }
 

@@ -9,6 +9,7 @@ use master::MasterId;
 use serde::{Deserialize, Serialize};
 
 use super::resolve::{CrosswalkRow, JournalEntry, MasterRow, NewParked, SourceRow};
+use super::tasks::NewTask;
 use super::{StoreError, require_keys};
 
 /// What is known of one master and one system.
@@ -82,25 +83,9 @@ pub struct Delivered {
 impl Delivered {
     /// Refuses keys that no engine could keep.
     pub(crate) fn require_keys(&self) -> Result<(), StoreError> {
-        require_keys(self.crosswalk.iter().map(|row| &*row.local.key))
+        let subjects = self.tasks.iter().map(|task| &*task.subject);
+        require_keys(self.crosswalk.iter().map(|row| &*row.local.key).chain(subjects))
     }
-}
-
-/// A question for a steward or an operator.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewTask {
-    /// Equal questions have equal subjects and are asked once.
-    pub subject: String,
-    /// A stable code, such as `delivery.unknown`.
-    pub code: String,
-    /// One sentence for people.
-    pub question: String,
-    /// The system concerned.
-    pub system: Arc<str>,
-    /// The master concerned.
-    pub master_id: Option<MasterId>,
-    /// Now.
-    pub at: Timestamp,
 }
 
 /// Whether a system can be written to.

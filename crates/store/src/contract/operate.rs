@@ -1,5 +1,6 @@
 //! What operators, stewards, the console and the command line ask, and the commands that they leave for the hub.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::collect::{DropEnd, DropNumber, Export, Outcomes, StreamKey};
 use super::deliver::TargetState;
+use super::matching::{JudgementAsked, MatchStore};
 use super::resolve::{CrosswalkRow, JournalEntry, MasterRow, ParkedStage, SourceRow};
+use super::tasks::{Decision, TaskStore};
 
 /// A stream as operators see it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -150,23 +153,6 @@ pub struct WaitingStatus {
     pub since: Timestamp,
 }
 
-/// A question as stewards and operators see it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TaskStatus {
-    /// Its number.
-    pub number: u64,
-    /// A stable code.
-    pub code: String,
-    /// The question.
-    pub question: String,
-    /// The system concerned.
-    pub system: Arc<str>,
-    /// The master concerned.
-    pub master_id: Option<MasterId>,
-    /// Since when.
-    pub since: Timestamp,
-}
-
 /// A master in a listing.
 #[derive(Clone, Debug, Serialize)]
 pub struct MasterSummary {
@@ -189,10 +175,14 @@ pub struct MasterSummary {
 /// Everything about one master.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MasterStory {
+    /// The tenant that it belongs to.
+    pub tenant: Arc<str>,
     /// Its current state.
     pub master: MasterRow,
     /// What every system shows of it.
     pub sources: Vec<SourceRow>,
+    /// What the mappings of these sources cover, by version; versions that were never saved are left out.
+    pub covers: BTreeMap<Arc<str>, Arc<[String]>>,
     /// What every system holds of it.
     pub crosswalk: Vec<CrosswalkRow>,
     /// What happened to it, oldest first, at most the newest 500 entries.
@@ -270,6 +260,22 @@ pub enum Command {
         /// Its number.
         number: u64,
     },
+    /// End tasks, with the decision of a person. The answer is a [`TasksClosed`](super::tasks::TasksClosed) as JSON.
+    CloseTasks {
+        /// Only tasks of this tenant.
+        #[serde(default)]
+        tenant: Option<String>,
+        /// Their numbers, at most [`TASKS_CLOSED_MAX`](super::tasks::TASKS_CLOSED_MAX).
+        numbers: Vec<u64>,
+        /// The decision, the same for all.
+        decision: Decision,
+        /// Why, in the person's own words; personal data may be in it.
+        reason: String,
+        /// Who.
+        by: String,
+    },
+    /// Decide who is who. The answer is a [`Judged`](super::matching::Judged) as JSON.
+    Judge(JudgementAsked),
     /// Stop delivering to a system.
     Pause {
         /// The system.
@@ -284,7 +290,7 @@ pub enum Command {
 
 /// What operators and stewards need. Listings are bounded by [`Filter::count_max`].
 #[async_trait]
-pub trait OperateStore: Send + Sync {
+pub trait OperateStore: TaskStore + MatchStore {
     /// Where every stream stands.
     async fn streams(&self, filter: &Filter) -> Result<Vec<StreamStatus>, StoreError>;
     /// Drops, newest first.
@@ -305,8 +311,6 @@ pub trait OperateStore: Send + Sync {
     async fn unpark(&self, numbers: &[u64], requeue: bool, at: Timestamp) -> Result<(), StoreError>;
     /// Waiting documents, oldest first.
     async fn waiting(&self, filter: &Filter) -> Result<Vec<WaitingStatus>, StoreError>;
-    /// Open tasks, oldest first.
-    async fn tasks(&self, filter: &Filter) -> Result<Vec<TaskStatus>, StoreError>;
     /// Masters, by id; `text` searches names, numbers and keys.
     async fn masters(&self, filter: &Filter) -> Result<Vec<MasterSummary>, StoreError>;
     /// Everything about one master.

@@ -10,6 +10,8 @@ use master::MasterId;
 use serde::{Deserialize, Serialize};
 
 use super::collect::{DropNumber, Outcomes};
+use super::matching::{MatchResolution, MatchWrites};
+use super::tasks::{NewTask, TaskClosing};
 use super::{StoreError, require_keys};
 
 /// A record of a system: what the crosswalk links to a master.
@@ -180,6 +182,12 @@ pub enum JournalKind {
     Refused,
     /// The outcome at the system was not known, and was looked up.
     LookedUp,
+    /// A record moved here from another master.
+    Moved,
+    /// Another master became one with this one, or this one with another.
+    Merged,
+    /// A master that was one with another is itself again.
+    Split,
 }
 
 /// A document that waits for its customer.
@@ -296,6 +304,15 @@ pub struct Resolved {
     pub unparked: Vec<u64>,
     /// The difference to the accounting of each drop.
     pub outcomes: BTreeMap<DropNumber, Outcomes>,
+    /// Tasks that somebody's decision ends, by number; those that are closed or gone already are passed over.
+    pub tasks_closed: Vec<(u64, TaskClosing)>,
+    /// Subjects of open tasks that have nothing to ask about any more: they disappear. They end before the new ones are
+    /// asked, and after the decisions.
+    pub tasks_ended: Vec<String>,
+    /// Questions for a steward or an operator.
+    pub tasks: Vec<NewTask>,
+    /// Who is who.
+    pub matching: MatchWrites,
 }
 
 impl Resolved {
@@ -304,7 +321,8 @@ impl Resolved {
         let sources = self.sources.iter().map(|row| &*row.local.key);
         let crosswalk = self.crosswalk.iter().map(|row| &*row.local.key);
         let matches = self.match_keys.iter().flat_map(|write| &write.add).map(String::as_str);
-        require_keys(sources.chain(crosswalk).chain(matches))
+        let subjects = self.tasks.iter().map(|task| &*task.subject);
+        require_keys(sources.chain(crosswalk).chain(matches).chain(subjects))
     }
 }
 
@@ -366,7 +384,7 @@ pub struct BacklogRow {
 
 /// The transaction of one batch. Reads see what is committed; writes are gathered by the caller and come last.
 #[async_trait]
-pub trait Resolution: Send {
+pub trait Resolution: MatchResolution {
     /// The crosswalk rows of these records, in order.
     async fn crosswalk(&mut self, keys: &[LocalKey]) -> Result<Vec<Option<CrosswalkRow>>, StoreError>;
     /// The masters that have these match keys, in order. A key leads to at most 64 masters; more are cut off.

@@ -15,7 +15,7 @@ use super::pool::Link;
 use super::rows::{get, told};
 use super::text::kept;
 use super::transaction::{Transaction, transaction};
-use super::{rebuild, write};
+use super::{rebuild, tasks, write};
 use crate::value::{Coded, nanoseconds, time};
 use crate::{
     AbsentRecord, CollectStore, Collected, DropNumber, Export, KnownRecord, NewDrop, NewReject, OpenedDrop,
@@ -115,7 +115,7 @@ async fn commit(tx: &Transaction, step: &Collected) -> Result<Vec<u32>, Failure>
     rebuild::note_published(tx, stream, step.drop, &step.ordinals, &removals).await?;
     rejects(tx, tenant, stream, step.drop, &step.rejects).await?;
     tx.core().intern(step.tasks.iter().map(|task| &*task.system)).await?;
-    write::tasks(tx, &tx.core().words, tenant, &step.tasks).await?;
+    tasks::ask(tx, &tx.core().words, tenant, &step.tasks).await?;
     write::outcomes(tx, tenant, &BTreeMap::from([(step.drop, step.outcomes.clone())])).await?;
     if let Some(checkpoint) = &step.checkpoint {
         let text = serde_json::to_string(checkpoint)?;

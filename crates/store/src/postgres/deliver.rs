@@ -16,7 +16,8 @@ use super::pool::Link;
 use super::rows::{self, crosswalk_columns, get, source_columns, told};
 use super::text::kept;
 use super::transaction::{Transaction, transaction};
-use super::{line, masters, write};
+use super::{line, masters, tasks, write};
+use crate::value::RowWriter;
 use crate::value::{Coded, MasterKey, nanoseconds, time};
 use crate::{Attempt, CrosswalkRow, DeliverStore, Delivered, Held, JournalEntry, JournalKind, StoreError, TargetState};
 
@@ -163,13 +164,20 @@ async fn finish_attempt(
         Locks::default().take(tx, tenant, records, end.crosswalk.len()).await?;
     }
     line::hold_all(tx, tenant, &end.parked, !end.unparked.is_empty(), system).await?;
-    tx.prepare(&[write::CROSSWALK, write::JOURNAL, write::PARKED, write::PARKED_GONE, write::TASKS]).await?;
+    tx.prepare(&[write::CROSSWALK, write::JOURNAL, write::PARKED, write::PARKED_GONE, tasks::HOLD, tasks::ASK]).await?;
     futures::try_join!(
-        write::crosswalk(tx, words, tenant, &end.crosswalk, end.is_read, write::Rows::Any),
+        write::crosswalk(
+            tx,
+            words,
+            tenant,
+            &end.crosswalk,
+            RowWriter::Delivery { is_read: end.is_read },
+            write::Rows::Any
+        ),
         write::journal(tx, words, tenant, &end.journal),
         write::parked(tx, words, tenant, &end.parked),
         write::forget_parked(tx, tenant, &end.unparked),
-        write::tasks(tx, words, tenant, &end.tasks),
+        tasks::ask(tx, words, tenant, &end.tasks),
     )?;
     count(tx, tenant, system, &end.journal).await?;
     if let Some(batch) = batch {

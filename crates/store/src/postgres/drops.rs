@@ -15,7 +15,7 @@ use super::text::kept;
 use super::transaction::Transaction;
 use super::write;
 use crate::value::{Coded, nanoseconds, time};
-use crate::{DropEnd, DropNumber, Export, Judgement, NewDrop, OpenedDrop, Outcomes, RecordOutcome, StreamKey};
+use crate::{DropEnd, DropJudgement, DropNumber, Export, NewDrop, OpenedDrop, Outcomes, RecordOutcome, StreamKey};
 
 /// The number of a stream's row; `None` when it was never read.
 pub(super) async fn stream_id(core: &Core, link: &Link, stream: &StreamKey) -> Result<Option<i64>, Failure> {
@@ -62,11 +62,11 @@ pub(super) async fn open(tx: &Transaction, drop: &NewDrop) -> Result<OpenedDrop,
     let first = if drop.again { None } else { repeated(tx, stream, drop, mapping).await? };
     let number = insert(tx, stream, drop, mapping, first.as_ref()).await?;
     if let Some(first) = first {
-        let judgement = Judgement::Duplicate { of: first.number, records: first.records };
+        let judgement = DropJudgement::Duplicate { of: first.number, records: first.records };
         return Ok(OpenedDrop { number, begun_at: drop.at, judgement });
     }
     tx.execute("UPDATE streams SET open_drop = $2 WHERE id = $1", &[&stream, &number.cast_signed()]).await?;
-    Ok(OpenedDrop { number, begun_at: drop.at, judgement: Judgement::New })
+    Ok(OpenedDrop { number, begun_at: drop.at, judgement: DropJudgement::New })
 }
 
 /// Ends a drop; nothing of what it has seen is needed any more.
@@ -146,7 +146,7 @@ async fn resume(tx: &Transaction, open: &OpenDrop, drop: &NewDrop, mapping: i64)
         (Export::Full, Export::Full) => bitmap_bytes(seen(tx, open.number).await?)?,
         _ => Vec::new(),
     };
-    let judgement = Judgement::Resumed { seen, outcomes: open.outcomes.clone() };
+    let judgement = DropJudgement::Resumed { seen, outcomes: open.outcomes.clone() };
     Ok(OpenedDrop { number: open.number, begun_at: open.begun_at, judgement })
 }
 

@@ -6,8 +6,7 @@ use super::core::Core;
 use super::failure::Failure;
 use super::pool::Parameter;
 use super::rows::{
-    self, drop_columns, get, journal_columns, parked_columns, reject_columns, task_columns, told_opt,
-    waiting_status_columns,
+    self, drop_columns, get, journal_columns, parked_columns, reject_columns, told_opt, waiting_status_columns,
 };
 use super::text::kept;
 use super::transaction::Transaction;
@@ -15,7 +14,7 @@ use super::words::Words;
 use crate::value::{Coded, MasterKey, time};
 use crate::{
     Counts, DropNumber, DropStatus, Filter, JournalEntry, ParkedStatus, RejectStatus, StreamStatus, TargetStatus,
-    TaskStatus, WaitingStatus,
+    WaitingStatus,
 };
 
 /// How many rows a listing has when the filter does not say.
@@ -224,19 +223,6 @@ pub(super) async fn waiting(tx: &Transaction, filter: &Filter) -> Result<Vec<Wai
     list(tx, filter, sql, rows::waiting_status).await
 }
 
-pub(super) async fn tasks(tx: &Transaction, filter: &Filter) -> Result<Vec<TaskStatus>, Failure> {
-    let sql = concat!(
-        asked!(),
-        "SELECT ",
-        task_columns!(),
-        " FROM tasks
-         WHERE ($1 IS NULL OR tenant = $1) AND ($2 IS NULL OR system = $2) AND ($5 IS NULL OR number > $5)
-           AND ($4 IS NULL OR strpos(lower(code || ' ' || question), $4) > 0)
-         ORDER BY number LIMIT $6"
-    );
-    list(tx, filter, sql, rows::task).await
-}
-
 pub(super) async fn drop_journal(
     tx: &Transaction,
     number: DropNumber,
@@ -267,7 +253,7 @@ pub(super) async fn counts(tx: &Transaction, filter: &Filter) -> Result<Counts, 
              AND ($3::bigint IS NULL OR entity = $3)),
          (SELECT count(*) FROM waiting WHERE ($1 IS NULL OR tenant = $1) AND ($2 IS NULL OR system = $2)
              AND ($3 IS NULL OR entity = $3)),
-         (SELECT count(*) FROM tasks WHERE ($1 IS NULL OR tenant = $1) AND ($2 IS NULL OR system = $2)),
+         (SELECT count(*) FROM tasks WHERE closed_at IS NULL AND ($1 IS NULL OR tenant = $1) AND ($2 IS NULL OR system = $2)),
          (SELECT count(*) FROM attempts WHERE ($1 IS NULL OR tenant = $1) AND ($2 IS NULL OR system = $2)),
          (SELECT coalesce(sum(count), 0)::bigint FROM tallies WHERE ($1 IS NULL OR tenant = $1) AND entity = 1
              AND ($3 IS NULL OR entity = $3)),

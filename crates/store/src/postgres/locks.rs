@@ -85,6 +85,12 @@ pub(super) fn of_match_key(schema: &str, tenant: i64, key: &str) -> i64 {
     number(schema, tenant, &["match", key])
 }
 
+/// The lock of who is who in a tenant. Whoever takes it takes it before any other lock, so that nobody who waits for it
+/// holds what somebody else needs.
+pub(super) fn of_matching(schema: &str, tenant: i64) -> i64 {
+    number(schema, tenant, &["matching"])
+}
+
 /// The same for every version of the program and on every machine. Locks are shared by all of a database: the schema
 /// keeps stores apart.
 pub(super) fn number(schema: &str, tenant: i64, parts: &[&str]) -> i64 {

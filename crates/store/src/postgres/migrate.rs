@@ -14,6 +14,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0002_leases.sql"),
     include_str!("../../migrations/postgres/0003_what_was_published.sql"),
     include_str!("../../migrations/postgres/0004_attached_files.sql"),
+    include_str!("../../migrations/postgres/0005_tasks.sql"),
+    include_str!("../../migrations/postgres/0006_matching.sql"),
 ];
 
 /// The schema version that this binary knows.

@@ -13,19 +13,20 @@ use super::{PostgresStore, find, listing, story};
 use crate::value::nanoseconds;
 use crate::{
     Command, Counts, DropNumber, DropStatus, Filter, Hit, JournalEntry, MasterStory, MasterSummary, OperateStore,
-    ParkedStatus, RejectStatus, StoreError, StreamStatus, TargetStatus, TaskStatus, WaitingStatus,
+    ParkedStatus, RejectStatus, StoreError, StreamStatus, TargetStatus, WaitingStatus,
 };
 
 /// Reads one state of the store.
 macro_rules! reading {
     ($store:expr, |$transaction:ident| $read:expr) => {{
         let reading = async {
-            let $transaction = Transaction::begin_read(&$store.core).await?;
+            let $transaction = $crate::postgres::transaction::Transaction::begin_read(&$store.core).await?;
             $read.await
         };
-        reading.await.map_err(|failure: Failure| failure.at(&$store.core.place))
+        reading.await.map_err(|failure: $crate::postgres::failure::Failure| failure.at(&$store.core.place))
     }};
 }
+pub(super) use reading;
 
 #[async_trait]
 impl OperateStore for PostgresStore {
@@ -62,10 +63,6 @@ impl OperateStore for PostgresStore {
 
     async fn waiting(&self, filter: &Filter) -> Result<Vec<WaitingStatus>, StoreError> {
         reading!(self, |tx| listing::waiting(&tx, filter))
-    }
-
-    async fn tasks(&self, filter: &Filter) -> Result<Vec<TaskStatus>, StoreError> {
-        reading!(self, |tx| listing::tasks(&tx, filter))
     }
 
     async fn masters(&self, filter: &Filter) -> Result<Vec<MasterSummary>, StoreError> {

@@ -15,7 +15,8 @@ use super::rows::{self, crosswalk_columns, get, told, waiting_columns};
 use super::text::kept;
 use super::transaction::Transaction;
 use super::write::Rows;
-use super::{line, masters, outbox, write};
+use super::{line, masters, matching, outbox, tasks, write};
+use crate::value::RowWriter;
 use crate::value::{Coded, MasterKey};
 use crate::{
     CrosswalkRow, Lease, LocalKey, MasterRow, ParkedStage, Position, Reserved, Resolution, Resolved, SourceRow,
@@ -52,8 +53,35 @@ impl PostgresResolution {
         Ok(PostgresResolution { core, transaction, tenant, locks, version_min: None, absent, reserved, _turn: turn })
     }
 
-    fn told<T>(&self, outcome: Result<T, Failure>) -> Result<T, StoreError> {
+    pub(super) fn told<T>(&self, outcome: Result<T, Failure>) -> Result<T, StoreError> {
         outcome.map_err(|failure| failure.at(&self.core.place))
+    }
+
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(super) fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// The word of the tenant.
+    pub(super) fn tenant(&self) -> i64 {
+        self.tenant
+    }
+
+    /// Keeps others from deciding who is who in this tenant. What comes after it sees what they have committed.
+    pub(super) async fn hold_matching(&self) -> Result<(), Failure> {
+        let lock = locks::of_matching(&self.core.options.schema, self.tenant);
+        self.transaction.execute(locks::TAKE, &[&vec![lock]]).await?;
+        Ok(())
+    }
+
+    /// Keeps others from deciding over these records, and deliveries from ending with them.
+    pub(super) async fn lock_records(&mut self, keys: &[LocalKey]) -> Result<(), Failure> {
+        let schema = &self.core.options.schema;
+        let records = keys.iter().map(|key| locks::of_record(schema, self.tenant, key)).collect();
+        self.locks.take(&self.transaction, self.tenant, records, keys.len() * LOCKS_PER_RECORD).await
     }
 
     async fn know(&self, keys: &[LocalKey]) -> Result<(), Failure> {
@@ -61,9 +89,7 @@ impl PostgresResolution {
     }
 
     async fn try_crosswalk(&mut self, keys: &[LocalKey]) -> Result<Vec<Option<CrosswalkRow>>, Failure> {
-        let schema = &self.core.options.schema;
-        let records = keys.iter().map(|key| locks::of_record(schema, self.tenant, key)).collect();
-        self.locks.take(&self.transaction, self.tenant, records, keys.len() * LOCKS_PER_RECORD).await?;
+        self.lock_records(keys).await?;
         self.know(keys).await?;
         let texts: Vec<_> = keys.iter().map(|key| kept(&key.key)).collect();
         const READ: &str =
@@ -167,11 +193,16 @@ impl PostgresResolution {
         Ok(Reserved { master_id: MasterId(first), version })
     }
 
+    /// Whether a number was taken here.
+    fn is_taken(&self, number: u64) -> bool {
+        self.reserved.iter().any(|range| range.contains(&number))
+    }
+
     /// Whether all that is written is of records that nobody knew, and of masters whose ids were taken here: then no row
     /// of it can be there, unless somebody wrote past this contract.
     fn which(&self, writes: &Resolved) -> Rows {
         let is_absent = |local: &LocalKey| self.absent.contains(local);
-        let is_taken = |id: MasterId| self.reserved.iter().any(|range| range.contains(&id.0));
+        let is_taken = |id: MasterId| self.is_taken(id.0);
         let is_new = self.core.rows_are_as_told()
             && writes.sources.iter().all(|row| is_absent(&row.local))
             && writes.crosswalk.iter().all(|row| is_absent(&row.local))
@@ -188,24 +219,29 @@ impl PostgresResolution {
         let which = self.which(writes);
         core.intern(words_of(writes)).await?;
         transaction.prepare(STATEMENTS).await?;
+        let is_new = |number| core.rows_are_as_told() && self.is_taken(number);
         // What many transactions count in comes last, because it is locked until the end.
         let (.., unknown) = futures::try_join!(
             write::sources(transaction, words, tenant, &writes.sources, which),
-            write::crosswalk(transaction, words, tenant, &writes.crosswalk, false, which),
+            write::crosswalk(transaction, words, tenant, &writes.crosswalk, RowWriter::Resolution, which),
             write::match_keys(transaction, tenant, &writes.match_keys, which),
             write::journal(transaction, words, tenant, &writes.journal),
             write::waiting(transaction, words, tenant, &writes.waiting),
             write::forget_waiting(transaction, tenant, &writes.released),
             write::parked(transaction, words, tenant, &writes.parked),
             write::forget_parked(transaction, tenant, &writes.unparked),
+            tasks::close_all(transaction, tenant, &writes.tasks_closed),
             outbox::write(transaction, words, tenant, &writes.outbox, which),
             masters::write(transaction, words, tenant, &writes.masters, which),
+            matching::write(transaction, words, tenant, &writes.matching, &is_new),
             write::outcomes(transaction, tenant, &writes.outcomes),
         )?;
         for drop in unknown {
             // The bus can outlive a store that was thrown away; what it still carries must not block the rest.
             tracing::warn!(drop, "an observation of a drop that this store does not know; it is not accounted for");
         }
+        tasks::end(transaction, tenant, &writes.tasks_ended).await?;
+        tasks::ask(transaction, words, tenant, &writes.tasks).await?;
         let releases = line::release(transaction, tenant, &writes.crosswalk, &writes.parked).await?;
         Ok(releases || !writes.outbox.is_empty())
     }
@@ -233,6 +269,10 @@ const STATEMENTS: &[&str] = &[
     masters::WRITE,
     write::DROPS_LOCKED,
     write::OUTCOMES,
+    tasks::CLOSE,
+    tasks::END,
+    tasks::HOLD,
+    tasks::ASK,
 ];
 
 /// Every name that the rows carry as a number.
@@ -248,7 +288,10 @@ fn words_of(writes: &Resolved) -> impl Iterator<Item = &str> {
         writes.waiting.iter().flat_map(|row| of(&row.local).into_iter().chain(of(&row.needs)).chain([&*row.stream]));
     let outbox = writes.outbox.iter().filter_map(|row| row.system.as_deref());
     let parked = line::words_of(&writes.parked);
-    sources.chain(crosswalk).chain(masters).chain(journal).chain(waiting).chain(outbox).chain(parked)
+    let tasks = writes.tasks.iter().map(|task| &*task.system);
+    let matched = writes.matching.records.iter().map(|record| &*record.local.system);
+    let rows = sources.chain(crosswalk).chain(masters).chain(journal).chain(waiting);
+    rows.chain(outbox).chain(parked).chain(tasks).chain(matched)
 }
 
 #[async_trait]

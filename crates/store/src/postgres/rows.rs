@@ -10,7 +10,7 @@ use super::words::Words;
 use crate::value::{Coded, MasterKey, time};
 use crate::{
     CrosswalkRow, DropStatus, JournalEntry, JournalKind, LocalKey, MasterRow, Outcomes, ParkedStatus, Position,
-    RecordOutcome, RejectStatus, SourceRow, StreamKey, TaskStatus, WaitingRow, WaitingStatus,
+    RecordOutcome, RejectStatus, SourceRow, StreamKey, WaitingRow, WaitingStatus,
 };
 
 /// One column.
@@ -180,25 +180,6 @@ pub(super) fn parked(words: &Words, row: &Row) -> Result<ParkedStatus, Failure> 
         reason: told_opt(row, 9)?,
         since: time(get(row, 10)?),
         event: get(row, 11)?,
-    })
-}
-
-/// The columns that [`task`] reads.
-macro_rules! task_columns {
-    () => {
-        "number, code, question, system, master, since"
-    };
-}
-pub(super) use task_columns;
-
-pub(super) fn task(words: &Words, row: &Row) -> Result<TaskStatus, Failure> {
-    Ok(TaskStatus {
-        number: number(row, 0)?,
-        code: told(row, 1)?,
-        question: told(row, 2)?,
-        system: words.text(get(row, 3)?)?,
-        master_id: get::<Option<i64>>(row, 4)?.map(|key| MasterKey(key).id()),
-        since: time(get(row, 5)?),
     })
 }
 

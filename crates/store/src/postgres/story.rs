@@ -1,6 +1,7 @@
 //! Masters as people see them: listings, searches by text, and the story of one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use master::MasterId;
 use serde_json::value::RawValue;
@@ -13,7 +14,7 @@ use super::rows::{self, crosswalk_columns, get, journal_columns};
 use super::text::kept;
 use super::transaction::Transaction;
 use crate::value::MasterKey;
-use crate::{CrosswalkRow, Filter, JournalEntry, MasterStory, MasterSummary};
+use crate::{CrosswalkRow, Filter, JournalEntry, MasterStory, MasterSummary, SourceRow};
 
 /// At most this many entries of the journal are told.
 const JOURNAL_MAX: i64 = 500;
@@ -95,15 +96,38 @@ pub(super) async fn story(
     };
     for tenant in tenants(tx, tenant).await? {
         if let Some(master) = masters::read(core, tx, tenant, &[id]).await?.pop().flatten() {
+            let sources = masters::sources_of(core, tx, tenant, &[id]).await?.pop().unwrap_or_default();
             return Ok(Some(MasterStory {
+                tenant: name_of(tx, tenant).await?,
                 master,
-                sources: masters::sources_of(core, tx, tenant, &[id]).await?.pop().unwrap_or_default(),
+                covers: covers_of(tx, &sources).await?,
+                sources,
                 crosswalk: masters::crosswalk_of(core, tx, tenant, &[id]).await?.pop().unwrap_or_default(),
                 journal: journal_of(tx, tenant, id).await?,
             }));
         }
     }
     Ok(None)
+}
+
+/// The name of a tenant that has masters.
+async fn name_of(tx: &Transaction, tenant: i64) -> Result<Arc<str>, Failure> {
+    let row = tx.query("SELECT text FROM words WHERE id = $1", &[&tenant]).await?;
+    let name: &str = row.first().map(|row| get(row, 0)).transpose()?.unwrap_or_default();
+    Ok(Arc::from(name))
+}
+
+/// What the mappings of some sources cover, by version.
+async fn covers_of(tx: &Transaction, sources: &[SourceRow]) -> Result<BTreeMap<Arc<str>, Arc<[String]>>, Failure> {
+    let versions: BTreeSet<&str> = sources.iter().map(|source| &*source.mapping).collect();
+    let versions: Vec<&str> = versions.into_iter().collect();
+    let sql = "SELECT w.text, m.covers FROM mapping_versions m JOIN words w ON w.id = m.version WHERE w.text = ANY($1)";
+    let mut covers = BTreeMap::new();
+    for row in tx.query(sql, &[&versions]).await? {
+        let found: Vec<String> = serde_json::from_str(get(&row, 1)?)?;
+        covers.insert(Arc::from(get::<&str>(&row, 0)?), Arc::from(found));
+    }
+    Ok(covers)
 }
 
 async fn journal_of(tx: &Transaction, tenant: i64, id: MasterId) -> Result<Vec<JournalEntry>, Failure> {

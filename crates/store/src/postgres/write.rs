@@ -13,10 +13,11 @@ use super::failure::Failure;
 use super::pool::Link;
 use super::text::kept;
 use super::words::Words;
+use crate::value::RowWriter;
 use crate::value::{Coded, MasterKey, nanoseconds};
 use crate::{
-    CrosswalkRow, DropNumber, JournalEntry, MatchKeysWrite, NewParked, NewTask, Outcomes, ParkedStage, RecordOutcome,
-    SourceRow, WaitingRow,
+    CrosswalkRow, DropNumber, JournalEntry, MatchKeysWrite, NewParked, Outcomes, ParkedStage, RecordOutcome, SourceRow,
+    WaitingRow,
 };
 
 /// The last row of each key, in the order of those: a statement can write a row only once.
@@ -36,12 +37,15 @@ fn kept_opt(text: Option<&String>) -> Option<Cow<'_, str>> {
 }
 
 /// One column of some rows.
-fn column<'a, T, C>(rows: &[&'a T], value: impl Fn(&'a T) -> C) -> Vec<C> {
+pub(super) fn column<'a, T, C>(rows: &[&'a T], value: impl Fn(&'a T) -> C) -> Vec<C> {
     rows.iter().map(|row| value(row)).collect()
 }
 
 /// One column of some rows, of values that may not be there.
-fn try_column<'a, T, C>(rows: &[&'a T], value: impl Fn(&'a T) -> Result<C, Failure>) -> Result<Vec<C>, Failure> {
+pub(super) fn try_column<'a, T, C>(
+    rows: &[&'a T],
+    value: impl Fn(&'a T) -> Result<C, Failure>,
+) -> Result<Vec<C>, Failure> {
     rows.iter().map(|row| value(row)).collect()
 }
 
@@ -145,12 +149,16 @@ macro_rules! insert_crosswalk {
     };
 }
 pub(super) const CROSSWALK_NEW: &str = insert_crosswalk!();
+/// `$12`: whether a record that is there stays with its master: it may have moved to another one during a call.
 /// `$11`: whether a shadow that is replaced by another one is kept behind those that were replaced before; else a row says
 /// itself what is kept.
 pub(super) const CROSSWALK: &str = concat!(
     insert_crosswalk!(),
     " ON CONFLICT (key, system, entity, tenant) DO UPDATE SET
-         master = excluded.master, version = excluded.version, removed = excluded.removed,
+         home = CASE WHEN crosswalk.master = excluded.master OR ($12 AND crosswalk.removed = 0) THEN crosswalk.home
+                     ELSE coalesce(crosswalk.home, crosswalk.master) END,
+         master = CASE WHEN $12 AND crosswalk.removed = 0 THEN crosswalk.master ELSE excluded.master END,
+         version = excluded.version, removed = excluded.removed,
          residue = excluded.residue, holds = excluded.holds,
          earlier = CASE
              WHEN NOT $11 THEN excluded.earlier
@@ -165,7 +173,7 @@ pub(super) async fn crosswalk(
     words: &Words,
     tenant: i64,
     rows: &[CrosswalkRow],
-    keeps_earlier: bool,
+    writer: RowWriter,
     which: Rows,
 ) -> Result<(), Failure> {
     let rows = last_of_each(rows, |row| &row.local);
@@ -183,8 +191,21 @@ pub(super) async fn crosswalk(
     let earlier = try_column(&rows, |row| {
         Ok((!row.earlier.is_empty()).then(|| serde_json::to_string(&row.earlier)).transpose()?)
     })?;
-    let parameters: [super::pool::Parameter<'_>; 11] =
-        [&tenant, &system, &entity, &key, &master, &version, &removed, &residue, &holds, &earlier, &keeps_earlier];
+    let (stays, keeps_earlier) = (writer.is_delivery(), writer == RowWriter::Delivery { is_read: true });
+    let parameters: [super::pool::Parameter<'_>; 12] = [
+        &tenant,
+        &system,
+        &entity,
+        &key,
+        &master,
+        &version,
+        &removed,
+        &residue,
+        &holds,
+        &earlier,
+        &keeps_earlier,
+        &stays,
+    ];
     match which {
         Rows::New => link.execute(CROSSWALK_NEW, &parameters[..10]).await?,
         Rows::Any => link.execute(CROSSWALK, &parameters).await?,
@@ -396,32 +417,14 @@ pub(super) async fn parked(link: &Link, words: &Words, tenant: i64, rows: &[NewP
 
 pub(super) const PARKED_GONE: &str =
     "WITH gone AS (DELETE FROM parked WHERE tenant = $1 AND number = ANY($2) RETURNING task)
-     DELETE FROM tasks WHERE tenant = $1 AND subject IN (SELECT task FROM gone WHERE task IS NOT NULL)";
+     DELETE FROM tasks WHERE tenant = $1 AND closed_at IS NULL
+        AND subject IN (SELECT task FROM gone WHERE task IS NOT NULL)";
 
 /// Forgets parked messages, and closes the tasks that ask about them.
 pub(super) async fn forget_parked(link: &Link, tenant: i64, numbers: &[u64]) -> Result<(), Failure> {
     if !numbers.is_empty() {
         link.execute(PARKED_GONE, &[&tenant, &signed(numbers)]).await?;
     }
-    Ok(())
-}
-
-pub(super) const TASKS: &str = "INSERT INTO tasks (tenant, subject, code, question, system, master, since)
-     SELECT $1::bigint, u.* FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[]) AS u
-     ON CONFLICT (tenant, subject) DO NOTHING";
-
-pub(super) async fn tasks(link: &Link, words: &Words, tenant: i64, tasks: &[NewTask]) -> Result<(), Failure> {
-    let rows: Vec<&NewTask> = tasks.iter().collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let subject = column(&rows, |row| kept(&row.subject));
-    let code = column(&rows, |row| kept(&row.code));
-    let question = column(&rows, |row| kept(&row.question));
-    let system = try_column(&rows, |row| words.must(&row.system))?;
-    let master = try_column(&rows, |row| optional_master(tenant, row.master_id))?;
-    let since = column(&rows, |row| nanoseconds(row.at));
-    link.execute(TASKS, &[&tenant, &subject, &code, &question, &system, &master, &since]).await?;
     Ok(())
 }
 

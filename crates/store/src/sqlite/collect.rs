@@ -11,7 +11,7 @@ use super::dictionary::Session;
 use super::drops::{bitmap, bitmap_bytes, end, intern_stream, open, seen, stream_id};
 use super::failure::Failure;
 use super::value::{Coded, nanoseconds, time};
-use super::{rebuild, write};
+use super::{rebuild, tasks, write};
 use crate::{
     AbsentRecord, CollectStore, Collected, DropNumber, Export, KnownRecord, NewDrop, NewReject, OpenedDrop,
     PublishedRecord, StoreError, StreamKey, StreamState,
@@ -143,7 +143,7 @@ fn commit(session: &Session<'_>, step: &Collected) -> Result<Vec<u32>, Failure> 
     let removals = remove(session, stream, step, export)?;
     rebuild::note_published(session, stream, step.drop, &step.ordinals, &removals)?;
     rejects(session, tenant, stream, step.drop, &step.rejects)?;
-    write::tasks(session, tenant, &step.tasks)?;
+    tasks::ask(session, tenant, &step.tasks)?;
     write::outcomes(session, tenant, step.drop, &step.outcomes)?;
     if let Some(checkpoint) = &step.checkpoint {
         session

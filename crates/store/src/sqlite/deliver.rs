@@ -11,7 +11,8 @@ use super::failure::Failure;
 use super::resolve::OutboxNumbers;
 use super::rows;
 use super::value::{Coded, MasterKey, nanoseconds, time};
-use super::{line, masters, write};
+use super::{line, masters, tasks, write};
+use crate::value::RowWriter;
 use crate::{Attempt, CrosswalkRow, DeliverStore, Delivered, Held, JournalEntry, JournalKind, StoreError, TargetState};
 
 #[async_trait]
@@ -174,11 +175,11 @@ fn finish_attempt(
     end: &Delivered,
 ) -> Result<bool, Failure> {
     let (tenant, system) = (session.intern(tenant)?, session.intern(system)?);
-    write::crosswalk(session, tenant, &end.crosswalk, end.is_read)?;
+    write::crosswalk(session, tenant, &end.crosswalk, RowWriter::Delivery { is_read: end.is_read })?;
     write::journal(session, tenant, &end.journal)?;
     write::parked(session, tenant, &end.parked)?;
     write::forget_parked(session, tenant, &end.unparked)?;
-    write::tasks(session, tenant, &end.tasks)?;
+    tasks::ask(session, tenant, &end.tasks)?;
     count(session, tenant, system, &end.journal)?;
     if let Some(batch) = batch {
         believe_newer(session, tenant, system, batch, &end.crosswalk)?;

@@ -9,7 +9,7 @@ use super::dictionary::Session;
 use super::failure::Failure;
 use super::value::{Coded, nanoseconds, time};
 use super::{rebuild, rows};
-use crate::{DropEnd, DropNumber, Export, Judgement, NewDrop, OpenedDrop, Outcomes, RecordOutcome, StreamKey};
+use crate::{DropEnd, DropJudgement, DropNumber, Export, NewDrop, OpenedDrop, Outcomes, RecordOutcome, StreamKey};
 
 /// The number of a stream's row; `None` when it was never read.
 pub(super) fn stream_id(session: &Session<'_>, stream: &StreamKey) -> Result<Option<i64>, Failure> {
@@ -48,12 +48,12 @@ pub(super) fn open(session: &Session<'_>, drop: &NewDrop) -> Result<OpenedDrop, 
     let first = if drop.again { None } else { repeated(session, stream, drop, mapping)? };
     let number = insert(session, stream, drop, mapping, first.as_ref())?;
     if let Some(first) = first {
-        let judgement = Judgement::Duplicate { of: first.number, records: first.records };
+        let judgement = DropJudgement::Duplicate { of: first.number, records: first.records };
         return Ok(OpenedDrop { number, begun_at: drop.at, judgement });
     }
     let mut update = session.prepare("UPDATE streams SET open_drop = ?2 WHERE id = ?1")?;
     update.execute([stream, number.cast_signed()])?;
-    Ok(OpenedDrop { number, begun_at: drop.at, judgement: Judgement::New })
+    Ok(OpenedDrop { number, begun_at: drop.at, judgement: DropJudgement::New })
 }
 
 /// Ends a drop; nothing of what it has seen is needed any more.
@@ -133,7 +133,7 @@ fn resume(session: &Session<'_>, open: &OpenDrop, drop: &NewDrop, mapping: i64) 
         (Export::Full, Export::Full) => bitmap_bytes(seen(session, open.number)?)?,
         _ => Vec::new(),
     };
-    let judgement = Judgement::Resumed { seen, outcomes: open.outcomes.clone() };
+    let judgement = DropJudgement::Resumed { seen, outcomes: open.outcomes.clone() };
     Ok(OpenedDrop { number: open.number, begun_at: open.begun_at, judgement })
 }
 

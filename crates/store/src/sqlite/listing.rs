@@ -8,7 +8,7 @@ use super::rows;
 use super::value::{Coded, MasterKey, time};
 use crate::{
     Counts, DropNumber, DropStatus, Filter, JournalEntry, ParkedStatus, RejectStatus, StreamStatus, TargetStatus,
-    TaskStatus, WaitingStatus,
+    WaitingStatus,
 };
 
 /// How many rows a listing has when the filter does not say.
@@ -46,7 +46,7 @@ impl Narrow {
         }))
     }
 
-    fn limit(&self) -> i64 {
+    pub fn limit(&self) -> i64 {
         i64::try_from(self.count_max).unwrap_or(i64::MAX)
     }
 }
@@ -198,18 +198,6 @@ pub(super) fn waiting(session: &Session<'_>, filter: &Filter) -> Result<Vec<Wait
     list(session, filter, &sql, rows::waiting_status)
 }
 
-pub(super) fn tasks(session: &Session<'_>, filter: &Filter) -> Result<Vec<TaskStatus>, Failure> {
-    let sql = format!(
-        "SELECT {} FROM tasks
-         WHERE (:tenant IS NULL OR tenant = :tenant) AND (:system IS NULL OR system = :system)
-           AND (:after IS NULL OR number > :after)
-           AND (:text IS NULL OR instr(lower(code || ' ' || question), :text) > 0)
-         ORDER BY number LIMIT :limit",
-        rows::TASK
-    );
-    list(session, filter, &sql, rows::task)
-}
-
 pub(super) fn drop_journal(
     session: &Session<'_>,
     number: DropNumber,
@@ -246,8 +234,8 @@ pub(super) fn counts(session: &Session<'_>, filter: &Filter) -> Result<Counts, F
                   AND (?3 IS NULL OR entity = ?3)";
     let waiting = "SELECT count(*) FROM waiting WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR system = ?2)
                    AND (?3 IS NULL OR entity = ?3)";
-    let tasks = "SELECT count(*) FROM tasks WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR system = ?2)
-                 AND ?3 IS ?3";
+    let tasks = "SELECT count(*) FROM tasks WHERE closed_at IS NULL AND (?1 IS NULL OR tenant = ?1)
+                 AND (?2 IS NULL OR system = ?2) AND ?3 IS ?3";
     let attempts = "SELECT count(*) FROM attempts WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR system = ?2)
                     AND ?3 IS ?3";
     let customers = "SELECT coalesce(sum(count), 0) FROM tallies WHERE (?1 IS NULL OR tenant = ?1) AND ?2 IS ?2

@@ -16,6 +16,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0005_a_backlog_per_system.sql"),
     include_str!("../../migrations/sqlite/0006_what_was_published.sql"),
     include_str!("../../migrations/sqlite/0007_attached_files.sql"),
+    include_str!("../../migrations/sqlite/0008_tasks.sql"),
+    include_str!("../../migrations/sqlite/0009_matching.sql"),
 ];
 
 /// `PSRL` in the file's header: what tells our file from any other SQLite database.

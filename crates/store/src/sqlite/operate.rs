@@ -12,7 +12,7 @@ use super::value::nanoseconds;
 use super::{SqliteStore, find, listing, rows, story};
 use crate::{
     Command, Counts, DropNumber, DropStatus, Filter, Hit, JournalEntry, MasterStory, MasterSummary, OperateStore,
-    ParkedStatus, RejectStatus, StoreError, StreamStatus, TargetStatus, TaskStatus, WaitingStatus,
+    ParkedStatus, RejectStatus, StoreError, StreamStatus, TargetStatus, WaitingStatus,
 };
 
 #[async_trait]
@@ -55,10 +55,6 @@ impl OperateStore for SqliteStore {
 
     async fn waiting(&self, filter: &Filter) -> Result<Vec<WaitingStatus>, StoreError> {
         self.listing(filter, listing::waiting).await
-    }
-
-    async fn tasks(&self, filter: &Filter) -> Result<Vec<TaskStatus>, StoreError> {
-        self.listing(filter, listing::tasks).await
     }
 
     async fn masters(&self, filter: &Filter) -> Result<Vec<MasterSummary>, StoreError> {

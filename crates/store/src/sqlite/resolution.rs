@@ -11,7 +11,8 @@ use super::dictionary::Session;
 use super::failure::Failure;
 use super::resolve::write_outbox;
 use super::value::{Coded, MasterKey, nanoseconds};
-use super::{line, masters, rows, write};
+use super::{line, masters, matching, rows, tasks, write};
+use crate::value::RowWriter;
 use crate::{
     CrosswalkRow, LocalKey, MasterRow, MatchKeysWrite, ParkedStage, Position, Reserved, Resolution, Resolved,
     SourceRow, StoreError, WaitingRow,
@@ -34,7 +35,7 @@ impl SqliteResolution {
 
     /// Lends the writer to a thread that may block. If the caller gives up meanwhile, the writer is freed when `work`
     /// ends.
-    async fn lend<T, F>(&mut self, work: F) -> Result<T, StoreError>
+    pub(super) async fn lend<T, F>(&mut self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Writer, &Core, &Arc<str>) -> Result<T, Failure> + Send + 'static,
@@ -53,7 +54,7 @@ impl SqliteResolution {
     }
 
     /// Reads for each key, in order, in one read transaction. A tenant that no row can carry has nothing of any.
-    async fn each<K, T, F>(&mut self, keys: &[K], read: F) -> Result<Vec<T>, StoreError>
+    pub(super) async fn each<K, T, F>(&mut self, keys: &[K], read: F) -> Result<Vec<T>, StoreError>
     where
         K: Clone + Send + 'static,
         T: Default + Send + 'static,
@@ -237,14 +238,18 @@ fn parked_positions(
 
 fn save(session: &Session<'_>, tenant: i64, writes: &Resolved) -> Result<(), Failure> {
     sources(session, tenant, &writes.sources)?;
-    write::crosswalk(session, tenant, &writes.crosswalk, false)?;
+    write::crosswalk(session, tenant, &writes.crosswalk, RowWriter::Resolution)?;
     masters::write(session, tenant, &writes.masters)?;
     match_keys(session, tenant, &writes.match_keys)?;
+    matching::write(session, tenant, &writes.matching)?;
     write::journal(session, tenant, &writes.journal)?;
     waiting(session, tenant, &writes.waiting)?;
     write::forget(session, tenant, write::FORGET_WAITING, &writes.released)?;
     write::parked(session, tenant, &writes.parked)?;
     write::forget_parked(session, tenant, &writes.unparked)?;
+    tasks::close_all(session, tenant, &writes.tasks_closed)?;
+    tasks::end(session, tenant, &writes.tasks_ended)?;
+    tasks::ask(session, tenant, &writes.tasks)?;
     for (drop, difference) in &writes.outcomes {
         if !write::outcomes(session, tenant, *drop, difference)? {
             // The bus can outlive a store that was thrown away; what it still carries must not block the rest.

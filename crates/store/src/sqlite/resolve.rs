@@ -144,7 +144,8 @@ fn saved(connection: &Connection, tenant: &str) -> Result<Option<Next>, Failure>
     Ok(next.map(|(master, version)| Next { master: master.cast_unsigned(), version: version.cast_unsigned() }))
 }
 
-fn mapping_covers(session: &Session<'_>, version: &str) -> Result<Option<Arc<[String]>>, Failure> {
+/// See [`crate::ResolveStore::mapping_covers`].
+pub(super) fn mapping_covers(session: &Session<'_>, version: &str) -> Result<Option<Arc<[String]>>, Failure> {
     let Some(version) = session.id(version)? else { return Ok(None) };
     let mut select = session.prepare("SELECT covers FROM mapping_versions WHERE version = ?1")?;
     let covers: Option<String> = select.query_row([version], |row| row.get(0)).optional()?;

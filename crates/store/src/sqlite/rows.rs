@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::value::{Coded, MasterKey, time};
 use crate::{
     CrosswalkRow, DropStatus, JournalEntry, JournalKind, LocalKey, MasterRow, Outcomes, ParkedStatus, Position,
-    RecordOutcome, RejectStatus, SourceRow, StreamKey, TaskStatus, WaitingRow, WaitingStatus,
+    RecordOutcome, RejectStatus, SourceRow, StreamKey, WaitingRow, WaitingStatus,
 };
 
 /// The columns that [`source`] reads.
@@ -134,20 +134,6 @@ pub(super) fn parked(session: &Session<'_>, row: &Row<'_>) -> Result<ParkedStatu
         reason: row.get(9)?,
         since: time(row.get(10)?),
         event: row.get(11)?,
-    })
-}
-
-/// The columns that [`task`] reads.
-pub(super) const TASK: &str = "number, code, question, system, master, since";
-
-pub(super) fn task(session: &Session<'_>, row: &Row<'_>) -> Result<TaskStatus, Failure> {
-    Ok(TaskStatus {
-        number: number(row, 0)?,
-        code: row.get(1)?,
-        question: row.get(2)?,
-        system: session.text(row.get(3)?)?,
-        master_id: row.get::<_, Option<i64>>(4)?.map(|key| MasterKey(key).id()),
-        since: time(row.get(5)?),
     })
 }
 

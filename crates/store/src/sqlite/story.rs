@@ -1,6 +1,7 @@
 //! Masters as people see them: listings, searches by text, and the story of one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use master::MasterId;
 use rusqlite::params;
@@ -9,9 +10,10 @@ use serde_json::value::RawValue;
 use super::dictionary::Session;
 use super::failure::Failure;
 use super::listing::Narrow;
+use super::resolve::mapping_covers;
 use super::value::MasterKey;
 use super::{masters, rows};
-use crate::{Filter, MasterStory, MasterSummary};
+use crate::{Filter, MasterStory, MasterSummary, SourceRow};
 
 /// A search by text looks at no more masters than this: about a second.
 const SCAN_MAX: usize = 5_000_000;
@@ -70,15 +72,31 @@ pub(super) fn story(session: &Session<'_>, tenant: Option<&str>, id: MasterId) -
     };
     for tenant in tenants(session, tenant)? {
         if let Some(master) = masters::read(session, tenant, &[id])?.pop().flatten() {
+            let sources = masters::sources_of(session, tenant, &[id])?.pop().unwrap_or_default();
             return Ok(Some(MasterStory {
+                tenant: session.text(tenant)?,
                 master,
-                sources: masters::sources_of(session, tenant, &[id])?.pop().unwrap_or_default(),
+                covers: covers_of(session, &sources)?,
+                sources,
                 crosswalk: masters::crosswalk_of(session, tenant, &[id])?.pop().unwrap_or_default(),
                 journal: journal_of(session, tenant, id)?,
             }));
         }
     }
     Ok(None)
+}
+
+/// What the mappings of some sources cover, by version.
+fn covers_of(session: &Session<'_>, sources: &[SourceRow]) -> Result<BTreeMap<Arc<str>, Arc<[String]>>, Failure> {
+    let mut covers = BTreeMap::new();
+    for version in sources.iter().map(|source| &source.mapping) {
+        if !covers.contains_key(version)
+            && let Some(found) = mapping_covers(session, version)?
+        {
+            covers.insert(version.clone(), found);
+        }
+    }
+    Ok(covers)
 }
 
 fn journal_of(session: &Session<'_>, tenant: i64, id: MasterId) -> Result<Vec<crate::JournalEntry>, Failure> {

@@ -6,22 +6,27 @@ use rusqlite::params;
 use super::dictionary::Session;
 use super::failure::Failure;
 use super::rows::OUTCOMES_ENDED;
+use super::tasks;
 use super::value::{Coded, MasterKey, nanoseconds};
-use crate::{CrosswalkRow, DropNumber, JournalEntry, NewParked, NewTask, Outcomes};
+use crate::value::RowWriter;
+use crate::{CrosswalkRow, DropNumber, JournalEntry, NewParked, Outcomes};
 
-/// Writes crosswalk rows. With `keeps_earlier`, a shadow that is replaced by another one is kept behind those that were
-/// replaced before; else a row says itself what is kept.
+/// Writes crosswalk rows. Of a delivery to a system that is read, a shadow that is replaced by another one is kept behind
+/// those that were replaced before; else a row says itself what is kept. A delivery leaves a record that is there with
+/// its master: it may have moved to another one during the call.
 pub(super) fn crosswalk(
     session: &Session<'_>,
     tenant: i64,
     rows: &[CrosswalkRow],
-    keeps_earlier: bool,
+    writer: RowWriter,
 ) -> Result<(), Failure> {
     let mut write = session.prepare(&format!(
         "INSERT INTO crosswalk (tenant, system, entity, key, master, version, removed, residue, holds, earlier)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (key, system, entity, tenant) DO UPDATE SET
-             master = excluded.master, version = excluded.version, removed = excluded.removed,
+             home = CASE WHEN master = excluded.master OR (?12 AND NOT removed) THEN home ELSE coalesce(home, master) END,
+             master = CASE WHEN ?12 AND NOT removed THEN master ELSE excluded.master END,
+             version = excluded.version, removed = excluded.removed,
              residue = excluded.residue, holds = excluded.holds,
              earlier = CASE
                  WHEN NOT ?11 THEN excluded.earlier
@@ -42,7 +47,8 @@ pub(super) fn crosswalk(
             row.residue,
             row.holds,
             earlier,
-            keeps_earlier,
+            writer == RowWriter::Delivery { is_read: true },
+            writer.is_delivery(),
         ])?;
     }
     Ok(())
@@ -117,12 +123,7 @@ pub(super) fn forget_parked(session: &Session<'_>, tenant: i64, numbers: &[u64])
     if numbers.is_empty() {
         return Ok(());
     }
-    let mut close = session.prepare(
-        "DELETE FROM tasks WHERE tenant = ?2 AND subject = (SELECT task FROM parked WHERE number = ?1 AND tenant = ?2)",
-    )?;
-    for number in numbers {
-        close.execute([number.cast_signed(), tenant])?;
-    }
+    tasks::end_of_parked(session, tenant, numbers)?;
     forget(session, tenant, "DELETE FROM parked WHERE number = ?1 AND tenant = ?2", numbers)
 }
 
@@ -140,25 +141,6 @@ pub(super) fn forget(session: &Session<'_>, tenant: i64, sql: &str, numbers: &[u
 
 /// The statement for [`forget`].
 pub(super) const FORGET_WAITING: &str = "DELETE FROM waiting WHERE number = ?1 AND tenant = ?2";
-
-pub(super) fn tasks(session: &Session<'_>, tenant: i64, tasks: &[NewTask]) -> Result<(), Failure> {
-    let mut write = session.prepare(
-        "INSERT INTO tasks (tenant, subject, code, question, system, master, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (tenant, subject) DO NOTHING",
-    )?;
-    for task in tasks {
-        write.execute(params![
-            tenant,
-            task.subject,
-            task.code,
-            task.question,
-            session.intern(&task.system)?,
-            optional_master(tenant, task.master_id)?,
-            nanoseconds(task.at),
-        ])?;
-    }
-    Ok(())
-}
 
 /// Adds a difference to the accounting of a drop; whether the tenant has the drop.
 pub(super) fn outcomes(
@@ -196,6 +178,6 @@ pub(super) fn outcomes(
     Ok(changed > 0)
 }
 
-fn optional_master(tenant: i64, id: Option<MasterId>) -> Result<Option<i64>, Failure> {
+pub(super) fn optional_master(tenant: i64, id: Option<MasterId>) -> Result<Option<i64>, Failure> {
     Ok(id.map(|id| MasterKey::to_write(tenant, id)).transpose()?.map(|key| key.0))
 }

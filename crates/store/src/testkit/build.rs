@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use master::MasterId;
 
 use crate::{
-    Collected, CrosswalkRow, DropEnd, DropNumber, Export, Filter, JournalEntry, JournalKind, Judgement, LocalKey,
+    Collected, CrosswalkRow, DropEnd, DropJudgement, DropNumber, Export, Filter, JournalEntry, JournalKind, LocalKey,
     MasterRow, NewDrop, NewParked, NewReject, OutboxWrite, Outcomes, ParkedStage, Position, PublishedRecord,
     RecordOutcome, Resolved, SourceRow, Store, StoreError, StreamKey, WaitingRow,
 };
@@ -65,7 +65,7 @@ pub fn step(drop: DropNumber) -> Collected {
 pub async fn accept(store: &dyn Store, drop: NewDrop, records: i64) -> Result<DropNumber, StoreError> {
     let stream = drop.stream.clone();
     let opened = store.open_drop(drop).await?;
-    assert_eq!(opened.judgement, Judgement::New, "a drop that should be new");
+    assert_eq!(opened.judgement, DropJudgement::New, "a drop that should be new");
     let mut outcomes = Outcomes { read: records, rows: records, ..Outcomes::default() };
     outcomes.add(RecordOutcome::Unchanged, records);
     let end = Some(DropEnd::Accepted);

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::Context;
 use super::build::{accept, at, drop_of, outcomes, published, reject, step, stream, stream_of};
 use crate::{
-    AbsentRecord, Collected, DropEnd, Export, Filter, Judgement, KnownRecord, NewDrop, Outcomes, RecordOutcome, Store,
-    StoreError, StreamState,
+    AbsentRecord, Collected, DropEnd, DropJudgement, Export, Filter, KnownRecord, NewDrop, Outcomes, RecordOutcome,
+    Store, StoreError, StreamState,
 };
 
 type Held = Result<(), StoreError>;
@@ -26,7 +26,7 @@ fn numbers(bytes: &[u8]) -> Vec<u32> {
     }
 }
 
-async fn judge(store: &dyn Store, drop: NewDrop) -> Result<Judgement, StoreError> {
+async fn judge(store: &dyn Store, drop: NewDrop) -> Result<DropJudgement, StoreError> {
     Ok(store.open_drop(drop).await?.judgement)
 }
 
@@ -71,7 +71,7 @@ pub async fn drop_numbers_increase_and_are_never_reused(context: &mut Context) -
 pub async fn an_open_drop_goes_on_with_its_number(context: &mut Context) -> Held {
     for (content, export) in [(1, Export::Full), (2, Export::Delta)] {
         let opened = context.store().open_drop(drop_of("a.csv", content, export)).await?;
-        assert_eq!(opened.judgement, Judgement::New);
+        assert_eq!(opened.judgement, DropJudgement::New);
         let counted = outcomes(2, 0, &[(RecordOutcome::Unchanged, 2)]);
         let first = Collected { outcomes: counted.clone(), ..step(opened.number) };
         context.store().commit_collected(first).await?;
@@ -80,7 +80,7 @@ pub async fn an_open_drop_goes_on_with_its_number(context: &mut Context) -> Held
         let resumed = context.store().open_drop(later).await?;
         assert_eq!((resumed.number, resumed.begun_at), (opened.number, opened.begun_at));
         match resumed.judgement {
-            Judgement::Resumed { seen, outcomes } => {
+            DropJudgement::Resumed { seen, outcomes } => {
                 assert_eq!(outcomes, counted);
                 assert_eq!(seen.is_empty(), export == Export::Delta, "only a full export remembers what it has shown");
             }
@@ -97,7 +97,7 @@ pub async fn another_drop_ends_the_open_one_as_refused(context: &mut Context) ->
     // The same name with other content is another drop.
     let second = store.open_drop(drop_of("a.csv", 2, Export::Full)).await?;
     assert_ne!(first.number, second.number);
-    assert_eq!(second.judgement, Judgement::New);
+    assert_eq!(second.judgement, DropJudgement::New);
     assert_eq!(store.stream_state(&stream()).await?.open_drop, Some(second.number));
     let drops = store.drops(&Filter::default()).await?;
     let ends: Vec<_> = drops.iter().map(|drop| (drop.number, drop.end)).collect();
@@ -110,14 +110,14 @@ pub async fn a_full_export_repeats_the_last_accepted_only(context: &mut Context)
     let x = accept(&*store, drop_of("x.csv", 1, Export::Full), 3).await?;
     assert_eq!(
         judge(&*store, drop_of("x-again.csv", 1, Export::Full)).await?,
-        Judgement::Duplicate { of: x, records: 3 },
+        DropJudgement::Duplicate { of: x, records: 3 },
         "another name does not make it another content"
     );
     accept(&*store, drop_of("y.csv", 2, Export::Full), 3).await?;
     let third = accept(&*store, drop_of("x.csv", 1, Export::Full), 3).await?;
     assert_eq!(
         judge(&*store, drop_of("x.csv", 1, Export::Full)).await?,
-        Judgement::Duplicate { of: third, records: 3 }
+        DropJudgement::Duplicate { of: third, records: 3 }
     );
     Ok(())
 }
@@ -126,13 +126,16 @@ pub async fn a_delta_repeats_any_earlier_one(context: &mut Context) -> Held {
     let store = context.store();
     let x = accept(&*store, drop_of("x.csv", 1, Export::Delta), 3).await?;
     accept(&*store, drop_of("y.csv", 2, Export::Delta), 4).await?;
-    assert_eq!(judge(&*store, drop_of("x.csv", 1, Export::Delta)).await?, Judgement::Duplicate { of: x, records: 3 });
+    assert_eq!(
+        judge(&*store, drop_of("x.csv", 1, Export::Delta)).await?,
+        DropJudgement::Duplicate { of: x, records: 3 }
+    );
     // Of another stream, and without a fingerprint, nothing can be a repetition.
     let elsewhere = NewDrop { stream: stream_of("acme", "crm", "customers"), ..drop_of("x.csv", 1, Export::Delta) };
-    assert_eq!(judge(&*store, elsewhere).await?, Judgement::New);
+    assert_eq!(judge(&*store, elsewhere).await?, DropJudgement::New);
     let unknown = || NewDrop { fingerprint: None, ..drop_of("run", 0, Export::Delta) };
     accept(&*store, unknown(), 1).await?;
-    assert_eq!(judge(&*store, unknown()).await?, Judgement::New);
+    assert_eq!(judge(&*store, unknown()).await?, DropJudgement::New);
     Ok(())
 }
 
@@ -143,7 +146,7 @@ pub async fn another_mapping_is_news(context: &mut Context) -> Held {
         let with = |mapping: &str| NewDrop { mapping: mapping.to_owned(), ..drop_of("x.csv", content, export) };
         accept(&*store, with("one"), 1).await?;
         let two = accept(&*store, with("two"), 1).await?;
-        assert_eq!(judge(&*store, with("two")).await?, Judgement::Duplicate { of: two, records: 1 });
+        assert_eq!(judge(&*store, with("two")).await?, DropJudgement::Duplicate { of: two, records: 1 });
         accept(&*store, with("one"), 1).await?;
     }
     Ok(())
@@ -153,7 +156,7 @@ pub async fn again_reads_a_repeated_drop(context: &mut Context) -> Held {
     let store = context.store();
     accept(&*store, drop_of("x.csv", 1, Export::Delta), 1).await?;
     let again = NewDrop { again: true, ..drop_of("x.csv", 1, Export::Delta) };
-    assert_eq!(judge(&*store, again).await?, Judgement::New);
+    assert_eq!(judge(&*store, again).await?, DropJudgement::New);
     Ok(())
 }
 
@@ -189,7 +192,7 @@ pub async fn a_duplicate_counts_what_the_first_had(context: &mut Context) -> Hel
         })
         .await?;
     let second = store.open_drop(drop_of("x.csv", 1, Export::Full)).await?;
-    assert_eq!(second.judgement, Judgement::Duplicate { of: first.number, records: 2 });
+    assert_eq!(second.judgement, DropJudgement::Duplicate { of: first.number, records: 2 });
     let shown = &store.drops(&Filter::default()).await?[0];
     assert_eq!(
         (shown.number, shown.end, shown.duplicate_of),
@@ -288,7 +291,7 @@ pub async fn what_was_seen_survives_a_restart(context: &mut Context) -> Held {
     let added = context.store().commit_collected(Collected { published: more, ..step(second.number) }).await?;
     context.reopen().await?;
     let resumed = context.store().open_drop(drop_of("y.csv", 2, Export::Full)).await?;
-    let Judgement::Resumed { seen, .. } = resumed.judgement else { panic!("{:?}", resumed.judgement) };
+    let DropJudgement::Resumed { seen, .. } = resumed.judgement else { panic!("{:?}", resumed.judgement) };
     let mut expected: Vec<u32> = known[..60].to_vec();
     expected.extend(&added);
     expected.sort_unstable();

@@ -6,8 +6,8 @@ use master::MasterId;
 use super::Context;
 use super::build::{TENANT, at, crosswalk, customer, entry, master, only, parked, resolve, source};
 use crate::{
-    Attempt, CrosswalkRow, Delivered, Held, JournalEntry, JournalKind, MasterRow, Member, NewParked, NewTask,
-    ParkedStage, Resolved, SourceRow, StoreError, TargetState,
+    Attempt, CrosswalkRow, Delivered, Held, JournalEntry, JournalKind, MasterRow, Member, NewParked, ParkedStage,
+    Resolved, SourceRow, StoreError, TargetState,
 };
 
 fn attempt(batch: &str, second: i64) -> Attempt {
@@ -167,26 +167,6 @@ pub async fn a_delivery_that_comes_again_is_parked_once(context: &mut Context) -
         store.finish_attempt(TENANT, "crm", None, Delivered { parked, ..Delivered::default() }).await?;
     }
     assert_eq!(store.parked(&only(TENANT)).await?.len(), 2);
-    Ok(())
-}
-
-pub async fn equal_questions_are_asked_once(context: &mut Context) -> Result<(), StoreError> {
-    let store = context.store();
-    let task = |subject: &str, question: &str| NewTask {
-        subject: subject.to_owned(),
-        code: "delivery.unknown".to_owned(),
-        question: question.to_owned(),
-        system: "crm".into(),
-        master_id: Some(MasterId(1)),
-        at: at(6),
-    };
-    for tasks in [vec![task("a", "first"), task("a", "second")], vec![task("a", "third"), task("b", "fourth")]] {
-        store.finish_attempt(TENANT, "crm", None, Delivered { tasks, ..Delivered::default() }).await?;
-    }
-    let asked = store.tasks(&only(TENANT)).await?;
-    let questions: Vec<_> = asked.iter().map(|task| task.question.as_str()).collect();
-    assert_eq!(questions, ["first", "fourth"]);
-    assert_eq!((asked[0].master_id, asked[0].since), (Some(MasterId(1)), at(6)));
     Ok(())
 }
 

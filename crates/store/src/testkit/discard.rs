@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::Context;
 use super::build::*;
 use crate::{
-    Collected, DropEnd, DropNumber, Export, JournalEntry, JournalKind, Judgement, NewDrop, NewParked, ParkedStage,
+    Collected, DropEnd, DropJudgement, DropNumber, Export, JournalEntry, JournalKind, NewDrop, NewParked, ParkedStage,
     Position, Resolved, Store, StoreError,
 };
 
@@ -63,7 +63,7 @@ pub async fn what_was_given_up_is_taken_again(context: &mut Context) -> Held {
     park_and_end(&*store, observed(drop, Entity::Customer, "K1", false), true).await?;
     assert_eq!(known(&*store).await?, [true, true], "what is tried again is not forgotten");
     let repeated = store.open_drop(drop_of("b.csv", 1, Export::Full)).await?;
-    assert_eq!(repeated.judgement, Judgement::Duplicate { of: drop, records: 0 });
+    assert_eq!(repeated.judgement, DropJudgement::Duplicate { of: drop, records: 0 });
     let before = store.known_records(&stream(), &["K1"]).await?[0];
     park_and_end(&*store, observed(drop, Entity::Customer, "K1", false), false).await?;
     assert_eq!(known(&*store).await?, [false, true]);
@@ -74,7 +74,7 @@ pub async fn what_was_given_up_is_taken_again(context: &mut Context) -> Held {
         "it stays known, so that its removal is told"
     );
     let again = store.open_drop(drop_of("c.csv", 1, Export::Full)).await?;
-    assert_eq!(again.judgement, Judgement::New, "the same full export shows it again");
+    assert_eq!(again.judgement, DropJudgement::New, "the same full export shows it again");
     Ok(())
 }
 
@@ -84,9 +84,9 @@ pub async fn a_delta_with_what_was_given_up_stays_a_duplicate(context: &mut Cont
     park_and_end(&*store, observed(drop, Entity::Customer, "K1", false), false).await?;
     assert_eq!(known(&*store).await?, [false, true]);
     let repeated = store.open_drop(drop_of("b.csv", 1, Export::Delta)).await?;
-    assert_eq!(repeated.judgement, Judgement::Duplicate { of: drop, records: 0 });
+    assert_eq!(repeated.judgement, DropJudgement::Duplicate { of: drop, records: 0 });
     let again = store.open_drop(NewDrop { again: true, ..drop_of("b.csv", 1, Export::Delta) }).await?;
-    assert_eq!(again.judgement, Judgement::New);
+    assert_eq!(again.judgement, DropJudgement::New);
     Ok(())
 }
 

@@ -3,16 +3,19 @@
 use canonical::attachment::Attachment;
 use canonical::entity::{Entity, Operation};
 use master::MasterId;
+use master::matching::{Bits, BlockingKey};
 use roaring::RoaringTreemap;
 
 use super::build::{
     TENANT, arc, at, change, crosswalk, customer, drop_of, entry, master, only, outcomes, parked, published, reject,
     source, step, stream, stream_of, waiting,
 };
+use super::matching::{judgement, match_record};
 use crate::{
-    Attempt, Collected, Command, CrosswalkRow, Delivered, DropEnd, DropNumber, Export, JournalEntry, JournalKind,
-    MasterRow, MatchKeysWrite, Member, NeededKey, NewParked, NewReject, NewTask, OutboxWrite, ParkedStage, Position,
-    RecordOutcome, Resolved, SourceRow, Store, StoreError, TargetState,
+    Attempt, Collected, Command, CrosswalkRow, Decision, Delivered, DropEnd, DropNumber, Export, JournalEntry,
+    JournalKind, Judgement, JudgementKind, MasterRow, MatchKeysWrite, MatchRecord, MatchWrites, Member, NeededKey,
+    NewParked, NewReject, NewTask, OutboxWrite, ParkedStage, Position, RecordOutcome, Resolved, SourceRow, Store,
+    StoreError, TargetState, TaskClosing,
 };
 
 /// Text that not every engine can hold as it is.
@@ -35,6 +38,7 @@ pub const OTHER_TENANT: &str = "globex";
 pub async fn fill(store: &dyn Store) -> Result<(), StoreError> {
     let drop = collect(store).await?;
     resolve(store, drop).await?;
+    decide(store).await?;
     deliver(store, drop).await?;
     operate(store).await?;
     store.save_attachments(TENANT, vec![Attachment { hash: "a".repeat(64), bytes: vec![0, 0xff] }]).await?;
@@ -121,6 +125,39 @@ async fn resolve(store: &dyn Store, drop: DropNumber) -> Result<(), StoreError> 
     resolution.commit(writes).await
 }
 
+/// Who is who: two records, one of which moved, what was decided about them, and a key that leads nowhere.
+async fn decide(store: &dyn Store) -> Result<(), StoreError> {
+    let odd = MatchRecord {
+        evidence: ODD_DOCUMENT.into(),
+        common: vec![BlockingKey(u64::MAX)],
+        links: vec![(7, Bits(-1))],
+        ..match_record(6, ODD, 2)
+    };
+    let merge = Judgement { by: None, model: Some(1), ..judgement(JudgementKind::Merge, [1, 2], [&[6], &[7]]) };
+    let apart = Judgement {
+        by: Some(ODD.to_owned()),
+        reason: Some(ODD.to_owned()),
+        ..judgement(JudgementKind::Split, [1, 2], [&[6], &[7]])
+    };
+    let undo = Judgement { undoes: Some(1), ..judgement(JudgementKind::Undo, [1, 0], [&[6], &[]]) };
+    let matching = MatchWrites {
+        records: vec![odd, match_record(7, "C1", 1)],
+        keys: vec![(BlockingKey(1 << 63), 6), (BlockingKey(1 << 63), 7), (BlockingKey(1), 7)],
+        common: vec![BlockingKey(u64::MAX)],
+        judgements: vec![merge, apart, undo],
+        regrouped: vec![MasterId(1), MasterId(2)],
+        regrouping: Vec::new(),
+    };
+    let moved = CrosswalkRow { version: 2, residue: Some(ODD_DOCUMENT.into()), ..crosswalk("erp", ODD, 1) };
+    let first = Resolved { crosswalk: vec![moved.clone()], matching, ..Resolved::default() };
+    super::build::resolve(store, TENANT, first).await?;
+    let regrouping = vec![(MasterId(1), Some(MasterId(3)))];
+    let matching = MatchWrites { regrouping, ..MatchWrites::default() };
+    let back = CrosswalkRow { master_id: MasterId(2), ..moved };
+    super::build::resolve(store, TENANT, Resolved { crosswalk: vec![back], matching, ..Resolved::default() }).await?;
+    store.add_match_model(TENANT, 1, ODD_DOCUMENT, at(7)).await
+}
+
 /// A line of parked deliveries, what was delivered before and after, and a call whose end nobody knows.
 async fn deliver(store: &dyn Store, drop: DropNumber) -> Result<(), StoreError> {
     let attempt = |batch: &str| Attempt {
@@ -157,7 +194,11 @@ async fn deliver(store: &dyn Store, drop: DropNumber) -> Result<(), StoreError> 
         question: ODD.to_owned(),
         system: "crm".into(),
         master_id: Some(MasterId(3)),
+        other: Some(MasterId(2)),
+        rank: 1,
+        detail: Some(ODD.to_owned()),
         at: at(10),
+        ..NewTask::default()
     };
     let refused = |id, task: &str| NewParked {
         master_id: Some(MasterId(id)),
@@ -175,7 +216,7 @@ async fn deliver(store: &dyn Store, drop: DropNumber) -> Result<(), StoreError> 
     let behind = NewParked { reason: None, ..refused(3, "behind") };
     let end = Delivered {
         parked: vec![refused(2, ODD), behind, needing, refused(4, "for a moment")],
-        tasks: vec![task(ODD), task("for a moment")],
+        tasks: vec![task(ODD), task("answered"), task("for a moment")],
         journal: vec![entry(JournalKind::Refused, "crm", 3)],
         ..Delivered::default()
     };
@@ -184,6 +225,11 @@ async fn deliver(store: &dyn Store, drop: DropNumber) -> Result<(), StoreError> 
     let momentary: Vec<u64> =
         momentary.iter().filter(|row| row.master_id == Some(MasterId(4))).map(|row| row.number).collect();
     store.unpark(&momentary, false, at(11)).await?;
+    let tasks = store.tasks(&only(TENANT).into()).await?;
+    let answered = tasks.iter().find(|task| task.subject == "answered").map(|task| task.number);
+    let (reason, by) = (ODD.to_owned(), ODD.to_owned());
+    let closing = TaskClosing { decision: Decision::NotTheSame, reason, by, at: at(11) };
+    store.close_tasks(None, answered.as_slice(), &closing).await?;
     store.set_target_state(TENANT, "crm", TargetState::Halted, Some(ODD), at(11)).await?;
     let on_its_way = store.outbox(2).await?;
     store.add_to_backlog("crm", &on_its_way).await?;

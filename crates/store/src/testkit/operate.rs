@@ -176,10 +176,13 @@ pub async fn a_story_is_complete(context: &mut Context) -> Held {
     };
     writes.journal.push(told);
     writes.journal.push(entry(JournalKind::Created, "erp", 2));
+    let (mapping, covers) = (writes.sources[0].mapping.clone(), ["legal_name".to_owned(), "addresses".to_owned()]);
+    store.save_mapping_version(&mapping, "erp/customer", &covers).await?;
     resolve(&*store, TENANT, writes.clone()).await?;
     let Some(story) = store.story(Some(TENANT), MasterId(1)).await? else { panic!("no story") };
-    assert_eq!(story.master, writes.masters[0]);
+    assert_eq!((&*story.tenant, &story.master), (TENANT, &writes.masters[0]));
     assert_eq!(story.sources, writes.sources);
+    assert_eq!(story.covers, [(mapping, covers.into())].into());
     assert_eq!(story.crosswalk, writes.crosswalk);
     assert_eq!(story.journal, writes.journal[..2]);
     assert_eq!(store.story(None, MasterId(1)).await?, Some(story));

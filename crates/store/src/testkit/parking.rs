@@ -159,7 +159,7 @@ pub async fn what_stood_behind_something_that_was_given_up_goes(context: &mut Co
 
 /// The masters that open tasks are about, oldest first.
 async fn open_tasks(store: &dyn Store) -> Result<Vec<u64>, StoreError> {
-    let tasks = store.tasks(&only(TENANT)).await?;
+    let tasks = store.tasks(&only(TENANT).into()).await?;
     Ok(tasks.iter().filter_map(|task| Some(task.master_id?.0)).collect())
 }
 
@@ -173,6 +173,7 @@ pub async fn a_task_ends_with_what_it_asks_about(context: &mut Context) -> Resul
         system: arc("crm"),
         master_id: Some(MasterId(id)),
         at: at(6),
+        ..NewTask::default()
     };
     let ids = [1, 2, 3];
     let asking = |id: &u64| NewParked { task: Some(task(*id).subject), ..refused(*id) };

@@ -13,8 +13,8 @@ use super::build::{
     step, stream,
 };
 use crate::{
-    AbsentRecord, Collected, CrosswalkRow, Delivered, DropEnd, DropNumber, Export, GivenUp, Installation,
-    InstallationStep, JournalEntry, JournalKind, Judgement, LostDrop, MasterRow, NewParked, Outcomes, ParkedStage,
+    AbsentRecord, Collected, CrosswalkRow, Delivered, DropEnd, DropJudgement, DropNumber, Export, GivenUp,
+    Installation, InstallationStep, JournalEntry, JournalKind, LostDrop, MasterRow, NewParked, Outcomes, ParkedStage,
     Position, PublishedOfDrop, RecordOutcome, Resolved, Store, StoreError, Worker,
 };
 
@@ -149,7 +149,7 @@ pub async fn a_drop_that_is_given_up_adds_up_and_is_taken_again(context: &mut Co
     assert_eq!(known[0].map(|known| known.hash), Some([0; 16]));
     assert!(store.stream_state(&stream()).await?.checkpoint.is_some());
     let again = store.open_drop(drop_of("one.csv", 1, Export::Delta)).await?;
-    assert_eq!(again.judgement, Judgement::New, "a drop that was given up is no earlier one");
+    assert_eq!(again.judgement, DropJudgement::New, "a drop that was given up is no earlier one");
     store.give_up(given_up(None, true)).await?;
     assert_eq!(store.stream_state(&stream()).await?.checkpoint, None);
     Ok(())

@@ -3,15 +3,18 @@
 use canonical::attachment::Attachment;
 use canonical::entity::Entity;
 use master::MasterId;
+use master::matching::{BlockingKey, Posting};
 
 use super::Context;
 use super::build::{
-    accept, arc, at, crosswalk, customer, drop_of, entry, local, only, outcomes, parked, published, reject, resolve,
-    step, stream_of, waiting,
+    accept, arc, at, crosswalk, customer, drop_of, entry, local, master, only, outcomes, parked, published, reject,
+    resolve, step, stream_of, waiting,
 };
+use super::matching::{judgement, match_record, matched};
 use crate::{
-    Attempt, Collected, Delivered, DropNumber, Export, Filter, JournalKind, LocalKey, MatchKeysWrite, NewDrop, NewTask,
-    ParkedStage, Position, RecordOutcome, Resolved, Store, StoreError, TargetState,
+    Attempt, Collected, CrosswalkRow, Decision, Delivered, DropNumber, Export, Filter, JournalKind, Judgement,
+    JudgementKind, KeptModel, LocalKey, MasterRow, MatchKeysWrite, MatchRecord, MatchWrites, NewDrop, NewTask,
+    ParkedStage, Position, RecordOutcome, Resolved, Store, StoreError, TargetState, TaskClosing,
 };
 
 const MINE: &str = "acme";
@@ -35,8 +38,8 @@ async fn fill(store: &dyn Store, tenant: &str, search: &str) -> Result<DropNumbe
         code: "c".to_owned(),
         question: tenant.to_owned(),
         system: "erp".into(),
-        master_id: None,
         at: at(1),
+        ..NewTask::default()
     };
     let end =
         Delivered { journal: vec![entry(JournalKind::Delivered, "erp", 1)], tasks: vec![task], ..Delivered::default() };
@@ -49,6 +52,15 @@ async fn fill(store: &dyn Store, tenant: &str, search: &str) -> Result<DropNumbe
     let rows: Vec<_> = store.outbox(10).await?.into_iter().filter(|row| *row.tenant == *tenant).collect();
     store.add_to_backlog("erp", &rows).await?;
     Ok(drop)
+}
+
+/// The numbers of the open tasks of all tenants.
+async fn task_numbers(store: &dyn Store) -> Result<Vec<u64>, StoreError> {
+    Ok(store.tasks(&Filter::default().into()).await?.iter().map(|task| task.number).collect())
+}
+
+fn closing() -> TaskClosing {
+    TaskClosing { decision: Decision::Same, reason: "why".to_owned(), by: "anna".to_owned(), at: at(8) }
 }
 
 pub async fn nobody_sees_the_rows_of_another(context: &mut Context) -> Result<(), StoreError> {
@@ -90,7 +102,10 @@ async fn sees_nothing(store: &dyn Store, other_drop: DropNumber) -> Result<(), S
     assert_eq!(store.rejects(&mine).await?, []);
     assert_eq!(store.parked(&mine).await?, []);
     assert_eq!(store.waiting(&mine).await?, []);
-    assert_eq!(store.tasks(&mine).await?, []);
+    assert_eq!(store.tasks(&mine.clone().into()).await?, []);
+    assert_eq!(store.task_count(&mine.clone().into()).await?, 0);
+    assert_eq!(store.tasks_numbered(Some(MINE), &task_numbers(store).await?).await?, []);
+    assert_eq!(store.close_tasks(Some(MINE), &task_numbers(store).await?, &closing()).await?, [0; 0]);
     assert_eq!(store.targets(&mine).await?, []);
     assert_eq!(store.masters(&mine).await?.len(), 0);
     assert_eq!(store.story(Some(MINE), MasterId(1)).await?, None);
@@ -112,7 +127,11 @@ async fn sees_its_own(store: &dyn Store, drop: DropNumber) -> Result<(), StoreEr
     assert_eq!(read.matches(&[KEY.to_owned()]).await?, [vec![MasterId(1)]]);
     assert_eq!(read.waiting_for(&[local("erp", "C9")]).await?.len(), 1);
     std::mem::drop(read);
-    assert_eq!(store.tasks(&mine).await?.iter().map(|task| task.question.as_str()).collect::<Vec<_>>(), [MINE]);
+    let tasks = store.tasks(&mine.clone().into()).await?;
+    assert_eq!(tasks.iter().map(|task| (&*task.tenant, &*task.question)).collect::<Vec<_>>(), [(MINE, MINE)]);
+    let all = task_numbers(store).await?;
+    assert_eq!((all.len(), store.task_count(&mine.clone().into()).await?), (2, 1));
+    assert_eq!(store.tasks_numbered(Some(MINE), &all).await?.len(), 1);
     assert_eq!(store.targets(&mine).await?[0].delivered, 1);
     assert_eq!(store.attachment(MINE, "a").await?.as_deref(), Some(MINE.as_bytes()));
     assert_eq!(store.parked(&mine).await?.len(), 2);
@@ -135,7 +154,7 @@ async fn changes_its_own(store: &dyn Store, other_drop: DropNumber) -> Result<()
     let before = (store.parked(&others).await?, store.waiting(&others).await?, store.drops(&others).await?);
     let invoice = LocalKey { entity: Entity::Invoice, ..local("erp", "C1") };
     let mut writes = customer("erp", "C1", 1, 2, "acme durand", (other_drop, 0));
-    writes.crosswalk.push(crate::CrosswalkRow { local: invoice, ..crosswalk("erp", "C1", 1) });
+    writes.crosswalk.push(CrosswalkRow { local: invoice, ..crosswalk("erp", "C1", 1) });
     writes.unparked = before.0.iter().map(|row| row.number).collect();
     writes.released = before.1.iter().map(|row| row.number).collect();
     writes.match_keys = vec![MatchKeysWrite { master_id: MasterId(1), add: vec![], remove: vec![KEY.to_owned()] }];
@@ -143,6 +162,14 @@ async fn changes_its_own(store: &dyn Store, other_drop: DropNumber) -> Result<()
     resolve(store, MINE, writes).await?;
     store.finish_attempt(MINE, "erp", Some("b"), Delivered::default()).await?;
     store.set_target_state(MINE, "erp", TargetState::Up, None, at(9)).await?;
+    let theirs = store.tasks(&others.clone().into()).await?;
+    let numbers: Vec<u64> = theirs.iter().map(|task| task.number).collect();
+    assert_eq!(store.close_tasks(Some(MINE), &numbers, &closing()).await?, [0; 0]);
+    let mut writes = Resolved { tasks_ended: vec!["same".to_owned()], ..Resolved::default() };
+    writes.tasks_closed = numbers.iter().map(|number| (*number, closing())).collect();
+    resolve(store, MINE, writes).await?;
+    assert_eq!(store.tasks(&only(MINE).into()).await?, []);
+    assert_eq!(store.tasks(&others.clone().into()).await?, theirs);
     let after = (store.parked(&others).await?, store.waiting(&others).await?, store.drops(&others).await?);
     assert_eq!(after, before);
     assert_eq!(store.open_attempts(OTHER, "erp").await?.len(), 1);
@@ -154,4 +181,110 @@ async fn changes_its_own(store: &dyn Store, other_drop: DropNumber) -> Result<()
     assert_eq!(sources[0][0].position, Position { drop: other_drop, ordinal: 0 });
     let none: Resolved = Resolved::default();
     read.commit(none).await
+}
+
+/// Has one record, and leads to it.
+const BLOCKING: BlockingKey = BlockingKey(5);
+/// Leads nowhere.
+const NOBODYS: BlockingKey = BlockingKey(6);
+
+fn model(tenant: &str) -> String {
+    format!("{{\"of\":\"{tenant}\"}}")
+}
+
+fn known(tenant: &str) -> MatchRecord {
+    MatchRecord { evidence: model(tenant).into(), ..match_record(1, "C1", 1) }
+}
+
+/// The same of everything about who is who, under the same keys and numbers, for one tenant.
+async fn decide(store: &dyn Store, tenant: &str) -> Result<(), StoreError> {
+    let mut writes = customer("erp", "C1", 1, 1, "dupont", (1, 0));
+    writes.masters.push(MasterRow { entity: Entity::Invoice, root: MasterId(1), ..master(2, 2, "f1") });
+    writes.tasks = vec![NewTask {
+        subject: tenant.to_owned(),
+        code: "match.doubtful".to_owned(),
+        question: "why?".to_owned(),
+        system: "erp".into(),
+        master_id: Some(MasterId(1)),
+        at: at(1),
+        ..NewTask::default()
+    }];
+    writes.matching = MatchWrites {
+        records: vec![known(tenant)],
+        keys: vec![(BLOCKING, 1)],
+        common: vec![NOBODYS],
+        judgements: vec![judgement(JudgementKind::Link, [1, 0], [&[1], &[]])],
+        regrouped: vec![MasterId(1)],
+        regrouping: Vec::new(),
+    };
+    resolve(store, tenant, writes).await?;
+    store.add_match_model(tenant, 1, &model(tenant), at(1)).await
+}
+
+/// What a tenant that decided knows: all of it, and nothing of another.
+async fn knows_its_own(store: &dyn Store, tenant: &str, number: u64) -> Result<(), StoreError> {
+    let one = [MasterId(1)];
+    let judged = [Judgement { number, ..judgement(JudgementKind::Link, [1, 0], [&[1], &[]]) }];
+    let mut read = store.begin_resolve(tenant).await?;
+    read.lock_matching().await?;
+    assert_eq!(read.match_records(&[1]).await?, [known(tenant)]);
+    assert_eq!(read.match_records_of(&one).await?, [known(tenant)]);
+    assert_eq!(read.postings(&[BLOCKING, NOBODYS], 9).await?, [Posting::Records(vec![1]), Posting::Common]);
+    assert_eq!(read.judgements_of(&[1]).await?, judged);
+    assert_eq!(read.judgement(number).await?.as_ref(), judged.first());
+    assert_eq!(read.crosswalk_of(&one).await?, [crosswalk("erp", "C1", 1)]);
+    assert_eq!(read.documents_of(MasterId(1), MasterId(0), 9).await?, [MasterId(2)]);
+    assert_eq!(read.open_tasks("match.doubtful", &one).await?, [tenant]);
+    drop(read);
+    assert_eq!(store.match_records_of(tenant, &one).await?, [known(tenant)]);
+    assert_eq!(store.match_records_after(tenant, 0, 9).await?, [known(tenant)]);
+    assert_eq!(store.judgements(tenant, &[], 9).await?, judged);
+    assert_eq!(store.judgements(tenant, &one, 9).await?, judged);
+    assert_eq!(store.regroupings(tenant, 9).await?.len(), 1);
+    assert_eq!(store.match_model(tenant, 0).await?, Some((1, model(tenant).into())));
+    let kept = KeptModel { number: 1, at: at(1), model: model(tenant).into() };
+    assert_eq!(store.match_models(tenant, 9).await?, [kept]);
+    Ok(())
+}
+
+pub async fn nobody_learns_who_is_who_elsewhere(context: &mut Context) -> Result<(), StoreError> {
+    let store = context.store();
+    decide(&*store, OTHER).await?;
+    // Before the tenant has anything, although its word is known.
+    resolve(&*store, MINE, Resolved::default()).await?;
+    let one = [MasterId(1)];
+    let mut read = store.begin_resolve(MINE).await?;
+    read.lock_matching().await?;
+    assert_eq!(read.match_records(&[1]).await?, []);
+    assert_eq!(read.match_records_of(&one).await?, []);
+    let nobody = Posting::Records(Vec::new());
+    assert_eq!(read.postings(&[BLOCKING, NOBODYS], 9).await?, [nobody.clone(), nobody]);
+    assert_eq!(read.judgements_of(&[1]).await?, []);
+    assert_eq!(read.judgement(1).await?, None);
+    assert_eq!(read.crosswalk_of(&one).await?, []);
+    assert_eq!(read.documents_of(MasterId(1), MasterId(0), 9).await?, []);
+    assert_eq!(read.open_tasks("match.doubtful", &one).await?, [""; 0]);
+    drop(read);
+    assert_eq!(store.match_records_of(MINE, &one).await?, []);
+    assert_eq!(store.match_records_after(MINE, 0, 9).await?, []);
+    assert_eq!((store.judgements(MINE, &[], 9).await?, store.judgements(MINE, &one, 9).await?), (vec![], vec![]));
+    assert_eq!(store.regroupings(MINE, 9).await?, []);
+    assert_eq!(store.match_model(MINE, 0).await?, None);
+    assert_eq!(store.match_models(MINE, 9).await?, []);
+    decide(&*store, MINE).await?;
+    knows_its_own(&*store, MINE, 2).await?;
+    // What one writes under the other's numbers leaves the other's rows alone.
+    let undo = Judgement { undoes: Some(1), ..judgement(JudgementKind::Undo, [1, 0], [&[1], &[]]) };
+    let changes = MatchWrites {
+        records: vec![MatchRecord { master_id: MasterId(3), ..known(MINE) }],
+        keys: vec![(BLOCKING, 4)],
+        common: vec![BLOCKING],
+        judgements: vec![undo],
+        regrouped: Vec::new(),
+        regrouping: vec![(MasterId(1), None)],
+    };
+    matched(&*store, MINE, changes).await?;
+    let moved = Resolved { crosswalk: vec![crosswalk("erp", "C1", 3)], ..Resolved::default() };
+    resolve(&*store, MINE, moved).await?;
+    knows_its_own(&*store, OTHER, 1).await
 }

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use master::MasterId;
 
 use super::{Coded, MasterKey, nanoseconds, time};
-use crate::{DropEnd, Export, JournalKind, ParkedStage, TargetState};
+use crate::{DropEnd, Export, JournalKind, JudgementKind, ParkedStage, TargetState};
 
 #[test]
 fn times_keep_their_nanoseconds() {
@@ -61,5 +61,16 @@ fn codes_stay_what_they_are() {
         JournalKind::Delivered,
         JournalKind::Refused,
         JournalKind::LookedUp,
+        JournalKind::Moved,
+        JournalKind::Merged,
+        JournalKind::Split,
+    ]);
+    check(&[
+        JudgementKind::Merge,
+        JudgementKind::Split,
+        JudgementKind::NotTheSame,
+        JudgementKind::Link,
+        JudgementKind::Unlink,
+        JudgementKind::Undo,
     ]);
 }

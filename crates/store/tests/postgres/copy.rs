@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use canonical::entity::{Entity, Operation};
 use jiff::Timestamp;
 use master::MasterId;
+use master::matching::BlockingKey;
 use store::copy::{Copied, CopyError, Place, copy};
 use store::postgres::{PostgresOptions, PostgresStore};
 use store::sqlite::{SqliteOptions, SqliteStore};
 use store::testkit::{ODD, OTHER_TENANT, fill};
 use store::{
-    Command, Delivered, DropNumber, Export, Filter, LocalKey, MasterRow, NewDrop, NewTask, OperateStore, OutboxWrite,
-    Resolved, Store, StoreError, StreamKey,
+    Command, Delivered, DropNumber, Export, Filter, Judgement, JudgementKind, LocalKey, MasterRow, MatchWrites,
+    NewDrop, NewTask, OperateStore, OutboxWrite, Resolved, Store, StoreError, StreamKey,
 };
 
 use super::dump::{columns_without_a_value, dump, tables};
@@ -100,7 +101,7 @@ async fn listings(store: &dyn Store, filter: &Filter, told: &mut String) -> Resu
     let drops = store.drops(filter).await?;
     let (targets, counts) = (store.targets(filter).await?, store.counts(filter).await?);
     let (rejects, parked) = (store.rejects(filter).await?, store.parked(filter).await?);
-    let (waiting, tasks) = (store.waiting(filter).await?, store.tasks(filter).await?);
+    let (waiting, tasks) = (store.waiting(filter).await?, store.tasks(&filter.clone().into()).await?);
     let masters = store.masters(filter).await?;
     writeln!(
         told,
@@ -132,7 +133,19 @@ async fn stages(store: &dyn Store, told: &mut String) -> Result<(), StoreError> 
     let matches = read.matches(&["customer:siren:552100554".to_owned(), ODD.to_owned()]).await?;
     let waiting = read.waiting_for(&[local("erp", "C9"), local("erp", ODD)]).await?;
     writeln!(told, "{crosswalk:?} {matches:?} {waiting:?}").unwrap();
+    let postings = read.postings(&[0, 1, 1 << 63, u64::MAX].map(BlockingKey), 9).await?;
+    let judged = read.judgements_of(&[6, 7]).await?;
+    // Told in any order, so one after the other.
+    for id in &ids {
+        writeln!(told, "{:?} {:?}", read.crosswalk_of(&[*id]).await?, read.documents_of(*id, MasterId(0), 9).await?)
+            .unwrap();
+    }
+    writeln!(told, "{postings:?} {judged:?}").unwrap();
     drop(read);
+    let (records, judgements) =
+        (store.match_records_after(TENANT, 0, 9).await?, store.judgements(TENANT, &[], 9).await?);
+    let (regroupings, model) = (store.regroupings(TENANT, 9).await?, store.match_model(TENANT, 0).await?);
+    writeln!(told, "{records:?} {judgements:?} {regroupings:?} {model:?}").unwrap();
     let (outbox, covers) = (store.outbox(100).await?, store.mapping_covers("mapping-1").await?);
     writeln!(told, "{outbox:?} {covers:?} {:?}", store.pending().await?).unwrap();
     Ok(())
@@ -147,6 +160,7 @@ struct Next {
     outbox: u64,
     command: u64,
     task: u64,
+    judgement: u64,
 }
 
 /// Goes on working on a full store.
@@ -175,7 +189,22 @@ async fn next_numbers(store: &dyn Store) -> Next {
         search: "next".into(),
     };
     let change = OutboxWrite { master_id: MasterId(1), version: reserved.version, system: None };
-    let writes = Resolved { masters: vec![document], outbox: vec![change], ..Resolved::default() };
+    let judgement = Judgement {
+        number: 0,
+        at: Timestamp::UNIX_EPOCH,
+        kind: JudgementKind::NotTheSame,
+        by: None,
+        reason: None,
+        model: None,
+        master_id: MasterId(1),
+        other: None,
+        left: Vec::new(),
+        right: Vec::new(),
+        undoes: None,
+        is_undone: false,
+    };
+    let matching = MatchWrites { judgements: vec![judgement], ..MatchWrites::default() };
+    let writes = Resolved { masters: vec![document], outbox: vec![change], matching, ..Resolved::default() };
     resolution.commit(writes).await.unwrap();
     let outbox = store.outbox(100).await.unwrap();
     let number = outbox.iter().find(|row| row.master.master_id == MasterId(1)).map(|row| row.numbers[0]).unwrap();
@@ -185,14 +214,15 @@ async fn next_numbers(store: &dyn Store) -> Next {
         code: "delivery.unknown".to_owned(),
         question: "next".to_owned(),
         system: "crm".into(),
-        master_id: None,
         at: Timestamp::UNIX_EPOCH,
+        ..NewTask::default()
     };
     let end = Delivered { tasks: vec![task], ..Delivered::default() };
     store.finish_attempt(TENANT, "crm", None, end).await.unwrap();
-    let tasks = store.tasks(&Filter::default()).await.unwrap();
+    let tasks = store.tasks(&Filter::default().into()).await.unwrap();
     let task = tasks.iter().find(|task| task.question == "next").map(|task| task.number).unwrap();
-    Next { drop, master: reserved.master_id, version: reserved.version, outbox: number, command, task }
+    let judgement = store.judgements(TENANT, &[], 1).await.unwrap()[0].number;
+    Next { drop, master: reserved.master_id, version: reserved.version, outbox: number, command, task, judgement }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -215,8 +245,11 @@ async fn a_store_goes_to_a_server_and_back() {
     assert_eq!(told(&*hub).await, expected);
     assert_eq!(told(&*returned).await, expected);
     let expected = next_numbers(&*original).await;
-    // Two tasks were open, and the second one is gone: its number does not come again.
-    assert_eq!(expected, Next { drop: 4, master: MasterId(8), version: 10, outbox: 4, command: 3, task: 3 });
+    // Of three tasks one is answered, and the last one is gone: its number does not come again.
+    assert_eq!(
+        expected,
+        Next { drop: 4, master: MasterId(8), version: 10, outbox: 4, command: 3, task: 4, judgement: 4 }
+    );
     assert_eq!(next_numbers(&*returned).await, expected);
     assert_eq!(next_numbers(&*hub).await, expected);
 }

@@ -15,21 +15,21 @@ use store::{
 
 use super::server::{Server, server};
 
-const TENANT: &str = "acme";
+pub const TENANT: &str = "acme";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Two hubs on one store.
-async fn hubs(server: &Server) -> [Arc<PostgresStore>; 2] {
+pub async fn hubs(server: &Server) -> [Arc<PostgresStore>; 2] {
     let options = server.options();
     let open = || async { PostgresStore::open(&server.url(), options.clone()).await.unwrap() };
     [open().await, open().await]
 }
 
-fn local(system: &str, key: &str) -> LocalKey {
+pub fn local(system: &str, key: &str) -> LocalKey {
     LocalKey { system: system.into(), entity: Entity::Customer, key: key.to_owned() }
 }
 
-fn master(id: MasterId, version: u64) -> MasterRow {
+pub fn master(id: MasterId, version: u64) -> MasterRow {
     MasterRow {
         master_id: id,
         entity: Entity::Customer,
@@ -42,7 +42,7 @@ fn master(id: MasterId, version: u64) -> MasterRow {
     }
 }
 
-fn crosswalk(local: LocalKey, master_id: MasterId) -> CrosswalkRow {
+pub fn crosswalk(local: LocalKey, master_id: MasterId) -> CrosswalkRow {
     CrosswalkRow { local, master_id, holds: None, earlier: Vec::new(), residue: None, version: 0, removed: false }
 }
 
@@ -227,7 +227,7 @@ fn what_the_server_does(server: &Server) -> String {
 }
 
 /// Runs two at once, on different hubs, each again when it came second.
-async fn race<A, B>(first: impl Fn() -> A, second: impl Fn() -> B)
+pub async fn race<A, B>(first: impl Fn() -> A, second: impl Fn() -> B)
 where
     A: Future<Output = Result<(), StoreError>>,
     B: Future<Output = Result<(), StoreError>>,

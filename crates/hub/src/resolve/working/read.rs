@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use master::MasterId;
-use store::{Attempt, StoreError};
+use store::{Attempt, LocalKey, StoreError};
 
-use super::{Known, Shown, Working, links, match_keys, unique};
+use super::{Known, Shown, Working, links, unique};
 use crate::reading;
 
 impl Working<'_> {
@@ -15,9 +15,7 @@ impl Working<'_> {
             .iter()
             .flat_map(|one| one.references.iter().map(|link| link.to.clone()).chain([one.local.clone()]));
         let local_keys = unique(local_keys.filter(|key| !self.crosswalk.contains_key(key)));
-        for (key, row) in local_keys.iter().zip(self.resolution.crosswalk(&local_keys).await?) {
-            self.crosswalk.insert(key.clone(), row);
-        }
+        self.read_crosswalk(local_keys.clone()).await?;
         let match_keys = prepared.iter().flat_map(|one| one.match_keys.iter().cloned());
         let match_keys = unique(match_keys.filter(|key| !self.matches.contains_key(key)));
         self.read_matches(&match_keys).await?;
@@ -44,7 +42,10 @@ impl Working<'_> {
     }
 
     /// Reads masters with their sources, following redirects.
-    pub(super) async fn read_masters(&mut self, ids: impl IntoIterator<Item = MasterId>) -> Result<(), StoreError> {
+    pub(in crate::resolve) async fn read_masters(
+        &mut self,
+        ids: impl IntoIterator<Item = MasterId>,
+    ) -> Result<(), StoreError> {
         let mut ids = unique(ids.into_iter().filter(|id| !self.masters.contains_key(id)));
         while !ids.is_empty() {
             let rows = self.resolution.masters(&ids).await?;
@@ -52,18 +53,15 @@ impl Working<'_> {
             let mut survivors = Vec::new();
             for ((id, row), sources) in ids.iter().zip(rows).zip(sources) {
                 survivors.extend(row.as_ref().and_then(|row| row.redirect));
-                let sources: Vec<Shown> =
-                    sources.into_iter().filter_map(|row| Shown::read(&self.tenant, row)).collect();
-                let keys = match_keys(&sources);
-                let (keys_stored, row_changed) = (keys.clone(), false);
-                self.masters.insert(*id, Known { row, sources, keys_stored, keys, row_changed });
+                let sources: Vec<Shown> = sources.into_iter().filter_map(Shown::read).collect();
+                self.masters.insert(*id, Known { row, sources, ..Known::default() });
             }
             ids = unique(survivors.into_iter().filter(|id| !self.masters.contains_key(id)));
         }
         Ok(())
     }
 
-    async fn read_covers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+    pub(in crate::resolve) async fn read_covers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
         let of_sources =
             self.masters.values().flat_map(|known| known.sources.iter().map(|source| source.row.mapping.clone()));
         let versions = of_sources.chain(prepared.iter().map(|one| one.observation.mapping.clone()));
@@ -118,14 +116,29 @@ impl Working<'_> {
     /// Takes as many numbers as these observations can need.
     async fn take_numbers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
         let unknown = prepared.iter().filter(|one| self.crosswalk.get(&one.local).is_none_or(Option::is_none)).count();
-        let masters = (unknown as u64).saturating_sub(self.numbers.masters.left());
-        let versions = (prepared.len() as u64).saturating_sub(self.numbers.versions.left());
+        self.require_numbers(unknown as u64, prepared.len() as u64).await
+    }
+
+    /// Takes as many numbers as are missing to these.
+    pub(in crate::resolve) async fn require_numbers(&mut self, masters: u64, versions: u64) -> Result<(), StoreError> {
+        let masters = masters.saturating_sub(self.numbers.masters.left());
+        let versions = versions.saturating_sub(self.numbers.versions.left());
         if masters == 0 && versions == 0 {
             return Ok(());
         }
         let reserved = self.resolution.reserve(masters, versions).await?;
         self.numbers.masters.add(reserved.master_id.0, masters);
         self.numbers.versions.add(reserved.version, versions);
+        self.numbers.taken.push(reserved.master_id.0..reserved.master_id.0 + masters);
+        Ok(())
+    }
+
+    /// Reads the crosswalk rows of records that were not read yet.
+    pub(in crate::resolve) async fn read_crosswalk(&mut self, keys: Vec<LocalKey>) -> Result<(), StoreError> {
+        let keys = unique(keys.into_iter().filter(|key| !self.crosswalk.contains_key(key)));
+        for (key, row) in keys.iter().zip(self.resolution.crosswalk(&keys).await?) {
+            self.crosswalk.insert(key.clone(), row);
+        }
         Ok(())
     }
 }

@@ -20,15 +20,20 @@ struct Claim {
 impl Matcher {
     /// Groups keep the numbers of the customers that they were: of several, the one with most of its records, then the
     /// oldest; of several groups that were one customer, the one whose records were it from the start. A group that is left
-    /// without takes up the number that its records had once, if nobody has it any more.
-    pub(super) fn number(&mut self, groups: Vec<Vec<RecordNumber>>) {
+    /// without takes up the number that its records had once, if nobody has it any more. `None` is a new customer.
+    pub(super) fn claims(&self, groups: &[Vec<RecordNumber>]) -> Vec<Option<ClusterNumber>> {
         let mut given: Vec<Option<ClusterNumber>> = vec![None; groups.len()];
         let mut taken = BTreeSet::new();
-        self.give(&groups, &mut given, &mut taken, |matcher, record| Some(matcher.records.get(&record)?.cluster));
-        self.give(&groups, &mut given, &mut taken, |matcher, record| {
+        self.give(groups, &mut given, &mut taken, |matcher, record| Some(matcher.records.get(&record)?.cluster));
+        self.give(groups, &mut given, &mut taken, |matcher, record| {
             let home = matcher.records.get(&record)?.home?;
             matcher.is_free(home).then_some(home)
         });
+        given
+    }
+
+    /// Makes groups the customers that they are.
+    pub(super) fn number(&mut self, groups: Vec<Vec<RecordNumber>>, given: Vec<Option<ClusterNumber>>) {
         for (group, given) in groups.into_iter().zip(given) {
             let cluster = given.unwrap_or_else(|| self.fresh_cluster());
             self.retired.remove(&cluster);

@@ -16,13 +16,15 @@ pub struct Needs {
     pub keys: Vec<BlockingKey>,
     /// These records.
     pub records: BTreeSet<RecordNumber>,
+    /// So many numbers for new customers.
+    pub clusters: usize,
 }
 
 impl Needs {
     /// Whether it is nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.records.is_empty()
+        self.keys.is_empty() && self.records.is_empty() && self.clusters == 0
     }
 }
 
@@ -89,11 +91,15 @@ impl News {
 }
 
 impl Matcher {
-    /// One that holds what it is told, while more exists elsewhere. New customers get numbers from `cluster_first` on, which
-    /// stand for customers that have no number of their own yet.
+    /// One that holds what it is told, while more exists elsewhere.
     #[must_use]
-    pub fn over_part(model: Arc<Model>, options: MatchOptions, cluster_first: ClusterNumber) -> Self {
-        Matcher { is_part: true, next_cluster: cluster_first, ..Matcher::new(model, options) }
+    pub fn over_part(model: Arc<Model>, options: MatchOptions) -> Self {
+        Matcher { is_part: true, ..Matcher::new(model, options) }
+    }
+
+    /// Gives it numbers for new customers, which nobody has.
+    pub fn offer(&mut self, clusters: impl IntoIterator<Item = ClusterNumber>) {
+        self.offered.extend(clusters);
     }
 
     /// Adds a record that nobody has seen before, under a number that nobody has.
@@ -110,6 +116,7 @@ impl Matcher {
         self.numbers.insert(Arc::clone(&name), number);
         let entry = Entry {
             name,
+            common: self.model.common_names(&evidence),
             shown: evidence,
             keys_shown: Vec::new(),
             is_keyed: false,
@@ -167,12 +174,12 @@ impl Matcher {
         self.preferred.insert(cluster);
     }
 
-    /// The records of which customers may be others than before, or resemble others than before.
-    pub fn divided(&self) -> impl Iterator<Item = RecordNumber> {
-        self.work.divided.iter().copied()
+    /// The records that were divided since the last call: of those, what is doubtful may be something else now.
+    pub fn take_divided(&mut self) -> BTreeSet<RecordNumber> {
+        std::mem::take(&mut self.work.divided)
     }
 
-    /// What is to be kept of what it did since it was made. Call it once, when nothing is left to do.
+    /// What is to be kept of what it did since the last call. To be called when nothing is left to do.
     pub fn changes(&mut self) -> Changes {
         let is_changed = |entry: &&Entry| entry.changed.evidence || entry.changed.links || entry.changed.from.is_some();
         let mut numbers: Vec<RecordNumber> =

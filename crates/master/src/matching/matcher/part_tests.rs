@@ -14,7 +14,6 @@ struct Kept {
     numbers: BTreeMap<String, RecordNumber>,
     keys: BTreeMap<BlockingKey, BTreeSet<RecordNumber>>,
     common: BTreeSet<BlockingKey>,
-    next_cluster: ClusterNumber,
 }
 
 impl Kept {
@@ -27,7 +26,7 @@ impl Kept {
 
     /// Shows some states at once, as a hub does with a batch, and keeps what came of it.
     fn show(&mut self, batch: &[(usize, serde_json::Value)], options: MatchOptions) {
-        let mut part = Matcher::over_part(Arc::new(Model::shipped()), options, self.next_cluster);
+        let mut part = Matcher::over_part(Arc::new(Model::shipped()), options);
         let living: BTreeSet<ClusterNumber> = self.records.values().map(|record| record.cluster).collect();
         for record in self.records.values().filter(|record| !living.contains(&record.home)) {
             part.retire(record.home);
@@ -46,10 +45,12 @@ impl Kept {
             if let Some(known) = self.records.get(&number) {
                 part.load(known.clone());
             }
-            part.note(number, &customer(shown.clone()));
+            part.note(number, &Evidence::of(&customer(shown.clone())));
         }
         while let Some(needs) = part.settle() {
             assert!(!needs.is_empty());
+            let first = self.next_cluster();
+            part.offer(first..first + needs.clusters as ClusterNumber);
             needs.keys.iter().for_each(|key| part.load_key(*key, self.posting(*key)));
             needs.records.iter().for_each(|number| part.load(self.records[number].clone()));
         }
@@ -62,9 +63,13 @@ impl Kept {
             self.common.insert(key);
         }
         for record in changes.records {
-            self.next_cluster = self.next_cluster.max(record.cluster + 1);
             self.records.insert(record.number, record);
         }
+    }
+
+    /// Beyond the numbers of records, of which each may be its own customer.
+    fn next_cluster(&self) -> ClusterNumber {
+        self.records.values().map(|record| record.cluster + 1).max().unwrap_or_default().max(1_000)
     }
 
     fn clusters(&self) -> BTreeSet<Vec<String>> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use canonical::document::Customer;
-
-use super::super::divide::divide;
+use super::super::divide::divide_linked;
+use super::super::evidence::Evidence;
 use super::super::keys::blocking_keys;
+use super::super::model::Score;
 use super::load::Needs;
-use super::{Bits, BlockingKey, Having, Matcher, RecordNumber, Told};
+use super::{Bits, BlockingKey, ByNumber, Having, Matcher, Numbers, RecordNumber, Told};
 
 /// What is left to do after something was shown or decided. Each stage is carried out when all that it looks at is there.
 #[derive(Default)]
@@ -23,16 +23,17 @@ pub(super) struct Work {
 }
 
 impl Matcher {
-    /// Takes in a state of a record, and leaves it to [`settle`](Matcher::settle) to do something about it. Returns whether
-    /// it shows anything that it did not show before.
-    pub fn note(&mut self, number: RecordNumber, customer: &Customer) -> bool {
+    /// Takes in what a state of a record shows, and leaves it to [`settle`](Matcher::settle) to do something about it.
+    /// Returns whether there is anything that it did not show before.
+    pub fn note(&mut self, number: RecordNumber, later: &Evidence) -> bool {
         self.require_keys(number);
         let Some(entry) = self.records.get_mut(&number) else { return false };
         let before = entry.shown.clone();
-        entry.shown.add(customer);
+        entry.shown.unite(later);
         if entry.shown == before && entry.home.is_some() {
             return false;
         }
+        entry.common = self.model.common_names(&entry.shown);
         entry.changed.evidence = true;
         for key in blocking_keys(&entry.shown) {
             if entry.keys_shown.binary_search(&key).is_err() {
@@ -175,7 +176,7 @@ impl Matcher {
         }
         let review = self.options.thresholds.review;
         let resembles = |other: &RecordNumber| {
-            let score = self.model.score(entry.evidence(), self.records.get(other)?.evidence())?;
+            let score = self.model.score_known(entry.scored(), self.records.get(other)?.scored())?;
             (!score.is_vetoed && score.bits >= review).then_some((*other, score.bits))
         };
         let links: std::collections::BTreeMap<RecordNumber, Bits> = candidates.iter().filter_map(resembles).collect();
@@ -223,20 +224,26 @@ impl Matcher {
         if !needs.is_empty() {
             return Some(needs);
         }
-        self.work.touched.clear();
         let groups: Vec<Vec<RecordNumber>> = companies.into_iter().flat_map(|together| self.divide(together)).collect();
+        // All at once: what was one customer may hang together no more.
+        let given = self.claims(&groups);
+        let new = given.iter().filter(|given| given.is_none()).count();
+        if self.is_part && new > self.offered.len() {
+            return Some(Needs { clusters: new - self.offered.len(), ..Needs::default() });
+        }
+        self.work.touched.clear();
         if self.is_part {
             self.work.divided.extend(groups.iter().flatten());
         }
-        // All at once: what was one customer may hang together no more.
-        self.number(groups);
+        self.number(groups, given);
         None
     }
 
     /// All records that links and decisions lead to from one, and from those.
     fn together(&self, first: RecordNumber, needs: &mut Needs) -> Vec<RecordNumber> {
         let link = self.options.thresholds.link;
-        let (mut found, mut together) = (BTreeSet::from([first]), vec![first]);
+        let (mut found, mut together) = (Numbers::default(), vec![first]);
+        found.insert(first);
         let mut next = 0;
         while let Some(number) = together.get(next).copied() {
             next += 1;
@@ -266,7 +273,8 @@ impl Matcher {
         let mut known: Vec<(RecordNumber, &super::Entry)> =
             together.drain(..).filter_map(|number| Some((number, self.records.get(&number)?))).collect();
         known.sort_by(|one, other| one.1.name.cmp(&other.1.name));
-        let place = |number: RecordNumber| known.iter().position(|(other, _)| *other == number);
+        let places: ByNumber<RecordNumber, usize> = known.iter().map(|(number, _)| *number).zip(0..).collect();
+        let place = |number: RecordNumber| places.get(&number).copied();
         let verdicts: Vec<_> = known
             .iter()
             .enumerate()
@@ -276,8 +284,18 @@ impl Matcher {
             })
             .filter_map(|(at, other, verdict)| Some((at, place(other)?, verdict)))
             .collect();
-        let score = |one: usize, other: usize| self.model.score(known[one].1.evidence(), known[other].1.evidence());
-        let groups = divide(known.len(), score, &verdicts, self.options.thresholds);
+        let links: Vec<(usize, usize, Bits)> = (0..)
+            .zip(&known)
+            .flat_map(|(one, (_, entry))| entry.links.iter().map(move |(other, bits)| (one, *other, *bits)))
+            .filter(|(.., bits)| *bits >= self.options.thresholds.link)
+            .filter_map(|(one, other, bits)| Some((one, place(other).filter(|other| one < *other)?, bits)))
+            .collect();
+        let score = |one: usize, other: usize| {
+            let (one, (number, other)) = (known[one].1, known[other]);
+            let link = one.links.get(&number).map(|bits| Score { bits: *bits, is_vetoed: false });
+            link.or_else(|| self.model.score_known(one.scored(), other.scored()))
+        };
+        let groups = divide_linked(known.len(), &links, score, &verdicts, self.options.thresholds);
         groups.into_iter().map(|group| group.into_iter().map(|at| known[at].0).collect()).collect()
     }
 }

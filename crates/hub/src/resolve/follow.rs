@@ -1,0 +1,100 @@
+//! Documents of a customer some of whose records belong to another master now: they go where the record goes that they
+//! name. In bounded steps, each one transaction, so that a customer with a hundred thousand invoices stops nobody.
+
+use std::sync::Arc;
+
+use master::MasterId;
+use serde_json::Value;
+use store::{LocalKey, Regrouping, StoreError};
+
+use super::golden::Golden;
+use super::links::{self, Link};
+use super::working::Working;
+use crate::context::Context;
+use crate::references;
+
+/// So many documents are looked at in one transaction.
+const DOCUMENTS_MAX: usize = 500;
+
+/// So many customers are asked for at a time.
+const CUSTOMERS_MAX: usize = 64;
+
+/// Lets all documents follow that are to. What a crash interrupts goes on with the next call.
+pub(super) async fn follow(context: &Context, tenant: &Arc<str>) -> Result<(), StoreError> {
+    loop {
+        let open = context.store.regroupings(tenant, CUSTOMERS_MAX).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        for one in open {
+            let step = context.persist("documents follow their customer", || step(context, tenant, one));
+            if step.await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn step(context: &Context, tenant: &Arc<str>, one: Regrouping) -> Result<(), StoreError> {
+    let mut working = Working::begin(context, tenant).await?;
+    let ids = working.resolution().documents_of(one.master_id, one.after, DOCUMENTS_MAX).await?;
+    let next = ids.last().copied().filter(|_| ids.len() == DOCUMENTS_MAX);
+    working.read_masters(ids.iter().copied()).await?;
+    working.read_referenced(&ids).await?;
+    working.read_covers(&[]).await?;
+    working.require_numbers(0, ids.len() as u64).await?;
+    for id in ids {
+        working.follow_records(id);
+    }
+    working.writes.matching.regrouping.push((one.master_id, next));
+    working.commit().await
+}
+
+impl Working<'_> {
+    /// Reads what documents refer to.
+    async fn read_referenced(&mut self, ids: &[MasterId]) -> Result<(), StoreError> {
+        let (mut locals, mut masters): (Vec<LocalKey>, Vec<MasterId>) = (Vec::new(), Vec::new());
+        for id in ids {
+            for shown in self.sources_of(*id) {
+                let entity = &shown.row.local.entity;
+                locals
+                    .extend(links::links(&shown.document, entity, &shown.row.local.system).into_iter().map(|to| to.to));
+                masters.extend(references::fields(entity).iter().filter_map(|field| {
+                    references::member(&shown.document, field.name, "master_id")?.parse::<MasterId>().ok()
+                }));
+            }
+        }
+        self.read_crosswalk(locals.clone()).await?;
+        masters.extend(locals.iter().filter_map(|local| self.crosswalk(local)).map(|row| row.master_id));
+        self.read_masters(masters).await
+    }
+
+    /// Puts the references of a document to where the records are that they name.
+    fn follow_records(&mut self, id: MasterId) {
+        let Some(entity) = self.row_of(id).map(|row| row.entity.clone()) else { return };
+        let moved: Vec<(usize, Link, MasterId)> = self
+            .sources_of(id)
+            .iter()
+            .enumerate()
+            .flat_map(|(at, shown)| {
+                let links = links::links(&shown.document, &entity, &shown.row.local.system);
+                links.into_iter().map(move |link| (at, link))
+            })
+            .filter_map(|(at, link)| Some((at, self.linked(&link.to)?, link)))
+            .map(|(at, to, link)| (at, link, to))
+            .collect();
+        for (at, link, to) in moved {
+            let Some(shown) = self.known(id).sources.get_mut(at) else { continue };
+            let Some(Value::Object(reference)) = shown.document.get_mut(link.field) else { continue };
+            let to = Value::String(to.to_string());
+            if reference.get("master_id") != Some(&to) {
+                reference.insert("master_id".to_owned(), to);
+                shown.row.document = shown.document.to_string().into_boxed_str();
+                shown.changed = true;
+            }
+        }
+        if let Golden::Changed(version) = self.recompute(id, &entity, None) {
+            self.publish(id, version, None);
+        }
+    }
+}

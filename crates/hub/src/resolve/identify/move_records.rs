@@ -1,0 +1,250 @@
+//! Records that belong to another master than before: with what they show, and with what follows them.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use canonical::entity::{Entity, Operation};
+use master::MasterId;
+use master::matching::{ClusterNumber, RecordNumber};
+use store::{CrosswalkRow, JournalEntry, JournalKind, Judgement, JudgementKind, LocalKey, MasterRow, StoreError};
+
+use super::{Company, local_of};
+use crate::resolve::golden::Golden;
+use crate::resolve::working::Working;
+
+impl Working<'_> {
+    /// Moves records to the masters that they belong to now. Masters without records become one with those that have
+    /// them; masters that were one with others and have records again are themselves again.
+    pub(super) async fn move_records(
+        &mut self,
+        company: &Company,
+        moved: &[(RecordNumber, ClusterNumber)],
+    ) -> Result<(), StoreError> {
+        let moved = self.moves(company, moved).await?;
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let ids: BTreeSet<MasterId> = moved.iter().flat_map(|one| [one.from, one.to]).collect();
+        self.read_masters(ids.iter().copied()).await?;
+        self.require_numbers(0, 2 * ids.len() as u64).await?;
+        for id in &ids {
+            if self.row_of(*id).is_some_and(|row| row.state == Operation::Redirect) {
+                self.revive(company, *id).await?;
+            }
+        }
+        for one in &moved {
+            self.move_record(&one.local, one.from, one.to);
+            self.tell_move(one.to, JournalKind::Moved, &one.local, Some(format!("from {}", one.from)));
+        }
+        for (from, to) in emptied(&moved) {
+            if self.match_records_of(company, &[from]).await?.is_empty() {
+                self.retire(from, to, &moved, company).await?;
+            }
+        }
+        // Documents that name the records go with them.
+        self.writes.matching.regrouped.extend(moved.iter().map(|one| one.from).collect::<BTreeSet<_>>());
+        self.moved_from.extend(ids);
+        Ok(())
+    }
+
+    /// Of what the matcher moved, what the store knows: a new record of this batch has no master to leave.
+    async fn moves(
+        &mut self,
+        company: &Company,
+        moved: &[(RecordNumber, ClusterNumber)],
+    ) -> Result<Vec<Move>, StoreError> {
+        let mut moves = Vec::with_capacity(moved.len());
+        for (number, from) in moved {
+            let Some((name, to)) = company.matcher.name(*number).zip(company.matcher.cluster(*number)) else {
+                continue;
+            };
+            moves.push(Move { number: *number, local: local_of(name), from: MasterId(*from), to: MasterId(to) });
+        }
+        let locals: Vec<LocalKey> = moves.iter().map(|one| one.local.clone()).collect();
+        self.read_crosswalk(locals).await?;
+        moves.retain(|one| self.crosswalk(&one.local).is_some_and(|row| row.master_id == one.from));
+        Ok(moves)
+    }
+
+    /// Takes a record's place in the crosswalk and what it shows to another master.
+    fn move_record(&mut self, local: &LocalKey, from: MasterId, to: MasterId) {
+        // Its system may have to be corrected, also where the golden document stays as it is.
+        self.moved_systems.insert((to, local.system.clone()));
+        if let Some(row) = self.crosswalk(local).cloned() {
+            self.replace_crosswalk(CrosswalkRow { master_id: to, ..row });
+        }
+        let sources = std::mem::take(&mut self.known(from).sources);
+        let (leaving, staying) = sources.into_iter().partition(|shown| shown.row.local == *local);
+        self.known(from).sources = staying;
+        let leaving: Vec<_> = leaving;
+        for mut shown in leaving {
+            shown.row.master_id = to;
+            shown.changed = true;
+            self.known(to).sources.push(shown);
+        }
+    }
+
+    /// A master that has no record of its own any more becomes one with another. What was delivered of it follows.
+    async fn retire(
+        &mut self,
+        from: MasterId,
+        to: MasterId,
+        moved: &[Move],
+        company: &Company,
+    ) -> Result<(), StoreError> {
+        let Some(row) = self.row_of(from).cloned() else { return Ok(()) };
+        for local in self.rows_at(from).await? {
+            self.move_record(&local, from, to);
+        }
+        let version = self.new_version();
+        let (state, redirect) = (Operation::Redirect, Some(to));
+        self.put_master(MasterRow { version, state, redirect, root: from, ..row });
+        self.publish(from, version, None);
+        let at_to = self.match_records_of(company, &[to]).await?;
+        let right: Vec<RecordNumber> = moved.iter().filter(|one| one.from == from).map(|one| one.number).collect();
+        let left = at_to.iter().map(|record| record.number).filter(|number| !right.contains(number)).collect();
+        self.note_by_itself(company, JudgementKind::Merge, to, from, left, right);
+        let local = moved.iter().find(|one| one.from == from).map(|one| one.local.clone());
+        if let Some(local) = local {
+            self.tell_move(from, JournalKind::Merged, &local, Some(format!("one with {to}")));
+            self.tell_move(to, JournalKind::Merged, &local, Some(format!("{from} is one with it")));
+        }
+        Ok(())
+    }
+
+    /// A master that was one with another is itself again. What was delivered of it comes back.
+    async fn revive(&mut self, company: &Company, id: MasterId) -> Result<(), StoreError> {
+        let Some(row) = self.row_of(id).cloned() else { return Ok(()) };
+        let other = row.redirect;
+        // Until the golden document is made of what it shows now.
+        self.put_master(MasterRow { state: Operation::Remove, redirect: None, root: id, ..row });
+        let rows = self.resolution().crosswalk_of(&[id]).await?;
+        let elsewhere: Vec<LocalKey> =
+            rows.into_iter().map(|row| row.local).filter(|local| local.entity == Entity::Customer).collect();
+        self.read_crosswalk(elsewhere.clone()).await?;
+        let at: BTreeSet<MasterId> =
+            elsewhere.iter().filter_map(|local| self.crosswalk(local)).map(|row| row.master_id).collect();
+        let at: Vec<MasterId> = at.into_iter().filter(|at| *at != id).collect();
+        self.read_masters(at.iter().copied()).await?;
+        let matched = self.match_records_of(company, &at).await?;
+        // Records that are matched go where they belong by themselves.
+        let matched: HashSet<&LocalKey> = matched.iter().map(|record| &record.local).collect();
+        for local in elsewhere.iter().filter(|local| !matched.contains(local)) {
+            let from = self.crosswalk(local).map(|row| row.master_id).filter(|from| *from != id);
+            if let Some(from) = from {
+                self.move_record(local, from, id);
+            }
+        }
+        if let Some(other) = other {
+            let right = self.match_records_of(company, &[id]).await?.iter().map(|record| record.number).collect();
+            let left = self.match_records_of(company, &[other]).await?.iter().map(|record| record.number).collect();
+            self.note_by_itself(company, JudgementKind::Split, other, id, left, right);
+            self.split_from.insert(id, other);
+        }
+        Ok(())
+    }
+
+    /// The records that the crosswalk links to a master, as it is after what was done in this transaction.
+    async fn rows_at(&mut self, id: MasterId) -> Result<Vec<LocalKey>, StoreError> {
+        let rows = self.resolution().crosswalk_of(&[id]).await?;
+        let locals: Vec<LocalKey> = rows.into_iter().map(|row| row.local).collect();
+        self.read_crosswalk(locals.clone()).await?;
+        let here = |local: &LocalKey| self.crosswalk(local).is_some_and(|row| row.master_id == id);
+        let stored = locals.into_iter().filter(|local| here(local));
+        let mut all: BTreeSet<LocalKey> = stored.collect();
+        all.extend(self.changed_at(id));
+        Ok(all.into_iter().collect())
+    }
+
+    /// Notes what the hub did by itself, unless somebody's judgement says so.
+    fn note_by_itself(
+        &mut self,
+        company: &Company,
+        kind: JudgementKind,
+        master_id: MasterId,
+        other: MasterId,
+        left: Vec<RecordNumber>,
+        right: Vec<RecordNumber>,
+    ) {
+        if self.is_judging {
+            return;
+        }
+        self.writes.matching.judgements.push(Judgement {
+            number: 0,
+            at: self.context.now(),
+            kind,
+            by: None,
+            reason: None,
+            model: Some(company.matcher.model().number),
+            master_id,
+            other: Some(other),
+            left,
+            right,
+            undoes: None,
+            is_undone: false,
+        });
+    }
+
+    /// Makes the golden documents of masters that gained or lost records, and tells subscribers.
+    pub(in crate::resolve) async fn settle_moves(&mut self) -> Result<(), StoreError> {
+        let moved: BTreeSet<MasterId> = std::mem::take(&mut self.moved_from);
+        self.require_numbers(0, moved.len() as u64).await?;
+        let systems = std::mem::take(&mut self.moved_systems);
+        for id in moved {
+            if self.row_of(id).is_some_and(|row| row.state == Operation::Redirect) {
+                continue;
+            }
+            match self.recompute(id, &Entity::Customer, None) {
+                Golden::Changed(version) => self.publish(id, version, None),
+                Golden::Same(version) | Golden::Differs(version) => {
+                    for (_, system) in systems.iter().filter(|(to, _)| *to == id) {
+                        self.publish(id, version, Some(system.clone()));
+                    }
+                }
+            }
+        }
+        for (id, other) in std::mem::take(&mut self.split_from) {
+            let local = self.sources_of(id).first().map(|shown| shown.row.local.clone());
+            if let Some(local) = local {
+                self.tell_move(id, JournalKind::Split, &local, Some(format!("no longer one with {other}")));
+                self.tell_move(other, JournalKind::Split, &local, Some(format!("{id} is itself again")));
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_move(&mut self, master_id: MasterId, kind: JournalKind, local: &LocalKey, detail: Option<String>) {
+        let version = self.row_of(master_id).map(|row| row.version);
+        self.writes.journal.push(JournalEntry {
+            at: self.context.now(),
+            kind,
+            system: local.system.clone(),
+            entity: Entity::Customer,
+            key: Some(local.key.clone()),
+            master_id: Some(master_id),
+            version,
+            position: None,
+            line: None,
+            detail,
+        });
+    }
+}
+
+/// A record that leaves a master for another.
+struct Move {
+    number: RecordNumber,
+    local: LocalKey,
+    from: MasterId,
+    to: MasterId,
+}
+
+/// The masters that records left, each with the one that most of its records went to, and of those the oldest.
+fn emptied(moved: &[Move]) -> BTreeMap<MasterId, MasterId> {
+    let mut counts: BTreeMap<MasterId, BTreeMap<MasterId, usize>> = BTreeMap::new();
+    for one in moved {
+        *counts.entry(one.from).or_default().entry(one.to).or_default() += 1;
+    }
+    let most = |counts: BTreeMap<MasterId, usize>| {
+        counts.into_iter().max_by_key(|(id, count)| (*count, std::cmp::Reverse(*id))).map(|(id, _)| id)
+    };
+    counts.into_iter().filter_map(|(from, counts)| Some((from, most(counts)?))).collect()
+}
