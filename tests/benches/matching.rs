@@ -8,12 +8,15 @@
 //! A resolution is everything from a document to the customer that it is: normalising, keys, candidates, scores, and the
 //! division of all that hangs together. Beside it, in the same run and at the same size, stand the steps alone, and a bare
 //! program that does nothing but file the same keys in a hash table of the same size: no index in memory can do with less.
+//! `--hub 1` resolves the same events through a whole hub.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails where it cannot go on")]
 #![allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "rates are not money")]
 
 #[path = "matching/events.rs"]
 mod events;
+#[path = "matching/hub.rs"]
+mod hub_beside;
 #[path = "matching/steps.rs"]
 mod steps;
 #[path = "matching/timing.rs"]
@@ -40,6 +43,7 @@ const CHOICES: &[Choice] = &[
     ("steps", 10_000, "so many resolutions are measured at each size"),
     ("first", 5_000, "learn weights from so many first events"),
     ("seed", 1, "which of all streams is made"),
+    ("hub", 0, "1 measures through a whole hub and its store instead"),
 ];
 
 fn main() {
@@ -73,6 +77,11 @@ impl Run {
     fn measure(&mut self, stream: &Path) {
         let count = Events::open(stream).count();
         let last = usize::try_from(self.arguments.get("steps")).unwrap().min(count / 2);
+        if self.arguments.get("hub") > 0 {
+            let rate = hub_beside::measure(stream, count, last, self.first_rate);
+            self.first_rate.get_or_insert(rate);
+            return;
+        }
         let mut matcher = Matcher::new(self.model(stream), MatchOptions::default());
         let mut events = Events::open(stream);
         let mut before = Timing::default();

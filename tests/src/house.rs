@@ -208,7 +208,10 @@ fn configure(system: &CsvSystem) -> System {
     let mut targets = serde_json::Map::new();
     for (entity, text) in &system.subscriptions {
         let mapping = compile(&format!("{}/{entity}.toml", system.name), text);
-        subscriptions.insert(entity.clone(), Subscription { mapping, filter: Filter::default() });
+        subscriptions.insert(
+            entity.clone(),
+            Subscription { mapping, filter: Filter::default(), surplus: hub::Surplus::default() },
+        );
         let settings = json!({"folder": format!("{}/out", system.name), "file": format!("{entity}-{{batch}}.csv")});
         targets.insert(entity.name().to_owned(), settings);
     }

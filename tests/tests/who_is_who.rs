@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "who_is_who/bad.rs"]
+mod bad;
 #[path = "who_is_who/evidence.rs"]
 mod evidence;
 #[path = "who_is_who/judgements.rs"]

@@ -13,6 +13,7 @@ use crate::lease::{Doing, Term};
 use crate::models::Models;
 use crate::outage::Outages;
 use crate::partitions::InForce;
+use crate::resolve::Breaker;
 use crate::settings::Settings;
 
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub outages: Outages,
     /// By what records are told apart.
     pub models: Arc<Models>,
+    /// Stops customers that go to and fro for ever.
+    pub breaker: Arc<Breaker>,
 }
 
 impl Context {

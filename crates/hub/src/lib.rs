@@ -47,7 +47,7 @@ pub use open::stream_context;
 pub use quiet::Pending;
 pub use rebuild::{Rebuilt, rebuild};
 pub use schedule::{Schedule, ScheduleError};
-pub use settings::{Limits, Missing, Settings, Stream, Subscription, System};
+pub use settings::{Limits, Missing, Settings, Stream, Subscription, Surplus, System};
 pub use supervise::{Hub, Mode, NextRuns, Role};
 pub use timetable::StreamName;
 pub use workers::{Status, WorkerStatus};

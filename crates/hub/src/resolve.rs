@@ -1,5 +1,7 @@
 //! Resolve: decides whose document an observation is, what wins, and what subscribers must hear of. One transaction per batch.
 
+mod answer;
+mod breaker;
 mod dead;
 mod decide;
 mod follow;
@@ -24,8 +26,10 @@ use crate::references::{self, ReferenceField};
 use crate::stage::Stage;
 use working::Working;
 
+pub(crate) use answer::answer;
+pub(crate) use breaker::Breaker;
 pub(crate) use dead::park_dead;
-pub(crate) use identify::DOUBTFUL;
+pub(crate) use identify::{DOUBTFUL, KEY_REUSED};
 pub(crate) use judge::judge;
 
 /// Resolves one partition until the hub stops.
@@ -259,6 +263,17 @@ fn itself(waiting: &WaitingStatus) -> Option<LocalKey> {
 /// What the store says, or that a message cannot be read: then nothing was changed.
 pub(crate) async fn retry(context: &Context, parked: &[ParkedStatus]) -> Result<(), HubError> {
     let Some(first) = parked.first() else { return Ok(()) };
+    let observations = read_parked(parked)?;
+    let mut working = Working::begin(context, &first.tenant).await?;
+    working.unpark(parked.iter().map(|one| one.number).collect(), &observations);
+    if finish(working, &first.tenant, observations).await? {
+        follow::follow(context, &first.tenant).await?;
+    }
+    Ok(())
+}
+
+/// The observations in parked messages, in order.
+fn read_parked(parked: &[ParkedStatus]) -> Result<Vec<Observation>, HubError> {
     let mut observations = Vec::with_capacity(parked.len());
     for one in parked {
         let read = observation::decode(canonical::envelope::CONTENT_TYPE, &one.event);
@@ -266,12 +281,7 @@ pub(crate) async fn retry(context: &Context, parked: &[ParkedStatus]) -> Result<
             HubError::Unknown(format!("{} cannot be tried again: {error}; discard it", one.number))
         })?);
     }
-    let mut working = Working::begin(context, &first.tenant).await?;
-    working.unpark(parked.iter().map(|one| one.number).collect(), &observations);
-    if finish(working, &first.tenant, observations).await? {
-        follow::follow(context, &first.tenant).await?;
-    }
-    Ok(())
+    Ok(observations)
 }
 
 /// Resolves observations that do not come from the bus, and those that they release. Returns whether documents are to

@@ -41,6 +41,11 @@ pub struct Limits {
     pub waiting_alarm: Duration,
     /// How long it is kept what somebody decided about a task, and why; then the question may be asked once more.
     pub closed_tasks_kept: Duration,
+    /// A customer that returns to a state that it had before more often than this is stopped: what its records show that
+    /// took it back is parked.
+    pub flips_max: usize,
+    /// Within how long these returns are counted.
+    pub flips_window: Duration,
     /// How long a piece of work stays with a worker that was not heard of: then another takes it over.
     pub lease_time: Duration,
     /// The longest key that a system may give a record, in bytes as [`store::key_bytes`] counts them; a record with a
@@ -61,6 +66,8 @@ impl Default for Limits {
             retry_delay_max: Duration::from_secs(60),
             waiting_alarm: Duration::from_secs(3_600),
             closed_tasks_kept: Duration::from_secs(730 * 24 * 3_600),
+            flips_max: 10,
+            flips_window: Duration::from_secs(3_600),
             lease_time: lease::LEASE_TIME,
             key_bytes_max: 1_000,
         }
@@ -141,6 +148,21 @@ pub struct Subscription {
     pub mapping: Arc<Mapping>,
     /// Which documents it is fed.
     pub filter: Filter,
+    /// What happens to further records of one customer.
+    pub surplus: Surplus,
+}
+
+/// What happens in a system to further records of one master, as after a merge. The oldest is the one that stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Surplus {
+    /// All are kept in step, so that whatever refers to one of them finds the right values.
+    #[default]
+    Update,
+    /// They stay as they are.
+    Leave,
+    /// They are removed. When the merge is undone, they are made again.
+    Remove,
 }
 
 /// A batch id is text; see [`BatchId`].

@@ -120,6 +120,7 @@ impl Hub {
             target_states: Arc::default(),
             outages: Outages::default(),
             models: Arc::default(),
+            breaker: Arc::default(),
         });
         let (timetable, works) = works(&context, mode);
         let kinds: Vec<Arc<str>> = roles.iter().flat_map(|role| role.kinds()).map(|kind| Arc::from(*kind)).collect();

@@ -11,7 +11,7 @@ use store::{
 
 use crate::context::Context;
 use crate::fault::HubError;
-use crate::resolve::{self, DOUBTFUL};
+use crate::resolve::{self, DOUBTFUL, KEY_REUSED};
 
 /// Between two looks at what may be forgotten.
 const FORGET_DELAY: Duration = Duration::from_secs(3_600);
@@ -69,7 +69,7 @@ pub(crate) async fn close(
 /// What a person can make of a task.
 fn decisions(code: &str) -> &'static [Decision] {
     match code {
-        DOUBTFUL => &[Decision::Same, Decision::NotTheSame],
+        DOUBTFUL | KEY_REUSED => &[Decision::Same, Decision::NotTheSame],
         _ => &[Decision::Acknowledged],
     }
 }
@@ -93,6 +93,9 @@ fn instead(task: &TaskStatus) -> String {
 /// ([`Resolved::tasks_closed`](store::Resolved::tasks_closed)), so that no decision is kept without its effect.
 async fn decide(context: &Context, task: &TaskStatus, closing: &TaskClosing) -> Result<(), HubError> {
     let TaskStatus { number, code, tenant, master_id, other, .. } = task;
+    if code == KEY_REUSED {
+        return resolve::answer(context, task, closing).await;
+    }
     let kind = match (code.as_str(), closing.decision) {
         (DOUBTFUL, Decision::Same) => JudgementKind::Merge,
         (DOUBTFUL, Decision::NotTheSame) => JudgementKind::NotTheSame,

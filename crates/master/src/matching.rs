@@ -18,6 +18,7 @@ mod model;
 mod name;
 mod place;
 mod reach;
+mod reuse;
 mod text;
 
 pub use compare::{Comparison, Kind, ValueLevel, Veto};
@@ -32,3 +33,4 @@ pub use model::{Alternative, Bits, FIELDS, Model, Reasons, Score};
 pub use name::NameLevel;
 pub use place::AddressLevel;
 pub use reach::EmailLevel;
+pub use reuse::is_another;

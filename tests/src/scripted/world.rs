@@ -11,7 +11,7 @@ use bus::rabbitmq::{RabbitMqBus, RabbitMqOptions};
 use bus::{Bus, BusError, Message, Queue, Route};
 use canonical::entity::Entity;
 use connector::Registry;
-use hub::{Filter, Hub, Limits, Missing, Mode, Schedule, Settings, Stream, Subscription, System};
+use hub::{Filter, Hub, Limits, Missing, Mode, Schedule, Settings, Stream, Subscription, Surplus, System};
 use serde_json::{Value, json};
 use store::{
     Command, CrosswalkRow, Export, JournalKind, MasterStory, MasterSummary, Outcomes, ParkedStatus, Store,
@@ -198,6 +198,8 @@ pub struct World {
     pub place: Place,
     parts: Vec<Part>,
     scripts: BTreeMap<&'static str, (usize, Arc<Mutex<Script>>)>,
+    /// What happens to further records of one customer.
+    pub surplus: Surplus,
     /// The limits of the next hub.
     pub limits: Limits,
     /// The limits of its bus.
@@ -222,7 +224,8 @@ impl World {
             ..Limits::default()
         };
         let scripts = parts.iter().map(script).collect();
-        World { directory, place, parts, scripts, limits, bus: EmbeddedOptions::default(), broker: None }
+        let (surplus, bus) = (Surplus::default(), EmbeddedOptions::default());
+        World { directory, place, parts, scripts, surplus, limits, bus, broker: None }
     }
 
     /// The same on PostgreSQL and a broker, where several hubs share its work.
@@ -268,7 +271,7 @@ impl World {
         };
         let subscription = |(entity, text, filter): &(Entity, &'static str, Filter)| {
             let mapping = compile(&format!("{}/{entity}.toml", part.name), text);
-            (entity.clone(), Subscription { mapping, filter: filter.clone() })
+            (entity.clone(), Subscription { mapping, filter: filter.clone(), surplus: self.surplus })
         };
         let streams: BTreeMap<_, _> = part.shows.iter().map(|feed| (feed.name, feed.is_file)).collect();
         System {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::entity::{Entity, Operation};
+use hub::Surplus;
 use master::MasterId;
 use passerelle_tests::scripted::records::invoice;
 use passerelle_tests::scripted::world::{Running, World};
@@ -195,4 +196,37 @@ async fn a_merge_keeps_the_survivor_that_was_named_and_refuses_what_is_not_there
     }
     assert_eq!(json!(hub.parked().await.len()), json!(0));
     hub.stop().await;
+}
+
+/// Whether the records that the shop has of two customers that became one are still there, and which.
+async fn check_surplus(surplus: Surplus, expected: &[&str]) {
+    let mut world = company();
+    world.surplus = surplus;
+    let hub = begun(&world).await;
+    let before = state(&world, &hub).await;
+    let customers = || {
+        let held = world.on("shop", |script| script.held.clone());
+        let of = held.into_iter().filter(|((entity, _), _)| *entity == Entity::Customer);
+        let mut names: Vec<String> =
+            of.map(|(_, record)| record["name"].as_str().unwrap_or_default().to_owned()).collect();
+        names.retain(|name| [NAMES[0].0, NAMES[1].0].contains(&name.as_str()));
+        names.sort();
+        names
+    };
+    assert_eq!(customers(), [NAMES[0].0, NAMES[1].0]);
+    let (one, other) = (master_of(&hub, "erp", "C0").await, master_of(&hub, "erp", "C1").await);
+    let judged = judge(&hub, merge(one, other)).await.unwrap();
+    assert_eq!(customers(), expected, "{surplus:?}");
+    judge(&hub, undo(judged.number)).await.unwrap();
+    let after = state(&world, &hub).await;
+    assert_eq!((after.documents, customers()), (before.documents, vec![NAMES[0].0.to_owned(), NAMES[1].0.to_owned()]));
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_surplus_record_is_kept_in_step_or_left_or_removed() {
+    // Of two that were shown at the same time, the first key wins.
+    check_surplus(Surplus::Update, &["Garage Hamon", "Garage Hamon"]).await;
+    check_surplus(Surplus::Leave, &["Garage Hamon", "Transports Pottier"]).await;
+    check_surplus(Surplus::Remove, &["Garage Hamon"]).await;
 }

@@ -12,7 +12,7 @@ use super::calls::{self, Room};
 use super::plan::{self, Localised, Plan, Prepared};
 use super::{Courier, Interrupted};
 use crate::references;
-use crate::settings::Subscription;
+use crate::settings::{Subscription, Surplus};
 
 /// How many masters are planned at a time: it bounds the documents in memory, not the size of a call.
 const PLANNED_MAX: usize = 500;
@@ -86,7 +86,8 @@ impl Courier {
                             attachments.insert(hash.to_owned(), bytes);
                         }
                     }
-                    let localised = Localised { held, master, document, attachments };
+                    let oldest = self.oldest(held, subscription, master.master_id).await?;
+                    let localised = Localised { held, master, document, attachments, oldest };
                     match plan::plan(&localised, subscription, self.batching.assigns_keys) {
                         Plan::Nothing => continue,
                         Plan::Deliver(prepared) => {
@@ -107,6 +108,21 @@ impl Courier {
             self.context.store.finish_attempt(&system.tenant, &system.name, None, end).await?;
         }
         Ok(())
+    }
+
+    /// The key of the oldest of several records, where the others are surplus; `None` where all are kept in step.
+    async fn oldest(
+        &mut self,
+        held: &Held,
+        subscription: &Subscription,
+        master_id: MasterId,
+    ) -> Result<Option<String>, Interrupted> {
+        let live = held.crosswalk.iter().filter(|row| !row.removed).count();
+        if live < 2 || subscription.surplus == Surplus::Update {
+            return Ok(None);
+        }
+        let keys = self.context.store.local_keys(&self.system.tenant, &self.system.name, &[master_id]).await?;
+        Ok(keys.into_iter().next().flatten())
     }
 
     /// Whether a document must wait for the next round, with all that it refers to.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use store::{CrosswalkRow, Held, MasterRow, Member, SourceRow};
 
 use crate::references;
-use crate::settings::Subscription;
+use crate::settings::{Subscription, Surplus};
 
 /// What to do about one master.
 pub(super) enum Plan {
@@ -36,6 +36,8 @@ pub(super) struct Localised<'a> {
     pub document: Value,
     /// The files that are attached to the document, by their hashes.
     pub attachments: HashMap<String, Vec<u8>>,
+    /// The key of the oldest record, where the system has several and the others are surplus.
+    pub oldest: Option<String>,
 }
 
 impl Localised<'_> {
@@ -60,6 +62,7 @@ pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, syste
     let projection = subscription.mapping.project(document);
     let mut prepared = Vec::new();
     let mut errors = Vec::new();
+    let mut surplus = Vec::new();
     let mut prepare = |key: Option<&str>, row: Option<&CrosswalkRow>| match render(
         localised,
         &subscription.mapping,
@@ -76,10 +79,21 @@ pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, syste
         prepare(proposed.as_deref(), None);
     }
     for row in live {
+        if localised.oldest.as_ref().is_some_and(|oldest| row.local.key != *oldest) {
+            surplus.push(row);
+            continue;
+        }
         // What the system made of this very version is what it made of it: sending it again would not change that.
         let is_delivered = row.holds.is_some() && row.version == master.version;
         if !is_delivered && shadow(held, row, &subscription.mapping).as_ref() != Some(&projection) {
             prepare(Some(&row.local.key), Some(row));
+        }
+    }
+    if subscription.surplus == Surplus::Remove {
+        match removals(localised, &surplus, &subscription.mapping) {
+            Plan::Nothing => {}
+            Plan::Deliver(removals) => prepared.extend(removals),
+            Plan::Unwritable(more) => errors.extend(more),
         }
     }
     match (errors.is_empty(), prepared.is_empty()) {

@@ -7,6 +7,7 @@ use master::{Asserted, Holds, MasterId};
 use serde_json::Value;
 use store::{CrosswalkRow, JournalKind, LocalKey, Member, RecordOutcome, SourceRow, StoreError};
 
+use super::breaker;
 use super::golden::Golden;
 use super::links::{self, Prepared};
 use super::working::{Shown, Working};
@@ -29,6 +30,10 @@ impl Working<'_> {
         }
         if self.is_blocked(one) {
             self.park(one, "resolve.behind", None);
+            return Ok(());
+        }
+        if let Some(task) = self.reuse.question(one) {
+            self.park_and_ask(one, task.question.clone(), task);
             return Ok(());
         }
         self.withdraw(one);
@@ -101,7 +106,11 @@ impl Working<'_> {
             return Ok(());
         }
         let master_id = master_id.unwrap_or_else(|| self.new_master_id());
-        let is_new = self.row_of(master_id).is_none();
+        let was = self.row_of(master_id).map(|row| breaker::state_of(&row.document));
+        if entity == Entity::Customer && was.is_some() && self.is_flapping(one, master_id, &document) {
+            self.stop_flapping(one, master_id);
+            return Ok(());
+        }
         let before = self.shown(&one.source_key());
         let outcome = match before {
             Some(before) if before.row.removed => RecordOutcome::Created,
@@ -118,7 +127,10 @@ impl Working<'_> {
             self.move_keys(one, master_id, old_document.as_ref(), keys).await?;
         }
         let golden = self.recompute(master_id, &entity, Some(&one.source_key()));
-        self.tell(one, master_id, &golden, is_new, outcome);
+        if let (Entity::Customer, Golden::Changed(_), Some(was)) = (&entity, &golden, was) {
+            self.note_change(one, master_id, was);
+        }
+        self.tell(one, master_id, &golden, was.is_none(), outcome);
         Ok(())
     }
 
@@ -158,7 +170,7 @@ impl Working<'_> {
     }
 
     /// What the system may hold of the record by our deliveries since it showed it last, the likeliest first.
-    fn delivered(&self, one: &Prepared, master_id: MasterId, observed: &Value) -> Vec<Value> {
+    pub(super) fn delivered(&self, one: &Prepared, master_id: MasterId, observed: &Value) -> Vec<Value> {
         let just = self.just_delivered(one, observed);
         let just = just.filter(|member| self.survivor(member.master_id) == master_id);
         let row = self.crosswalk(&one.local);

@@ -4,6 +4,7 @@ mod judged;
 mod load;
 mod move_records;
 mod questions;
+mod reuse;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -15,10 +16,13 @@ use store::{Judgement, JudgementKind, LocalKey, MatchRecord, RecordName, StoreEr
 
 use super::links::Prepared;
 use super::working::Working;
+use reuse::Whose;
 
 pub(super) use judged::Judgements;
 pub(super) use load::{Names, local_of, name_of};
 pub(crate) use questions::DOUBTFUL;
+pub(crate) use reuse::KEY_REUSED;
+pub(super) use reuse::{Reuse, asked_about};
 
 /// The part of a tenant's records that a transaction looks at.
 pub(super) struct Company {
@@ -72,6 +76,7 @@ impl Company {
 
 /// A record of the batch with what it shows.
 struct Observed<'a> {
+    prepared: &'a Prepared,
     local: &'a LocalKey,
     evidence: &'a Evidence,
     /// The master that it is known to belong to, whatever it resembles: it was made there by a delivery.
@@ -118,7 +123,7 @@ impl Working<'_> {
         if bound.is_none() && self.may_be_under_way(one) {
             return None;
         }
-        Some(Observed { local: &one.local, evidence, bound })
+        Some(Observed { prepared: one, local: &one.local, evidence, bound })
     }
 
     pub(super) async fn take_company(&mut self) -> Result<Company, StoreError> {
@@ -143,10 +148,18 @@ impl Working<'_> {
             company.matcher.number_of(&name_of(one.local)).is_none() && !of.contains_key(one.local)
         };
         let new: BTreeSet<&LocalKey> = observed.iter().filter(is_new).map(|one| one.local).collect();
-        self.require_numbers(new.len() as u64, 0).await?;
+        self.require_numbers(new.len() as u64 + self.reuse.answers(), 0).await?;
         let mut changing = Vec::new();
         for one in observed {
             let name = name_of(one.local);
+            match self.whose(company, &of, one).await? {
+                Whose::Same => {}
+                Whose::Asked => continue,
+                Whose::Another(number) => {
+                    company.matcher.note(number, one.evidence);
+                    continue;
+                }
+            }
             let number = match (company.matcher.number_of(&name), of.get(one.local)) {
                 (Some(number), _) => number,
                 (None, Some(record)) => {

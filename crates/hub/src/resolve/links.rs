@@ -84,7 +84,8 @@ pub(super) fn prepare(tenant: &str, observation: Observation, from_flight: bool)
     Prepared { observation, local, document, text, references, evidence, match_keys, from_flight }
 }
 
-fn evidence(document: &Value) -> Option<Evidence> {
+/// What a customer shows that tells it apart; `None` where its types are wrong.
+pub(super) fn evidence(document: &Value) -> Option<Evidence> {
     let customer = canonical::document::Customer::deserialize(document).ok()?;
     Some(Evidence::of(&customer))
 }

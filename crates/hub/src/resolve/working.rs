@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use master::{Asserted, MasterId};
 use serde_json::Value;
 use store::{
-    CrosswalkRow, JournalEntry, JournalKind, LocalKey, MasterRow, MatchKeysWrite, Member, NewParked, OutboxWrite,
-    ParkedStage, Position, RecordOutcome, Resolution, Resolved, SourceRow, StoreError,
+    CrosswalkRow, JournalEntry, JournalKind, LocalKey, MasterRow, MatchKeysWrite, Member, NewParked, NewTask,
+    OutboxWrite, ParkedStage, Position, RecordOutcome, Resolution, Resolved, SourceRow, StoreError,
 };
 
-use super::identify::Company;
+use super::breaker::Flips;
+use super::identify::{Company, Reuse};
 use super::links;
 use crate::context::Context;
 use crate::observation::{NotAnObservation, Observation};
@@ -127,6 +128,10 @@ pub(super) struct Working<'c> {
     pub split_from: BTreeMap<MasterId, MasterId>,
     /// Whether somebody's judgement is carried out.
     pub is_judging: bool,
+    /// What is asked about keys that belong to another customer now, and what was answered.
+    pub reuse: Reuse,
+    /// How customers go to and fro.
+    pub flips: Flips,
     changed_crosswalk: BTreeSet<LocalKey>,
     pub writes: Resolved,
 }
@@ -153,6 +158,8 @@ impl<'c> Working<'c> {
             moved_systems: BTreeSet::new(),
             split_from: BTreeMap::new(),
             is_judging: false,
+            reuse: Reuse::default(),
+            flips: Flips::default(),
             changed_crosswalk: BTreeSet::new(),
             writes: Resolved::default(),
         })
@@ -436,6 +443,20 @@ impl<'c> Working<'c> {
         self.end(one, RecordOutcome::Parked);
     }
 
+    /// The same with a question, which ends when it is let go.
+    pub fn park_and_ask(&mut self, one: &links::Prepared, reason: String, task: NewTask) {
+        self.park(one, &task.code, Some(reason));
+        if let Some(parked) = self.writes.parked.last_mut() {
+            parked.task = Some(task.subject.clone());
+        }
+        self.writes.tasks.push(task);
+    }
+
+    /// Whether an operator lets a record go on in this transaction, although it was parked.
+    pub fn is_let_go(&self, one: &links::Prepared) -> bool {
+        !self.unblocked.is_empty() && self.unblocked.contains(&one.blocked_key())
+    }
+
     /// Writes everything and commits.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let crosswalk = &mut self.crosswalk;
@@ -450,7 +471,9 @@ impl<'c> Working<'c> {
             self.writes.sources.extend(known.sources.into_iter().filter(|shown| shown.changed).map(|shown| shown.row));
         }
         self.writes.matching.records = self.company.map(Company::into_changed).unwrap_or_default();
-        self.resolution.commit(self.writes).await
+        self.resolution.commit(self.writes).await?;
+        self.context.breaker.note(&self.tenant, self.flips);
+        Ok(())
     }
 }
 

@@ -280,7 +280,7 @@ mod tests {
         let mut united = Evidence::default();
         united.unite(&all);
         assert_eq!(united, all);
-        evidence.add(&customer(json!({"kind": "person", "legal_name": "Marie Lefort"})));
+        evidence.add(&customer(json!({"kind": "person", "given_name": "MARIE", "family_name": "Lefort"})));
         assert_eq!(evidence, all);
     }
 

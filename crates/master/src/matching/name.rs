@@ -80,7 +80,7 @@ const LEGAL_FORMS: &[&str] = &[
 static PACKED_LEGAL_FORMS: [u128; LEGAL_FORMS.len()] = packed_words(LEGAL_FORMS);
 
 /// Whether a word tells a company's legal form. A form can be left out or change; it tells nobody apart.
-fn is_legal_form(word: &str) -> bool {
+pub(super) fn is_legal_form(word: &str) -> bool {
     is_among(word, &PACKED_LEGAL_FORMS)
 }
 

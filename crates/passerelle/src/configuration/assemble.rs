@@ -30,7 +30,7 @@ pub(super) fn system(source: &SystemSource, packs: &Packs, findings: &mut Vec<Fi
         let path = ["subscriptions", name, "mapping"];
         let Some(mapping) = assembler.mapping(&path, &settings.mapping, Some(&entity), findings) else { continue };
         let filter = Filter::new(settings.filter.clone());
-        subscriptions.insert(entity, Subscription { mapping, filter });
+        subscriptions.insert(entity, Subscription { mapping, filter, surplus: settings.surplus });
     }
     let connector = source.connector.clone()?;
     (errors(findings) == before).then(|| System {

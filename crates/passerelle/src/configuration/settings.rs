@@ -253,6 +253,12 @@ pub struct LimitSettings {
     pub waiting_alarm: TimeSpan,
     /// How long it is kept what somebody decided about a task, and why; then the question may be asked once more.
     pub closed_tasks_kept: TimeSpan,
+    /// A customer that returns to a state that it had before more often than this is stopped: what its records show that
+    /// took it back is parked, with a task.
+    #[schemars(range(min = 1, max = 1000))]
+    pub flips_max: usize,
+    /// Within how long these returns are counted.
+    pub flips_window: TimeSpan,
     /// How long a piece of work stays with a worker that was not heard of; then another worker takes it over.
     pub lease_time: TimeSpan,
     /// The longest key of a record, in bytes; a record with a longer one is rejected.
@@ -274,6 +280,8 @@ impl Default for LimitSettings {
             retry_delay_max: TimeSpan(limits.retry_delay_max),
             waiting_alarm: TimeSpan(limits.waiting_alarm),
             closed_tasks_kept: TimeSpan(limits.closed_tasks_kept),
+            flips_max: limits.flips_max,
+            flips_window: TimeSpan(limits.flips_window),
             lease_time: TimeSpan(limits.lease_time),
             key_bytes_max: limits.key_bytes_max,
         }
@@ -294,6 +302,8 @@ impl LimitSettings {
             retry_delay_max: self.retry_delay_max.0,
             waiting_alarm: self.waiting_alarm.0,
             closed_tasks_kept: self.closed_tasks_kept.0,
+            flips_max: self.flips_max,
+            flips_window: self.flips_window.0,
             lease_time: self.lease_time.0,
             key_bytes_max: self.key_bytes_max,
         }
@@ -494,4 +504,7 @@ pub struct SubscriptionSettings {
     /// Only documents whose fields have one of these values, such as `{ status = ["active"] }`. Default: all.
     #[serde(default)]
     pub filter: BTreeMap<String, Vec<String>>,
+    /// What happens to further records of one customer that the system has, as after a merge; the oldest one stays.
+    #[serde(default)]
+    pub surplus: hub::Surplus,
 }

@@ -152,13 +152,18 @@ fn records_leave_their_customer_and_come_back() {
         let plan = [arguments, &["--plan"]].concat();
         let planned = company.json(&plan);
         assert!(!planned["customers"].as_array().unwrap().is_empty(), "{planned}");
-        let judged = [arguments, &["--reason", "a test", "--by", "anna"]].concat();
-        company.run(&judged).with(0);
-        company.why("erp/C1", "shop/S1", exit, cause);
+        let judged = company.json(&[arguments, &["--reason", "a test", "--by", "anna"]].concat());
+        let view = company.why("erp/C1", "shop/S1", exit, cause);
+        assert!(view["judgement"] == judged["number"] || arguments[1] == "not-the-same", "{view}");
+        judged["number"].to_string()
     };
-    check(&["customers", "split", &garage, "shop/S1"], 1, "judged");
+    let split = check(&["customers", "split", &garage, "shop/S1"], 1, "judged");
     let after = company.state();
     assert_eq!(after.len(), before.len() + 1, "{after:?}");
+    let link = check(&["customers", "link", "shop/S1", &garage], 0, "judged");
+    company.run(&["customers", "undo", &link, "--reason", "a test"]).with(0);
+    let view = company.why("erp/C1", "shop/S1", 1, "judged");
+    assert_eq!(view["judgement"].to_string(), split, "what was decided before counts again: {view}");
     check(&["customers", "link", "shop/S1", &garage], 0, "judged");
     check(&["customers", "unlink", "shop/S1"], 1, "judged");
     check(&["customers", "merge", &garage, "shop/S1"], 0, "judged");

@@ -220,6 +220,8 @@ impl PostgresResolution {
         core.intern(words_of(writes)).await?;
         transaction.prepare(STATEMENTS).await?;
         let is_new = |number| core.rows_are_as_told() && self.is_taken(number);
+        // Before the questions go that asked about what is parked: an answer is kept.
+        tasks::close_all(transaction, tenant, &writes.tasks_closed).await?;
         // What many transactions count in comes last, because it is locked until the end.
         let (.., unknown) = futures::try_join!(
             write::sources(transaction, words, tenant, &writes.sources, which),
@@ -230,7 +232,6 @@ impl PostgresResolution {
             write::forget_waiting(transaction, tenant, &writes.released),
             write::parked(transaction, words, tenant, &writes.parked),
             write::forget_parked(transaction, tenant, &writes.unparked),
-            tasks::close_all(transaction, tenant, &writes.tasks_closed),
             outbox::write(transaction, words, tenant, &writes.outbox, which),
             masters::write(transaction, words, tenant, &writes.masters, which),
             matching::write(transaction, words, tenant, &writes.matching, &is_new),

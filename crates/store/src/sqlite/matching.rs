@@ -395,7 +395,8 @@ fn write_records(session: &Session<'_>, tenant: i64, records: &[MatchRecord]) ->
         "INSERT INTO match_records (record, system, key, master, home, evidence, common, links)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (record) DO UPDATE SET
-             master = excluded.master, evidence = excluded.evidence, common = excluded.common, links = excluded.links",
+             key = excluded.key, master = excluded.master, evidence = excluded.evidence, common = excluded.common,
+             links = excluded.links",
     )?;
     for record in records {
         write.execute(params![

@@ -246,8 +246,9 @@ fn save(session: &Session<'_>, tenant: i64, writes: &Resolved) -> Result<(), Fai
     waiting(session, tenant, &writes.waiting)?;
     write::forget(session, tenant, write::FORGET_WAITING, &writes.released)?;
     write::parked(session, tenant, &writes.parked)?;
-    write::forget_parked(session, tenant, &writes.unparked)?;
+    // Before the questions go that asked about what is parked: an answer is kept.
     tasks::close_all(session, tenant, &writes.tasks_closed)?;
+    write::forget_parked(session, tenant, &writes.unparked)?;
     tasks::end(session, tenant, &writes.tasks_ended)?;
     tasks::ask(session, tenant, &writes.tasks)?;
     for (drop, difference) in &writes.outcomes {

@@ -66,7 +66,8 @@ pub(super) fn vat(rng: &mut Rng, country: &str, siren: &str) -> String {
             }
         },
         "ES" => format!("ESB{}", luhn(&digits(rng, 7))),
-        _ => format!("IT{}", luhn(&format!("0{}", digits(rng, 9)))),
+        // The last three digits before the check digit are an office's.
+        _ => format!("IT{}", luhn(&format!("0{}{:03}", digits(rng, 6), rng.u32(1..96)))),
     }
 }
 

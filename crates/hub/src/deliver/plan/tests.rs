@@ -68,10 +68,13 @@ fn check(shown: &str, holds: Option<&str>, earlier: &[&str], is_called: bool) {
     };
     let held = Held { master: Some(master.clone()), crosswalk: vec![crosswalk], sources: vec![source], blocked: false };
     let mapping = Arc::new(Mapping::compile("test", MAPPING, &NoTables).unwrap());
-    let subscription = Subscription { mapping, filter: Filter::default() };
+    let subscription = Subscription { mapping, filter: Filter::default(), surplus: Surplus::default() };
     let document = serde_json::from_str(&master.document).unwrap();
-    let planned =
-        plan(&Localised { held: &held, master: &master, document, attachments: HashMap::new() }, &subscription, false);
+    let planned = plan(
+        &Localised { held: &held, master: &master, document, attachments: HashMap::new(), oldest: None },
+        &subscription,
+        false,
+    );
     assert_eq!(matches!(planned, Plan::Deliver(_)), is_called, "shown {shown}, holds {holds:?}, earlier {earlier:?}");
 }
 

@@ -52,7 +52,7 @@ fn verdicts(judgement: &Judgement, mut tell: impl FnMut(RecordNumber, RecordNumb
         JudgementKind::Undo => return,
     };
     for one in left {
-        for other in right {
+        for other in right.iter().filter(|other| *other != one) {
             tell(*one, *other, verdict);
         }
     }

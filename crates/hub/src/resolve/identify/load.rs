@@ -86,7 +86,8 @@ impl Working<'_> {
         }
         let judgements = self.resolution().judgements_of(&numbers).await?;
         for record in found {
-            let known = known(record)?;
+            // One that goes by another name since this transaction began.
+            let known = known(company.changed.get(&record.number).cloned().unwrap_or(record))?;
             company.names.insert(known.number, known.name.clone());
             company.matcher.load(known);
         }

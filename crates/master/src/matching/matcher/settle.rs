@@ -35,10 +35,15 @@ impl Matcher {
         }
         entry.common = self.model.common_names(&entry.shown);
         entry.changed.evidence = true;
+        let is_told_whole = entry.told.is_none();
         for key in blocking_keys(&entry.shown) {
             if entry.keys_shown.binary_search(&key).is_err() {
                 self.work.unfiled.insert((key, number));
             }
+        }
+        // What it shows may have no key of its own, and is compared all the same.
+        if !is_told_whole {
+            self.refresh(number);
         }
         self.work.again.insert(number);
         true
@@ -62,10 +67,14 @@ impl Matcher {
     /// Puts records under their keys. A value or key that thereby becomes nobody's changes all who have it.
     fn file(&mut self) -> Option<Needs> {
         let mut needs = Needs::default();
+        let mut last: Option<(BlockingKey, usize)> = None;
         for (key, _) in &self.work.unfiled {
+            // So many records show it for the first time.
+            let new = last.filter(|(before, _)| before == key).map_or(0, |(_, count)| count) + 1;
+            last = Some((*key, new));
             match self.index.get(key) {
                 None if self.is_part => needs.keys.push(*key),
-                Some(Having::Few(having)) if having.len() >= self.options.records_max(*key) => {
+                Some(Having::Few(having)) if having.len() + new > self.options.records_max(*key) => {
                     needs.records.extend(having.iter().filter(|number| !self.records.contains_key(number)));
                 }
                 _ => {}
@@ -83,6 +92,10 @@ impl Matcher {
         for number in changed {
             self.require_keys(number);
             self.refresh(number);
+            // What of it is nobody's is kept with it.
+            if let Some(entry) = self.entry(number) {
+                entry.changed.evidence = true;
+            }
             self.work.again.insert(number);
         }
         None

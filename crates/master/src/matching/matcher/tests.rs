@@ -129,11 +129,11 @@ pub(super) fn anybody() -> impl Strategy<Value = (usize, Value)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     /// Whatever comes first, the customers are the same; each record's own states stay in their order.
     #[test]
-    fn the_order_of_arrival_does_not_matter(events in prop::collection::vec(anybody(), 1..24), seed in any::<u64>()) {
+    fn the_order_of_arrival_does_not_matter(events in prop::collection::vec(anybody(), 1..40), seed in any::<u64>()) {
         let options = MatchOptions { records_per_value_max: 3, ..MatchOptions::default() };
         let run = |events: &[(usize, Value)]| {
             let mut matcher = Matcher::new(Arc::new(Model::shipped()), options);

@@ -62,18 +62,21 @@ pub(super) fn shorten(words: &mut Vec<String>) {
 
 /// The legal form with which a name goes on: of how many words it is, and its short form.
 fn form_at(words: &[String]) -> Option<(usize, &'static str)> {
-    WRITTEN_OUT.iter().find_map(|(long, short)| {
-        let both = long.len().min(words.len());
-        // A slip is no other form; short words are compared as they are.
-        let is_whole = words.len() >= long.len() && words.iter().zip(*long).all(|(word, of)| is_near(word, of));
-        (is_whole || is_cut_off(&words[..both], long, words.len())).then_some((both, *short))
-    })
+    // A slip is no other form; short words are compared as they are.
+    let is_whole =
+        |long: &[&str]| words.len() >= long.len() && words.iter().zip(long).all(|(word, of)| is_near(word, of));
+    let whole = WRITTEN_OUT.iter().find(|(long, _)| is_whole(long)).map(|(long, short)| (long.len(), *short));
+    let cut_off = || WRITTEN_OUT.iter().find(|(long, _)| is_cut_off(words, long));
+    whole.or_else(|| cut_off().map(|(_, short)| (words.len(), *short)))
 }
 
 /// Whether a name ends within a form: at least two of its words are there, the last one perhaps in part.
-fn is_cut_off(words: &[String], long: &[&str], left: usize) -> bool {
-    let Some((last, whole)) = words.split_last().filter(|_| words.len() == left && left > 1) else { return false };
-    whole.iter().zip(long).all(|(word, of)| word == of) && long[words.len() - 1].starts_with(last.as_str())
+fn is_cut_off(words: &[String], long: &[&str]) -> bool {
+    if words.len() < 2 || words.len() > long.len() {
+        return false;
+    }
+    let (whole, last) = (&words[..words.len() - 1], &words[words.len() - 1]);
+    whole.iter().zip(long).all(|(word, of)| word == of) && long[whole.len()].starts_with(last.as_str())
 }
 
 #[cfg(test)]

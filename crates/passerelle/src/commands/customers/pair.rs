@@ -161,7 +161,7 @@ fn explained(explanation: &PairExplanation, pair: &PairOfRecords, meant: [&Meant
         },
         explanation.bits,
     );
-    let keys: Vec<String> = explanation.keys.iter().map(|key| word(key)).collect();
+    let keys: Vec<String> = explanation.keys.iter().map(word).collect();
     let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
     let mut text = format!("{}\nkeys in common: {keys}", table.render());
     if let Some(veto) = explanation.veto {

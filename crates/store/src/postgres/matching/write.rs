@@ -27,7 +27,8 @@ const RECORDS_NEW: &str = insert_records!();
 const RECORDS: &str = concat!(
     insert_records!(),
     " ON CONFLICT (record) DO UPDATE SET
-         master = excluded.master, evidence = excluded.evidence, common = excluded.common, links = excluded.links"
+         key = excluded.key, master = excluded.master, evidence = excluded.evidence, common = excluded.common,
+         links = excluded.links"
 );
 
 const KEYS_NEW: &str = "INSERT INTO blocking (key, record) SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS u";

@@ -1,0 +1,87 @@
+//! What somebody answered to the question whether a key belongs to another customer: what is parked is taken in by it.
+
+use std::sync::Arc;
+
+use canonical::entity::Entity;
+use store::{Decision, Filter, LocalKey, ParkedStatus, TaskClosing, TaskStatus};
+
+use super::identify::{KEY_REUSED, asked_about};
+use super::working::Working;
+use super::{finish, follow, links, read_parked};
+use crate::context::Context;
+use crate::fault::HubError;
+
+/// So many parked messages are looked at in one go.
+const PARKED_MAX: usize = 1_000;
+
+/// Takes in what a question is about, and all that lined up behind it, in one transaction with the end of the question:
+/// as a state of the same customer, or as the first one of another.
+///
+/// # Errors
+/// When what it asks about is parked no more, or the store cannot be asked. Nothing was changed.
+pub(crate) async fn answer(context: &Context, task: &TaskStatus, closing: &TaskClosing) -> Result<(), HubError> {
+    let local = task.detail.as_deref().and_then(asked_about);
+    let local = local.ok_or_else(|| HubError::Unknown(format!("task {} names no record", task.number)))?;
+    let parked = parked(context, &task.tenant, &local).await?;
+    let answered = context.persist("an answer about a key", || async {
+        match try_answer(context, task, &local, closing, &parked).await {
+            Err(HubError::Store(error)) => Err(error),
+            told => Ok(told),
+        }
+    });
+    answered.await.ok_or_else(|| HubError::Unknown("the hub stops; answer once more".to_owned()))?
+}
+
+/// What is parked of a record, from what is asked about on.
+async fn parked(context: &Context, tenant: &Arc<str>, local: &LocalKey) -> Result<Vec<ParkedStatus>, HubError> {
+    let (system, key) = links::blocked_key(local);
+    let mut filter = Filter {
+        tenant: Some(tenant.to_string()),
+        system: Some(system.to_string()),
+        entity: Some(Entity::Customer),
+        text: Some(KEY_REUSED.to_owned()),
+        count_max: PARKED_MAX,
+        ..Filter::default()
+    };
+    loop {
+        let found = context.store.parked(&filter).await?;
+        if let Some(first) = found.iter().find(|one| one.code == KEY_REUSED && one.key == key) {
+            return Ok(context.store.parked_behind(first.number).await?);
+        }
+        let Some(last) = found.last() else { return Err(gone(local)) };
+        filter.after = Some(last.number);
+    }
+}
+
+fn gone(local: &LocalKey) -> HubError {
+    HubError::Unknown(format!(
+        "nothing of {}/{} is parked any more; there is nothing to decide",
+        local.system, local.key
+    ))
+}
+
+async fn try_answer(
+    context: &Context,
+    task: &TaskStatus,
+    local: &LocalKey,
+    closing: &TaskClosing,
+    parked: &[ParkedStatus],
+) -> Result<(), HubError> {
+    let observations = read_parked(parked)?;
+    let mut working = Working::begin(context, &task.tenant).await?;
+    working.resolution().lock_matching().await?;
+    // Somebody else may have let it go since it was listed.
+    let still = working.resolution().parked_keys(&[links::blocked_key(local)]).await?;
+    let still = still.first().map(Vec::as_slice).unwrap_or_default();
+    let is_there = |one: &crate::observation::Observation| still.contains(&(!one.derived).then_some(one.position));
+    if !observations.iter().all(is_there) {
+        return Err(gone(local));
+    }
+    working.reuse.answer(local.clone(), closing.decision == Decision::Same, closing.clone());
+    working.unpark(parked.iter().map(|one| one.number).collect(), &observations);
+    working.writes.tasks_closed.push((task.number, closing.clone()));
+    if finish(working, &task.tenant, observations).await? {
+        follow::follow(context, &task.tenant).await?;
+    }
+    Ok(())
+}
