@@ -8,5 +8,7 @@ mod bad;
 mod evidence;
 #[path = "who_is_who/judgements.rs"]
 mod judgements;
+#[path = "who_is_who/overrides.rs"]
+mod overrides;
 #[path = "who_is_who/support.rs"]
 mod support;

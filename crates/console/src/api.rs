@@ -69,6 +69,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/tasks/close", post(tasks::close))
         .route("/customers/why", get(customers::why))
         .route("/customers/judge", post(customers::judge))
+        .route("/customers/override", post(customers::override_unit))
         .route("/customers/judgements", get(customers::all_judgements))
         .route("/customers/{id}/judgements", get(customers::judgements))
         .fallback(nothing_here)

@@ -1,6 +1,7 @@
-//! Who is who over the API: why two customers are or are not one, what was decided, and deciding it.
+//! Who is who over the API: why two customers are or are not one, what was decided, and deciding it; and what a unit of
+//! one says, whatever its sources say.
 //!
-//! A judgement is left for the hub as a command: nothing is changed here.
+//! What somebody decides is left for the hub as a command: nothing is changed here.
 
 use std::sync::Arc;
 
@@ -9,8 +10,11 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use jiff::Timestamp;
 use master::MasterId;
-use serde::Deserialize;
-use store::{Command, Decision, Judged, JudgementAsked, JudgementKind, RecordName, TaskClosing};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use store::{
+    Command, Decision, Judged, JudgementAsked, JudgementKind, Overridden, OverrideAsked, RecordName, TaskClosing,
+};
 
 use crate::answer;
 use crate::api::{Answer, ApiAsk, json};
@@ -113,19 +117,71 @@ impl Judge {
     /// What the hub is asked to carry out, if anybody could read it later.
     fn asked(self, tenant: &str) -> Result<JudgementAsked, Problem> {
         let Judge { tenant: said, kind, master_id, other, records, undoes, by, reason } = self;
-        if said.is_some_and(|said| said != tenant) {
-            let remedy = "Leave the tenant out, or name the same one in the address (?tenant=NAME).";
-            return Err(Problem::unclear("The judgement is about another tenant than the request.", remedy));
-        }
+        require_tenant(said.as_deref(), tenant)?;
         if records.len() > RECORDS_MAX {
             let title = format!("A judgement names at most {RECORDS_MAX} records.");
             return Err(Problem::unclear(title, "Post several judgements."));
         }
-        let closing = TaskClosing { decision: Decision::Acknowledged, reason, by, at: Timestamp::now() };
-        closing.check().map_err(|error| Problem::unclear(format!("{error}."), "Say who decides and why."))?;
-        let TaskClosing { reason, by, .. } = closing;
+        let (by, reason) = said_why(by, reason)?;
         Ok(JudgementAsked { tenant: tenant.to_owned(), kind, master_id, other, records, undoes, by, reason })
     }
+}
+
+/// What somebody decides about a unit, as it is posted: [`OverrideAsked`], with the tenant of the request when it names none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Override {
+    tenant: Option<String>,
+    master_id: MasterId,
+    unit: String,
+    /// `null` says that the unit is empty; where there is no value at all, the override is taken back.
+    #[serde(default, deserialize_with = "present")]
+    value: Option<Value>,
+    by: String,
+    reason: String,
+}
+
+/// A value that is there, also where it is `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// `POST /api/customers/override`.
+pub(crate) async fn override_unit(
+    State(shared): State<Arc<Shared>>,
+    ApiAsk(ask): ApiAsk,
+    _: guard::SameSite,
+    body: Result<Json<Override>, JsonRejection>,
+) -> Answer {
+    let Json(asked) = body.map_err(|rejection| {
+        Problem::new(
+            rejection.status(),
+            "The override cannot be read.",
+            r#"Post JSON of type application/json: {"master_id": "m7", "unit": "legal_name", "value": "Durand SA", "reason": "…", "by": "…"}; without "value", it is taken back."#,
+        )
+    })?;
+    let tenant = tenant(&ask.scope)?;
+    let Override { tenant: said, master_id, unit, value, by, reason } = asked;
+    require_tenant(said.as_deref(), tenant)?;
+    let (by, reason) = said_why(by, reason)?;
+    let asked = OverrideAsked { tenant: tenant.to_owned(), master_id, unit, value, by, reason };
+    answer::of_hub::<Overridden>(&shared, &Command::Override(asked)).await
+}
+
+/// Refuses a body that names another tenant than its request.
+fn require_tenant(said: Option<&str>, tenant: &str) -> Result<(), Problem> {
+    if said.is_none_or(|said| said == tenant) {
+        return Ok(());
+    }
+    let remedy = "Leave the tenant out, or name the same one in the address (?tenant=NAME).";
+    Err(Problem::unclear("What is posted is about another tenant than the request.", remedy))
+}
+
+/// Who decides and why, if anybody could read it later.
+fn said_why(by: String, reason: String) -> Result<(String, String), Problem> {
+    let closing = TaskClosing { decision: Decision::Acknowledged, reason, by, at: Timestamp::now() };
+    closing.check().map_err(|error| Problem::unclear(format!("{error}."), "Say who decides and why."))?;
+    Ok((closing.by, closing.reason))
 }
 
 fn tenant(scope: &Scope) -> Result<&str, Problem> {

@@ -442,6 +442,45 @@ async fn a_judgement_is_left_for_the_hub() {
     assert_eq!(get(hub.port, path).await.status, 405);
 }
 
+const OVERRIDE: &str = r#"{"master_id":"m12","unit":"legal_name","value":"Durand SA","reason":"by phone","by":"anna"}"#;
+
+#[tokio::test]
+async fn an_override_is_left_for_the_hub() {
+    let hub = start().await;
+    let path = "/api/customers/override";
+    let asked = |value: Option<serde_json::Value>| {
+        let (by, reason) = ("anna".to_owned(), "by phone".to_owned());
+        let (tenant, unit) = (fake::TENANT.to_owned(), "legal_name".to_owned());
+        Command::Override(store::OverrideAsked { tenant, master_id: master::MasterId(12), unit, value, by, reason })
+    };
+    // Nothing said and nothing to be said are two things.
+    for (said, value) in [
+        ("\"value\":\"Durand SA\",", Some("Durand SA".into())),
+        ("\"value\":null,", Some(serde_json::Value::Null)),
+        ("", None),
+    ] {
+        let answer = post(hub.port, path, JSON, &OVERRIDE.replace("\"value\":\"Durand SA\",", said)).await;
+        let told = r#"{"master_id":"m12","version":9,"is_changed":true,"units":["legal_name"]}"#;
+        assert_eq!((answer.status, answer.body.as_str()), (200, told));
+        let left = hub.store.commands().pop().unwrap();
+        assert_eq!(left, asked(value));
+        let kept = serde_json::to_string(&left).unwrap();
+        assert_eq!(serde_json::from_str::<Command>(&kept).unwrap(), left, "{kept}");
+    }
+    let check = async |headers: &str, body: &str, expected: u16| {
+        let answer = post(hub.port, path, headers, body).await;
+        assert_eq!(answer.status, expected, "{headers} {body}: {}", answer.body);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{headers} {body}");
+    };
+    check(JSON, "{", 400).await;
+    check(JSON, &OVERRIDE.replace("\"value\"", "\"vlaue\""), 422).await;
+    check(JSON, &OVERRIDE.replace("by phone", " "), 400).await;
+    check(JSON, &OVERRIDE.replace("\"by\"", "\"tenant\":\"globex\",\"by\""), 400).await;
+    check("", OVERRIDE, 415).await;
+    check(&format!("{JSON}Origin: http://evil.example\r\n"), OVERRIDE, 403).await;
+    assert_eq!(hub.store.commands().len(), 3, "nothing of that was left");
+}
+
 #[tokio::test]
 async fn a_full_page_of_tasks_leads_to_the_next() {
     let hub = start_with(company::systems(), |limits| limits.rows_max = 1).await;

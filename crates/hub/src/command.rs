@@ -110,6 +110,10 @@ async fn take_up(context: &Arc<Context>, begun: &mut Begun, number: u64, command
             tracing::info!(number, tasks = numbers.len(), %decision, "a command to end tasks");
         }
         Command::Judge(asked) => tracing::info!(number, kind = ?asked.kind, "a command to judge"),
+        // A value is personal data.
+        Command::Override(asked) => {
+            tracing::info!(number, master_id = %asked.master_id, unit = asked.unit, "a command to override a unit");
+        }
         command => tracing::info!(number, ?command, "a command"),
     }
     let own = context.clone();
@@ -202,6 +206,7 @@ async fn carry_out(context: &Context, command: &Command) -> Result<String, HubEr
             Ok(format!("one message discarded, {} behind it tried again", later.len()))
         }
         Command::Judge(asked) => workers::json(&resolve::judge(context, asked, None).await?),
+        Command::Override(asked) => workers::json(&resolve::override_unit(context, asked).await?),
         Command::Pause { system } => set_paused(context, system, true).await,
         Command::Resume { system } => set_paused(context, system, false).await,
     }

@@ -9,6 +9,7 @@ mod golden;
 mod identify;
 mod judge;
 mod links;
+mod override_unit;
 mod working;
 
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ pub(crate) use breaker::Breaker;
 pub(crate) use dead::park_dead;
 pub(crate) use identify::{DOUBTFUL, KEY_REUSED};
 pub(crate) use judge::judge;
+pub(crate) use override_unit::override_unit;
 
 /// Resolves one partition until the hub stops.
 pub(crate) async fn run(context: Arc<Context>, partition: u32) {

@@ -2,7 +2,7 @@
 //!
 //! No IO and no clock: times are given, and the same inputs give the same answer.
 //!
-//! - [`match_keys`] and [`choose`] say which master a record belongs to.
+//! - [`matching`] says which records are one customer; [`match_keys`] lead to the masters of other documents.
 //! - [`assert()`] says since when a system claims each value, and which values are only echoes of what we delivered.
 //! - [`golden`] makes one document of the documents of all sources, by the [`Rules`] and what stewards decided
 //!   ([`Override`]); [`explain`] says why each value won, and [`what_if`] what other rules would change.
@@ -12,7 +12,6 @@
 //! How values win is told in `docs/master.md`.
 
 mod asserted;
-mod choose;
 mod covers;
 mod explain;
 mod field;
@@ -33,7 +32,6 @@ mod walk;
 mod weight;
 
 pub use asserted::{Asserted, Holds, assert};
-pub use choose::{Because, Candidates, Decision, choose};
 pub use explain::{Candidate, Difference, Explanation, Filled, SourceName, explain, what_if};
 pub use golden::{SourceView, golden};
 pub use id::{MasterId, NotAMasterId};

@@ -2,14 +2,12 @@
 
 use canonical::document::{Document, DocumentError};
 use canonical::entity::Entity;
-use canonical::identifier::{Scheme, StrongIdentifier};
 use canonical::identity;
 use serde_json::Value;
 
 /// The keys of a document that lead to its master; documents with a key in common are one within a tenant.
 ///
-/// - A customer has one for each strong identifier, `customer:siren:552100554`: sorted by scheme and value, each once.
-///   Invalid identifiers have no weight.
+/// - A customer has none: he is told by [evidence](crate::matching).
 /// - An invoice, a payment and an allocation have their identity, as [`canonical::identity`] writes it.
 ///   `occurrence` counts payments or allocations that are alike in everything else, from 0.
 /// - A declared entity has none: only the crosswalk knows it.
@@ -25,7 +23,7 @@ pub fn match_keys(
     occurrence: u32,
 ) -> Result<Vec<String>, DocumentError> {
     if let Entity::Customer = entity {
-        return Ok(strong_keys(document));
+        return Ok(Vec::new());
     }
     let wrong = |_| DocumentError { entity: entity.clone(), reason: "a value has the wrong type or form" };
     let identity = match Document::deserialize_as(entity, document).map_err(wrong)? {
@@ -37,19 +35,6 @@ pub fn match_keys(
     Ok(identity.into_iter().collect())
 }
 
-/// The same as [`canonical::identifier::strong`], without making a whole customer first: this runs for every record.
-fn strong_keys(document: &Value) -> Vec<String> {
-    let identifiers = document.get("identifiers").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
-    let strong = |identifier: &Value| {
-        let text = |name| identifier.get(name).and_then(Value::as_str);
-        StrongIdentifier::of(Scheme::from_text(text("scheme")?)?, text("value")?)
-    };
-    let mut found: Vec<StrongIdentifier> = identifiers.iter().filter_map(strong).collect();
-    found.sort();
-    found.dedup();
-    found.iter().map(|identifier| format!("{}:{identifier}", Entity::Customer)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -59,26 +44,6 @@ mod tests {
     #[track_caller]
     fn check(entity: Entity, document: Value, expected: &[&str]) {
         assert_eq!(match_keys("acme", &entity, &document, 0).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_customer_has_a_key_for_each_strong_identifier() {
-        let identifiers = json!([
-            {"scheme": "siret", "value": "552 100 554 00013"},
-            {"scheme": "0002", "value": "552100554"},
-            {"scheme": "vat", "value": "BE0403019261"},
-            {"scheme": "siren", "value": "552100555"},
-            {"scheme": "duns", "value": "123456789"},
-            {"scheme": "club", "value": "7"},
-            {"scheme": "lei"},
-        ]);
-        let document = json!({"identifiers": identifiers});
-        check(Entity::Customer, document.clone(), &["customer:siren:552100554", "customer:vat:BE0403019261"]);
-        let Document::Customer(customer) = Document::from_json(&Entity::Customer, document).unwrap() else {
-            panic!("it is a customer")
-        };
-        assert_eq!(canonical::identifier::strong(&customer).len(), 2);
-        check(Entity::Customer, json!({"legal_name": "Durand"}), &[]);
     }
 
     #[test]

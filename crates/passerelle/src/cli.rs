@@ -4,6 +4,7 @@ mod judge;
 mod mapping;
 mod matching;
 mod operator;
+mod overrides;
 mod store;
 mod tasks;
 
@@ -16,6 +17,7 @@ pub use judge::*;
 pub use mapping::*;
 pub use matching::*;
 pub use operator::*;
+pub use overrides::*;
 pub use store::*;
 pub use tasks::*;
 

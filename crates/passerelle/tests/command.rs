@@ -20,6 +20,8 @@ mod first_steps;
 mod ingest;
 #[path = "command/mappings.rs"]
 mod mappings;
+#[path = "command/overrides.rs"]
+mod overrides;
 #[path = "command/running.rs"]
 mod running;
 #[path = "command/store_copy.rs"]

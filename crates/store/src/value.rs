@@ -127,6 +127,7 @@ coded!(JournalKind {
     Moved = 13,
     Merged = 14,
     Split = 15,
+    Overridden = 16,
 });
 coded!(JudgementKind { Merge = 0, Split = 1, NotTheSame = 2, Link = 3, Unlink = 4, Undo = 5 });
 

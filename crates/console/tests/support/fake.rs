@@ -453,6 +453,10 @@ impl OperateStore for Fake {
         if let Some(Command::Judge(_)) = command {
             return Ok(Some(Ok("{\"number\":5,\"records\":[]}".to_owned())));
         }
+        if let Some(Command::Override(_)) = command {
+            let told = r#"{"master_id":"m12","version":9,"is_changed":true,"units":["legal_name"]}"#;
+            return Ok(Some(Ok(told.to_owned())));
+        }
         let Some(Command::CloseTasks { numbers, by, .. }) = command else { return Ok(None) };
         if by == "Nobody" {
             return Ok(Some(Err("nobody knows you".to_owned())));

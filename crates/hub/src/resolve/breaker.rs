@@ -265,7 +265,8 @@ mod tests {
             breaker.note(&tenant, Flips { changes, ..Flips::default() });
         }
         let count = |master: u64| breaker.course(&tenant, MasterId(master)).returns.len();
-        assert_eq!((breaker.lock().of.len(), breaker.lock().by_turn.len()), (MASTERS_MAX, MASTERS_MAX));
+        let kept = breaker.lock().of.len();
+        assert_eq!((kept, breaker.lock().by_turn.len()), (MASTERS_MAX, MASTERS_MAX));
         assert_eq!((count(9), count(10)), (0, 1), "the oldest go");
         let mut course = Course::default();
         (0..5_000).for_each(|state| course.change(&change(1, state % 2, (state + 1) % 2)));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use master::MasterId;
 use master::matching::RecordNumber;
 use store::{
@@ -35,8 +36,9 @@ pub(crate) async fn judge(
     };
     closing.check().map_err(HubError::Unknown)?;
     let tenant: Arc<str> = asked.tenant.as_str().into();
+    let at = closing.at;
     let judged = context.persist("a judgement", || async {
-        match try_judge(context, &tenant, asked, closes).await {
+        match try_judge(context, &tenant, asked, closes, at).await {
             Err(HubError::Store(error)) => Err(error),
             told => Ok(told),
         }
@@ -44,8 +46,9 @@ pub(crate) async fn judge(
     let records = judged.await.ok_or_else(|| HubError::Unknown("the hub stops; ask once more".to_owned()))??;
     follow::follow(context, &tenant).await?;
     let ids: BTreeSet<MasterId> = records.iter().map(|(_, id)| *id).collect();
-    let newest = context.store.judgements(&tenant, &ids.into_iter().collect::<Vec<_>>(), 16).await?;
-    let number = newest.iter().find(|one| one.by.as_deref() == Some(&*asked.by)).map_or(0, |one| one.number);
+    let newest = context.store.judgements(&tenant, &ids.into_iter().collect::<Vec<_>>(), 64).await?;
+    let is_this = |one: &&Judgement| one.at == at && one.by.as_deref() == Some(&*asked.by);
+    let number = newest.iter().find(is_this).map_or(0, |one| one.number);
     Ok(Judged { number, records })
 }
 
@@ -54,12 +57,13 @@ async fn try_judge(
     tenant: &Arc<str>,
     asked: &JudgementAsked,
     closes: Option<(u64, &TaskClosing)>,
+    at: Timestamp,
 ) -> Result<Vec<(RecordName, MasterId)>, HubError> {
     let mut working = Working::begin(context, tenant).await?;
     working.resolution().lock_matching().await?;
     working.is_judging = true;
     let mut company = working.take_company().await?;
-    let judgement = working.judgement(&company, asked).await?;
+    let judgement = working.judgement(&company, asked, at).await?;
     let mut concerned = judgement.left.clone();
     concerned.extend(&judgement.right);
     if concerned.len() > RECORDS_MAX {
@@ -90,10 +94,15 @@ async fn try_judge(
 
 impl Working<'_> {
     /// The judgement with the records that it is about.
-    async fn judgement(&mut self, company: &Company, asked: &JudgementAsked) -> Result<Judgement, HubError> {
+    async fn judgement(
+        &mut self,
+        company: &Company,
+        asked: &JudgementAsked,
+        at: Timestamp,
+    ) -> Result<Judgement, HubError> {
         let mut judgement = Judgement {
             number: 0,
-            at: self.context.now(),
+            at,
             kind: asked.kind,
             by: Some(asked.by.clone()),
             reason: Some(asked.reason.clone()),
@@ -150,7 +159,9 @@ impl Working<'_> {
         let number =
             asked.undoes.ok_or_else(|| HubError::Unknown("undo needs the number of a judgement".to_owned()))?;
         let found = self.resolution().judgement(number).await?;
-        let found = found.ok_or_else(|| HubError::Unknown(format!("there is no judgement {number}")))?;
+        let found = found.ok_or_else(|| {
+            HubError::Unknown(format!("there is no judgement {number}; `passerelle customers judgements` lists them"))
+        })?;
         if found.is_undone {
             return Err(HubError::Unknown(format!("judgement {number} was undone before")));
         }

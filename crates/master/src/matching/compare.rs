@@ -68,11 +68,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether nothing but the names could be held against each other.
+    /// Whether anybody would take the two for one who knows nothing of how common names and addresses are: an identifier
+    /// is the same, or the name and something else.
     #[must_use]
-    pub fn is_of_names_only(&self) -> bool {
-        let others = [self.phone, self.identifier, self.account, self.birth_date];
-        self.email.is_none() && self.address.is_none() && others.iter().all(Option::is_none)
+    pub fn is_convincing(&self) -> bool {
+        let is_same = |level: Option<ValueLevel>| level == Some(ValueLevel::Same);
+        let has_name = matches!(self.name, Some(NameLevel::Exact | NameLevel::Close | NameLevel::Initial));
+        let has_more = [self.phone, self.account, self.birth_date].into_iter().any(is_same)
+            || matches!(self.email, Some(EmailLevel::Same | EmailLevel::Near))
+            || matches!(self.address, Some(AddressLevel::Same | AddressLevel::Near));
+        is_same(self.identifier) || (has_name && has_more)
     }
 
     /// Holds two records against each other; `None` when one is a company and the other a person.

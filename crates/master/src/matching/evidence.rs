@@ -13,7 +13,7 @@ use super::keys::{BlockingKey, KeyKind, value_key};
 use super::name::{CompanyName, PersonName};
 use super::place::Place;
 use super::reach::{EmailAddress, phone};
-use super::text::{digits, squeezed};
+use super::text::{CHARACTERS_MAX, digits, squeezed};
 
 /// So many different values of one kind are kept of a record; the oldest go first.
 pub const VALUES_MAX: usize = 32;
@@ -148,7 +148,8 @@ impl Evidence {
         if matches!(known, Some(Scheme::Siren | Scheme::Siret)) {
             return;
         }
-        let family = known.map_or_else(|| scheme.to_ascii_lowercase(), |scheme| scheme.name().to_owned());
+        let other = || scheme.chars().take(CHARACTERS_MAX).collect::<String>().to_ascii_lowercase();
+        let family = known.map_or_else(other, |scheme| scheme.name().to_owned());
         self.identifiers.note(Some(KnownBy { family, value, is_valid }));
     }
 
@@ -293,5 +294,18 @@ mod tests {
         }
         assert_eq!(evidence.companies.len(), VALUES_MAX);
         assert!(evidence.companies.iter().all(|name| name.core.len() < 1_000));
+        // Whatever alphabet it is in: a single sign of Arabic is a sentence in ours.
+        for number in 0..VALUES_MAX {
+            let long = format!("{number}{}", "\u{fdfa}北".repeat(10_000));
+            let mail = format!("{long}@{long}.fr");
+            let address = json!({"line1": long, "line2": long, "line3": long, "postcode": long, "city": long});
+            for kind in ["company", "person"] {
+                evidence.add(&customer(json!({"kind": kind, "legal_name": long, "emails": [{"value": mail}],
+                    "bank_accounts": [{"account_number": long}], "identifiers": [{"scheme": long, "value": long}],
+                    "phones": [{"value": "7".repeat(1_000_000)}], "addresses": [address]})));
+            }
+        }
+        let bytes = serde_json::to_string(&evidence).unwrap().len();
+        assert!(bytes < 256 << 10, "{bytes}");
     }
 }

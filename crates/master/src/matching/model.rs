@@ -62,8 +62,9 @@ impl fmt::Display for Bits {
     }
 }
 
-/// A model that has seen no names cannot know which are rare: a name alone makes nobody one, and a steward is asked.
-const NAMES_ONLY_MAX: Bits = Bits::whole(-1);
+/// A model that was not learned cannot know which names are rare and who shares a house: what convinces nobody else is a
+/// question at most.
+const ESTIMATE_MAX: Bits = Bits::whole(-1);
 
 /// Levels of names, and no name.
 pub(super) const NAMES: usize = 7;
@@ -227,7 +228,7 @@ pub struct Reasons {
     pub start: Bits,
     /// The weight of each of [`FIELDS`].
     pub parts: [Bits; 5],
-    /// How much the name's being common or rare changes, and that there is nothing else.
+    /// How much the name's being common or rare changes, and that an estimated model does not decide alone.
     pub common: Bits,
     /// The score.
     pub score: Score,
@@ -302,9 +303,8 @@ impl Model {
         };
         let (mine, theirs) = (weights.same.parts(at), other.parts(at));
         let told = total(&weights.same) - related.max(unrelated);
-        let has_seen_names = self.records > 0;
-        let is_capped = !has_seen_names && comparison.is_of_names_only();
-        let bits = if is_capped { told.min(NAMES_ONLY_MAX) } else { told };
+        let is_estimate = self.records == 0;
+        let bits = if is_estimate && !comparison.is_convincing() { told.min(ESTIMATE_MAX) } else { told };
         let common = if is_related { Bits::ZERO } else { Bits::ZERO - common };
         Reasons {
             against,
@@ -350,6 +350,17 @@ mod tests {
         assert_eq!(model.score(&one, &other), model.score(&other, &one));
         let is_one = reasons.score.bits > Bits::ZERO && !reasons.score.is_vetoed;
         assert_eq!(is_one, expected, "{comparison:?} {reasons:?}");
+    }
+
+    #[test]
+    fn an_estimate_makes_nobody_one_whom_only_a_name_or_a_house_connects() {
+        let at = |city: &str| json!([{"line1": "1 rue du Port", "postcode": "29000", "city": city, "country": "FR"}]);
+        let named = |name: &str, city: &str| json!({"legal_name": name, "addresses": at(city)});
+        check(&named("Martin", "Rennes"), &named("Le Goff", "Rennes"), false);
+        check(&named("Martin", "Rennes"), &named("Le Goff", "Quimper"), false);
+        check(&named("Agence 1 Martin", "Rennes"), &named("Agence 2 Martin", "Rennes"), false);
+        check(&json!({"legal_name": "Garage Hamon"}), &json!({"legal_name": "Garage Hamon"}), false);
+        check(&named("Garage Hamon", "Rennes"), &named("Hamon garage SARL", "Rennes"), true);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use deunicode::deunicode_char;
 /// So many characters of a value are looked at; what is longer is no name and no address.
 pub(super) const CHARACTERS_MAX: usize = 256;
 
+/// So many letters come of a value at most: a character of another alphabet can be a whole sentence in ours.
+const LETTERS_MAX: usize = 4 * CHARACTERS_MAX;
+
 /// So many words of a value are looked at.
 pub(super) const WORDS_MAX: usize = 16;
 
@@ -68,6 +71,10 @@ pub(super) fn folded(text: &str) -> String {
             folded.extend(heard.map(|letter| letter.to_ascii_lowercase()));
         } else if !is_mark(character) && !folded.ends_with(' ') {
             folded.push(' ');
+        }
+        if folded.len() >= LETTERS_MAX {
+            folded.truncate(LETTERS_MAX);
+            break;
         }
     }
     folded

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{
-    CustomersJudgements, CustomersLink, CustomersMerge, CustomersNotTheSame, CustomersSplit, CustomersUndo,
-    CustomersUnlink, Listing, Place,
+    CustomersJudgements, CustomersLink, CustomersMerge, CustomersNotTheSame, CustomersSet, CustomersSplit,
+    CustomersUndo, CustomersUnlink, CustomersUnset, Listing, Place,
 };
 use crate::configuration::time_span::TimeSpan;
 
@@ -168,6 +168,19 @@ What the hub did by itself does not come back by itself.")]
         after_help = "Examples:\n  passerelle customers judgements\n  passerelle customers judgements m42 --json"
     )]
     Judgements(CustomersJudgements),
+    /// Decide what a value of a customer is, whatever its systems say
+    #[command(after_help = "\
+Examples:
+  passerelle customers set m42 legal_name 'Durand SA' --reason 'their letter of 3 May'
+  passerelle customers set m42 addresses.main '{\"line1\": \"1 rue A\", \"city\": \"Quimper\"}' --reason 'they moved'
+  passerelle customers set m42 phones.office --empty --reason 'the number is a stranger\'s'
+
+It wins whole, over every system and rule, until `passerelle customers unset` takes it back.
+Every system that is fed is told. A number is taken as text where the value is text.")]
+    Set(CustomersSet),
+    /// Take the decision about a value back: its systems decide again
+    #[command(after_help = "Example:\n  passerelle customers unset m42 legal_name --reason 'the ERP has it right now'")]
+    Unset(CustomersUnset),
 }
 
 /// Arguments of `customers list`.

@@ -4,6 +4,7 @@ mod history;
 mod judge;
 mod pair;
 mod plan;
+mod set;
 pub(super) mod tenant;
 mod why;
 
@@ -39,6 +40,8 @@ pub async fn customers(action: &CustomersAction) -> Result<Exit, Failure> {
         CustomersAction::NotTheSame(arguments) => judge::not_the_same(arguments).await,
         CustomersAction::Undo(arguments) => judge::undo(arguments).await,
         CustomersAction::Judgements(arguments) => history::history(arguments).await,
+        CustomersAction::Set(arguments) => set::set(arguments).await,
+        CustomersAction::Unset(arguments) => set::unset(arguments).await,
     }
 }
 
@@ -108,6 +111,14 @@ fn print(story: &MasterStory, documents: &[StoryDocument], names: &DropNames) {
     output::line("");
     output::json(&serde_json::from_str::<Value>(&story.master.document).unwrap_or_default());
     for source in &story.sources {
+        if *source.local.system == *master::STEWARD {
+            // What is decided no longer is told by the journal.
+            if !source.removed {
+                output::line("\nstewards decided, whatever systems show:");
+                output::json(&serde_json::from_str::<Value>(&source.document).unwrap_or_default());
+            }
+            continue;
+        }
         let gone = if source.removed { ", no longer shown" } else { "" };
         output::line(format!(
             "\n{} shows it as {} (stream {}, drop {}{gone}):",

@@ -165,6 +165,7 @@ fn journal_line(entry: &JournalEntry, names: &DropNames) -> String {
         JournalKind::Moved => "a record moved here from another master, of",
         JournalKind::Merged => "became one with another master, after",
         JournalKind::Split => "is a master of its own again, after",
+        JournalKind::Overridden => "a value was decided by a",
     };
     let mut text = format!("{}  {what} {}", moment(entry.at), entry.system);
     if let Some(key) = &entry.key {

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use canonical::entity::{Entity, Operation};
 use jiff::Timestamp;
 use master::MasterId;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::StoreError;
 use super::collect::{DropEnd, DropNumber, Export, Outcomes, StreamKey};
@@ -276,6 +277,9 @@ pub enum Command {
     },
     /// Decide who is who. The answer is a [`Judged`](super::matching::Judged) as JSON.
     Judge(JudgementAsked),
+    /// Decide what a unit of a customer says, whatever its sources say, or take that back. The answer is an
+    /// [`Overridden`] as JSON.
+    Override(OverrideAsked),
     /// Stop delivering to a system.
     Pause {
         /// The system.
@@ -286,6 +290,42 @@ pub enum Command {
         /// The system.
         system: String,
     },
+}
+
+/// An override of one unit of a customer that somebody wants, or no longer wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideAsked {
+    /// The tenant.
+    pub tenant: String,
+    /// The customer; of one that is one with another, that other.
+    pub master_id: MasterId,
+    /// The unit, as `master::units` names it.
+    pub unit: String,
+    /// What it says: `null` decides that it is empty. `None`: the sources decide again.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "said")]
+    pub value: Option<Value>,
+    /// Who. At most [`NAME_CHARS_MAX`](super::tasks::NAME_CHARS_MAX) characters.
+    pub by: String,
+    /// Why. At most [`REASON_CHARS_MAX`](super::tasks::REASON_CHARS_MAX) characters.
+    pub reason: String,
+}
+
+/// A value that is there, also where it is `null`.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// What an override came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overridden {
+    /// The customer.
+    pub master_id: MasterId,
+    /// Its version now.
+    pub version: u64,
+    /// Whether this version is new: its document says something else than before.
+    pub is_changed: bool,
+    /// All units of it that are overridden now, in the order of their names.
+    pub units: Vec<String>,
 }
 
 /// What operators and stewards need. Listings are bounded by [`Filter::count_max`].

@@ -147,7 +147,7 @@ pub struct JournalEntry {
     /// The line in the file, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
-    /// Why, or which batch; no personal data.
+    /// Why, or which batch; no personal data, but for the reason of an override, which is in the words of who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -188,6 +188,8 @@ pub enum JournalKind {
     Merged,
     /// A master that was one with another is itself again.
     Split,
+    /// Somebody decided what a unit says, or took that back.
+    Overridden,
 }
 
 /// A document that waits for its customer.

@@ -64,6 +64,7 @@ fn codes_stay_what_they_are() {
         JournalKind::Moved,
         JournalKind::Merged,
         JournalKind::Split,
+        JournalKind::Overridden,
     ]);
     check(&[
         JudgementKind::Merge,

@@ -49,7 +49,8 @@ pub(super) fn table(scope: &Scope, story: &MasterStory, missing: &Missing, clock
         div.table role="group" aria-labelledby="systems" tabindex="0" { table {
             thead { tr { th { "System" } th { "Its key" } th { "Shows it" } th { "Holds" } } }
             tbody {
-                @for source in &story.sources {
+                // What stewards decided is compared with the values, and held by nobody.
+                @for source in story.sources.iter().filter(|source| *source.local.system != *master::STEWARD) {
                     @let row = story.crosswalk.iter().find(|row| row.local == source.local);
                     (holder(scope, &source.local, &shows(source, clock), &holds(story, row), missing))
                 }

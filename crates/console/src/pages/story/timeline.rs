@@ -39,7 +39,7 @@ pub(super) fn list(scope: &Scope, journal: &[JournalEntry], names: &DropNames, c
 fn weight(kind: JournalKind) -> &'static str {
     match kind {
         JournalKind::Created | JournalKind::Updated | JournalKind::Linked | JournalKind::Released => "in",
-        JournalKind::Moved | JournalKind::Merged | JournalKind::Split => "in",
+        JournalKind::Moved | JournalKind::Merged | JournalKind::Split | JournalKind::Overridden => "in",
         JournalKind::Delivered | JournalKind::LookedUp => "out",
         JournalKind::Waiting | JournalKind::Parked => "held",
         JournalKind::Refused | JournalKind::Discarded | JournalKind::Removed => "bad",
@@ -69,6 +69,7 @@ pub(crate) fn sentence(entry: &JournalEntry) -> Markup {
             JournalKind::Moved => { "a record of " (system) " moved here from another master" },
             JournalKind::Merged => { "became one with another master: " (version) },
             JournalKind::Split => { "is a master of its own again: " (version) },
+            JournalKind::Overridden => { "a " (system) " decided a value: " (version) },
         }
     }
 }

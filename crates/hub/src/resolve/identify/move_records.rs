@@ -203,7 +203,8 @@ impl Working<'_> {
             }
         }
         for (id, other) in std::mem::take(&mut self.split_from) {
-            let local = self.sources_of(id).first().map(|shown| shown.row.local.clone());
+            let mut records = self.sources_of(id).iter().map(|shown| &shown.row.local);
+            let local = records.next().cloned();
             if let Some(local) = local {
                 self.tell_move(id, JournalKind::Split, &local, Some(format!("no longer one with {other}")));
                 self.tell_move(other, JournalKind::Split, &local, Some(format!("{id} is itself again")));
