@@ -1,12 +1,12 @@
 //! What records show decides, whoever comes first.
 
 use canonical::entity::{Entity, Operation};
-use passerelle_tests::scripted::records::invoice;
-use passerelle_tests::scripted::world::document;
+use passerelle_tests::scripted::records::{INVOICE, invoice};
+use passerelle_tests::scripted::world::{Feed, Part, World, document};
 use serde_json::json;
 use store::{JudgementKind, TaskClosing};
 
-use crate::support::{company, customers, doubts, judge, master_of, shown, state, undo};
+use crate::support::{CUSTOMER, company, customers, doubts, judge, master_of, shown, state, undo};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_without_a_number_in_common_are_one_by_what_they_show() {
@@ -144,5 +144,52 @@ async fn what_a_delivery_made_stays_with_its_master() {
     let before = state(&world, &hub).await;
     hub.settle().await;
     assert_eq!(state(&world, &hub).await, before);
+    hub.stop().await;
+}
+
+/// One batch shows a customer that a delivery made, and something that nobody knows: both need a number, and not the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_two_masters_ever_have_one_id() {
+    let crm = Part::new("crm").shows(Feed::new("all", CUSTOMER)).shows(Feed::new("invoices", INVOICE));
+    let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER));
+    let world = World::new(vec![erp, crm.takes(Entity::Customer, CUSTOMER)]);
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![shown("C1", "Garage Hamon", "0472112233", "12 rue Foch")]);
+    hub.settle().await;
+    let ((_, key), mut record) = world.on("crm", |script| script.held.clone()).pop_first().unwrap();
+    record["id"] = json!(key);
+    world.show("crm", "all", vec![record]);
+    world.show("crm", "invoices", vec![invoice("F1", &key, "10.00")]);
+    hub.settle().await;
+    world.show("erp", "customers", vec![shown("C2", "Transports Pottier", "0388776655", "4 quai Kléber")]);
+    hub.settle().await;
+    let mut ids: Vec<_> = hub.masters(Entity::Customer).await.into_iter().map(|master| master.master_id).collect();
+    ids.extend(hub.masters(Entity::Invoice).await.into_iter().map(|master| master.master_id));
+    ids.sort_unstable();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!((ids.len(), count), (3, 3), "{ids:?}");
+    hub.stop().await;
+}
+
+/// A system that was fed a customer shows nothing of him by which he could be told, and that stops nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_shows_nothing_of_itself_stops_nobody() {
+    const STATUS: &str =
+        "entity = \"customer\"\nformat = \"json\"\nkey = \"id\"\n\n[fields]\nlanguage = \"language\"\n";
+    let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER));
+    let crm = Part::new("crm").shows(Feed::new("languages", STATUS)).takes(Entity::Customer, CUSTOMER);
+    let world = World::new(vec![erp, crm]);
+    let hub = world.start().await;
+    world.show("erp", "customers", vec![shown("C1", "Garage Hamon", "0472112233", "12 rue Foch")]);
+    hub.settle().await;
+    let ((_, key), _) = world.on("crm", |script| script.held.clone()).pop_first().unwrap();
+    world.show("crm", "languages", vec![json!({"id": key, "language": "fr"})]);
+    hub.settle().await;
+    world.show("erp", "customers", vec![shown("C1", "Garage Hamon", "0472112234", "12 rue Foch")]);
+    hub.settle().await;
+    assert_eq!(customers(&hub).await.len(), 1);
+    let golden = hub.master(Entity::Customer, "legal_name", "Garage Hamon").await;
+    assert_eq!(document(&golden)["language"], "fr");
     hub.stop().await;
 }

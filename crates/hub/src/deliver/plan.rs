@@ -83,8 +83,9 @@ pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, syste
             surplus.push(row);
             continue;
         }
-        // What the system made of this very version is what it made of it: sending it again would not change that.
-        let is_delivered = row.holds.is_some() && row.version == master.version;
+        // What the system made of this very version is what it made of it: sending it again would not change that, unless
+        // what it refers to has another key there by now.
+        let is_delivered = row.version == master.version && refers_to_the_same(row, &projection, &subscription.mapping);
         if !is_delivered && shadow(held, row, &subscription.mapping).as_ref() != Some(&projection) {
             prepare(Some(&row.local.key), Some(row));
         }
@@ -101,6 +102,17 @@ pub(super) fn plan(localised: &Localised<'_>, subscription: &Subscription, syste
         (true, true) => Plan::Nothing,
         (true, false) => Plan::Deliver(prepared),
     }
+}
+
+/// Whether what was delivered refers to others by the keys that they have in the system now; `false` when nothing was.
+fn refers_to_the_same(row: &CrosswalkRow, projection: &Value, mapping: &Mapping) -> bool {
+    let Some(holds) = row.holds.as_deref() else { return false };
+    let mut fields = references::fields(mapping.entity()).iter().peekable();
+    if fields.peek().is_none() {
+        return true;
+    }
+    let Ok(holds) = serde_json::from_str::<Value>(holds) else { return false };
+    fields.all(|field| holds.get(field.name) == projection.get(field.name))
 }
 
 /// What the system holds under a key, over the fields that the mapping writes; `None` when nobody knows.

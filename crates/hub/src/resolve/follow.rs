@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use master::MasterId;
 use serde_json::Value;
-use store::{LocalKey, Regrouping, StoreError};
+use store::{LocalKey, StoreError};
 
 use super::golden::Golden;
 use super::links::{self, Link};
@@ -27,16 +27,31 @@ pub(super) async fn follow(context: &Context, tenant: &Arc<str>) -> Result<(), S
             return Ok(());
         }
         for one in open {
-            let step = context.persist("documents follow their customer", || step(context, tenant, one));
-            if step.await.is_none() {
-                return Ok(());
+            let step = context.persist("documents follow their customer", || async {
+                match step(context, tenant, one.master_id).await {
+                    Err(StoreError::Internal(reason)) => Ok(Err(reason)),
+                    result => result.map(Ok),
+                }
+            });
+            match step.await {
+                None => return Ok(()),
+                Some(Ok(())) => {}
+                // It is tried again with the next look, and stops nobody else meanwhile.
+                Some(Err(reason)) => {
+                    tracing::error!(master = %one.master_id, reason, "documents cannot follow their customer");
+                    return Ok(());
+                }
             }
         }
     }
 }
 
-async fn step(context: &Context, tenant: &Arc<str>, one: Regrouping) -> Result<(), StoreError> {
+async fn step(context: &Context, tenant: &Arc<str>, id: MasterId) -> Result<(), StoreError> {
     let mut working = Working::begin(context, tenant).await?;
+    // Whoever begins it anew has this lock, so that what is read now is so until the end of the transaction.
+    working.resolution().lock_matching().await?;
+    let open = context.store.regroupings(tenant, usize::MAX).await?;
+    let Some(one) = open.into_iter().find(|one| one.master_id == id) else { return Ok(()) };
     let ids = working.resolution().documents_of(one.master_id, one.after, DOCUMENTS_MAX).await?;
     let next = ids.last().copied().filter(|_| ids.len() == DOCUMENTS_MAX);
     working.read_masters(ids.iter().copied()).await?;
@@ -93,8 +108,11 @@ impl Working<'_> {
                 shown.changed = true;
             }
         }
-        if let Golden::Changed(version) = self.recompute(id, &entity, None) {
-            self.publish(id, version, None);
+        // Also what stays as it is: the key under which a system has its customer may be another one.
+        match self.recompute(id, &entity, None) {
+            Golden::Changed(version) | Golden::Same(version) | Golden::Differs(version) => {
+                self.publish(id, version, None);
+            }
         }
     }
 }

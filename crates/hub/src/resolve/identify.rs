@@ -134,7 +134,7 @@ impl Working<'_> {
         Ok(Company::new(Matcher::over_part(model, self.match_options())))
     }
 
-    pub(super) fn match_options(&self) -> MatchOptions {
+    pub(in crate::resolve) fn match_options(&self) -> MatchOptions {
         self.context.settings.matching.get(&self.tenant).copied().unwrap_or_default()
     }
 
@@ -223,6 +223,8 @@ impl Working<'_> {
             company.matcher.look_again([anchor]);
             self.writes.matching.judgements.push(judgement);
         }
+        // It is kept also if it shows nothing.
+        company.matcher.keep(number);
         company.matcher.look_again([number]);
         number
     }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use master::MasterId;
 use master::matching::RecordNumber;
 use store::{
-    Decision, Judged, Judgement, JudgementAsked, JudgementKind, LocalKey, MatchRecord, RecordName, TaskClosing,
+    Decision, Judged, Judgement, JudgementAsked, JudgementKind, LocalKey, MatchRecord, RecordName, StoreError,
+    TaskClosing,
 };
 
 use super::follow;
@@ -15,9 +16,6 @@ use super::identify::{Company, local_of};
 use super::working::Working;
 use crate::context::Context;
 use crate::fault::HubError;
-
-/// At most so many records are judged at once: all of two customers.
-const RECORDS_MAX: usize = 1_000;
 
 /// Carries out a judgement, in one transaction with the end of the task that asked for it.
 ///
@@ -39,6 +37,8 @@ pub(crate) async fn judge(
     let at = closing.at;
     let judged = context.persist("a judgement", || async {
         match try_judge(context, &tenant, asked, closes, at).await {
+            // What would fail again and again is told.
+            Err(HubError::Store(StoreError::Internal(reason))) => Ok(Err(HubError::Unknown(reason))),
             Err(HubError::Store(error)) => Err(error),
             told => Ok(told),
         }
@@ -66,11 +66,11 @@ async fn try_judge(
     let judgement = working.judgement(&company, asked, at).await?;
     let mut concerned = judgement.left.clone();
     concerned.extend(&judgement.right);
-    if concerned.len() > RECORDS_MAX {
+    let most = working.match_options().records_together_max;
+    if concerned.len() > most {
         let count = concerned.len();
-        return Err(HubError::Unknown(format!(
-            "{count} records are concerned; at most {RECORDS_MAX} are judged at once"
-        )));
+        let told = "records are concerned; raise records_together_max of the tenant's [matching] above";
+        return Err(HubError::Unknown(format!("{count} {told} {most}")));
     }
     working.load_records(&mut company, concerned.clone()).await?;
     match (judgement.kind, judgement.undoes) {
@@ -79,6 +79,9 @@ async fn try_judge(
     }
     if judgement.kind == JudgementKind::Merge || judgement.kind == JudgementKind::Link {
         company.prefer(judgement.master_id);
+    } else if let Some(other) = judgement.other.filter(|_| judgement.undoes.is_some()) {
+        // Who comes out of a merge has the id that it had before.
+        company.prefer(other);
     }
     company.look_again(&concerned);
     working.writes.matching.judgements.push(judgement);

@@ -6,7 +6,8 @@ use canonical::entity::Entity;
 use jiff::Timestamp;
 use master::{MasterId, Override, STEWARD};
 use store::{
-    Decision, JournalEntry, JournalKind, LocalKey, Overridden, OverrideAsked, Position, SourceRow, TaskClosing,
+    Decision, JournalEntry, JournalKind, LocalKey, Overridden, OverrideAsked, Position, SourceRow, StoreError,
+    TaskClosing,
 };
 
 use super::golden::Golden;
@@ -33,6 +34,8 @@ pub(crate) async fn override_unit(context: &Context, asked: &OverrideAsked) -> R
     closing.check().map_err(HubError::Unknown)?;
     let overridden = context.persist("an override", || async {
         match try_override(context, asked, closing.at).await {
+            // What would fail again and again is told.
+            Err(HubError::Store(StoreError::Internal(reason))) => Ok(Err(HubError::Unknown(reason))),
             Err(HubError::Store(error)) => Err(error),
             told => Ok(told),
         }
@@ -51,7 +54,7 @@ async fn try_override(context: &Context, asked: &OverrideAsked, at: Timestamp) -
     let units = working.edit_override(master_id, asked, at)?;
     let (version, is_changed) = match working.recompute(master_id, &Entity::Customer, None) {
         Golden::Changed(version) => {
-            let _ = version;
+            working.publish(master_id, version, None);
             (version, true)
         }
         Golden::Same(version) | Golden::Differs(version) => (version, false),

@@ -71,6 +71,15 @@ struct Numbers {
     versions: Taken,
     /// All master ids that were taken.
     taken: Vec<Range<u64>>,
+    /// Whether a number was needed that was not taken: nothing of this transaction may be written.
+    is_overdrawn: bool,
+}
+
+impl Numbers {
+    fn or_overdrawn(&mut self, next: Option<u64>) -> u64 {
+        self.is_overdrawn |= next.is_none();
+        next.unwrap_or_default()
+    }
 }
 
 /// Numbers of one kind, in the order in which they were taken. Others may have taken those in between.
@@ -78,24 +87,18 @@ struct Numbers {
 struct Taken(VecDeque<Range<u64>>);
 
 impl Taken {
-    fn left(&self) -> u64 {
-        self.0.iter().map(|range| range.end.saturating_sub(range.start)).sum()
-    }
-
     fn add(&mut self, first: u64, count: u64) {
         if count > 0 {
             self.0.push_back(first..first + count);
         }
     }
 
-    /// The next number; as many were taken before as can be needed.
-    fn next(&mut self) -> u64 {
-        while self.0.len() > 1 && self.0.front().is_some_and(Range::is_empty) {
+    /// The next number; `None` when fewer were taken than are needed, which is a bug.
+    fn next(&mut self) -> Option<u64> {
+        while self.0.front().is_some_and(Range::is_empty) {
             self.0.pop_front();
         }
-        let Some(range) = self.0.front_mut() else { return 0 };
-        range.start += 1;
-        range.start - 1
+        self.0.front_mut()?.next()
     }
 }
 
@@ -206,7 +209,8 @@ impl<'c> Working<'c> {
     }
 
     pub fn new_master_id(&mut self) -> MasterId {
-        MasterId(self.numbers.masters.next())
+        let next = self.numbers.masters.next();
+        MasterId(self.numbers.or_overdrawn(next))
     }
 
     /// Whether a number was taken in this transaction.
@@ -225,7 +229,8 @@ impl<'c> Working<'c> {
     }
 
     pub fn new_version(&mut self) -> u64 {
-        self.numbers.versions.next()
+        let next = self.numbers.versions.next();
+        self.numbers.or_overdrawn(next)
     }
 
     /// What a stream shows of a record, as it is after the observations so far.
@@ -459,6 +464,9 @@ impl<'c> Working<'c> {
 
     /// Writes everything and commits.
     pub async fn commit(mut self) -> Result<(), StoreError> {
+        if self.numbers.is_overdrawn {
+            return Err(StoreError::Internal("more numbers were given out than were taken; this is a bug".to_owned()));
+        }
         let crosswalk = &mut self.crosswalk;
         self.writes.crosswalk.extend(self.changed_crosswalk.iter().filter_map(|key| crosswalk.remove(key).flatten()));
         let changed: BTreeMap<MasterId, Known> = self.masters.into_iter().collect();

@@ -28,8 +28,14 @@ pub(in crate::resolve) fn local_of(name: &str) -> LocalKey {
 impl Working<'_> {
     /// Lets the matcher do what is left to do, and keeps what came of it.
     pub(in crate::resolve) async fn settle(&mut self, company: &mut Company) -> Result<(), StoreError> {
+        let mut before = None;
         while let Some(needs) = company.matcher.settle() {
-            self.fulfil(company, needs).await?;
+            if before.as_ref() == Some(&needs) {
+                let reason = "who is who cannot be decided: what was asked for is asked for again; this is a bug";
+                return Err(StoreError::Internal(reason.to_owned()));
+            }
+            self.fulfil(company, needs.clone()).await?;
+            before = Some(needs);
         }
         let changes = company.matcher.changes();
         self.writes.matching.keys.extend(changes.keys);
@@ -56,7 +62,11 @@ impl Working<'_> {
                 company.matcher.load_key(key, if is_common { Posting::Common } else { posting });
             }
         }
-        self.load_records(company, records.into_iter().collect()).await?;
+        self.load_records(company, records.iter().copied().collect()).await?;
+        for number in records.into_iter().filter(|number| !company.matcher.has(*number)).collect::<Vec<_>>() {
+            tracing::error!(number, "a record that others lead to is not there; it is passed over");
+            company.matcher.forget(number);
+        }
         if clusters > 0 {
             self.require_numbers(clusters as u64, 0).await?;
             let numbers: Vec<u64> = (0..clusters).map(|_| self.new_master_id().0).collect();
@@ -116,8 +126,9 @@ impl Working<'_> {
 }
 
 fn known(record: MatchRecord) -> Result<KnownRecord, StoreError> {
-    let evidence = serde_json::from_str(&record.evidence).map_err(|error| {
-        StoreError::Internal(format!("what record {} has shown cannot be read: {error}", record.number))
+    let evidence = serde_json::from_str(&record.evidence).map_err(|_| {
+        // What serde says may quote a value.
+        StoreError::Internal(format!("what record {} has shown cannot be read", record.number))
     })?;
     Ok(KnownRecord {
         number: record.number,

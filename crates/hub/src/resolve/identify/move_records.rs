@@ -40,8 +40,10 @@ impl Working<'_> {
                 self.retire(from, to, &moved, company).await?;
             }
         }
-        // Documents that name the records go with them.
-        self.writes.matching.regrouped.extend(moved.iter().map(|one| one.from).collect::<BTreeSet<_>>());
+        // Documents that name the records go with them; the others may go under another key of their system.
+        let known = ids.iter().copied().filter(|id| !self.is_new_number(*id));
+        let known: Vec<MasterId> = known.collect();
+        self.writes.matching.regrouped.extend(known);
         self.moved_from.extend(ids);
         Ok(())
     }
@@ -117,7 +119,8 @@ impl Working<'_> {
         let other = row.redirect;
         // Until the golden document is made of what it shows now.
         self.put_master(MasterRow { state: Operation::Remove, redirect: None, root: id, ..row });
-        let rows = self.resolution().crosswalk_of(&[id]).await?;
+        let family = self.led_to(id).await?;
+        let rows = self.resolution().crosswalk_of(&family).await?;
         let elsewhere: Vec<LocalKey> =
             rows.into_iter().map(|row| row.local).filter(|local| local.entity == Entity::Customer).collect();
         self.read_crosswalk(elsewhere.clone()).await?;
@@ -141,6 +144,22 @@ impl Working<'_> {
             self.split_from.insert(id, other);
         }
         Ok(())
+    }
+
+    /// A master with all that became one with it before, and with those.
+    async fn led_to(&mut self, id: MasterId) -> Result<Vec<MasterId>, StoreError> {
+        let (mut family, mut next) = (vec![id], 0);
+        while let Some(one) = family.get(next).copied() {
+            next += 1;
+            let told = self.context.store.judgements(&self.tenant, &[one], MERGES_MAX).await?;
+            let others: Vec<MasterId> = told.into_iter().filter_map(|judgement| judgement.other).collect();
+            self.read_masters(others.iter().copied()).await?;
+            let leads_here = |other: &MasterId| self.row_of(*other).is_some_and(|row| row.redirect == Some(one));
+            let more: BTreeSet<MasterId> = others.into_iter().filter(leads_here).collect();
+            family.extend(more.into_iter().filter(|other| *other != one));
+            family.truncate(MERGES_MAX);
+        }
+        Ok(family)
     }
 
     /// The records that the crosswalk links to a master, as it is after what was done in this transaction.
@@ -204,7 +223,7 @@ impl Working<'_> {
         }
         for (id, other) in std::mem::take(&mut self.split_from) {
             let mut records = self.sources_of(id).iter().map(|shown| &shown.row.local);
-            let local = records.next().cloned();
+            let local = records.find(|local| *local.system != *master::STEWARD).cloned();
             if let Some(local) = local {
                 self.tell_move(id, JournalKind::Split, &local, Some(format!("no longer one with {other}")));
                 self.tell_move(other, JournalKind::Split, &local, Some(format!("{id} is itself again")));
@@ -229,6 +248,9 @@ impl Working<'_> {
         });
     }
 }
+
+/// So many judgements about a master are looked at, and so many masters that became one with it.
+const MERGES_MAX: usize = 1_000;
 
 /// A record that leaves a master for another.
 struct Move {

@@ -115,14 +115,16 @@ impl Working<'_> {
 
     /// Takes as many numbers as these observations can need.
     async fn take_numbers(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
-        let unknown = prepared.iter().filter(|one| self.crosswalk.get(&one.local).is_none_or(Option::is_none)).count();
+        // Customers get theirs when they are told apart.
+        let unknown = |one: &&links::Prepared| {
+            one.evidence.is_none() && self.crosswalk.get(&one.local).is_none_or(Option::is_none)
+        };
+        let unknown = prepared.iter().filter(unknown).count();
         self.require_numbers(unknown as u64, prepared.len() as u64).await
     }
 
-    /// Takes as many numbers as are missing to these.
+    /// Takes so many numbers more: those that were taken before are somebody's already.
     pub(in crate::resolve) async fn require_numbers(&mut self, masters: u64, versions: u64) -> Result<(), StoreError> {
-        let masters = masters.saturating_sub(self.numbers.masters.left());
-        let versions = versions.saturating_sub(self.numbers.versions.left());
         if masters == 0 && versions == 0 {
             return Ok(());
         }

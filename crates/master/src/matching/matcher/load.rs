@@ -153,6 +153,27 @@ impl Matcher {
         self.index.entry(key).or_insert(having);
     }
 
+    /// Counts a record that was loaded as changed: it is among the [changes](Matcher::changes) whatever it shows.
+    pub fn keep(&mut self, number: RecordNumber) {
+        if let Some(entry) = self.records.get_mut(&number) {
+            entry.changed.evidence = true;
+        }
+    }
+
+    /// Drops what leads to a record that does not exist.
+    pub fn forget(&mut self, number: RecordNumber) {
+        self.verdicts.retain(|(one, other), _| *one != number && *other != number);
+        self.records.values_mut().for_each(|entry| {
+            entry.links.remove(&number);
+        });
+        for having in self.index.values_mut() {
+            if let Having::Few(having) = having {
+                having.retain(|other| *other != number);
+            }
+        }
+        self.work.forget(number);
+    }
+
     /// Whether a record is there.
     #[must_use]
     pub fn has(&self, number: RecordNumber) -> bool {

@@ -22,6 +22,13 @@ pub(super) struct Work {
     pub divided: BTreeSet<RecordNumber>,
 }
 
+impl Work {
+    pub fn forget(&mut self, number: RecordNumber) {
+        self.again.remove(&number);
+        self.touched.remove(&number);
+    }
+}
+
 impl Matcher {
     /// Takes in what a state of a record shows, and leaves it to [`settle`](Matcher::settle) to do something about it.
     /// Returns whether there is anything that it did not show before.
