@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::fault::HubError;
 use crate::lease::{Doing, Term};
 use crate::models::Models;
 use crate::outage::Outages;
@@ -61,6 +62,27 @@ impl Context {
             () = self.stop.cancelled() => false,
             () = tokio::time::sleep(backoff.pause()) => true,
         }
+    }
+
+    /// Carries out what a person decided, until the store takes it. What would fail again and again is told instead.
+    ///
+    /// # Errors
+    /// What the step says, or that the hub stops meanwhile.
+    pub async fn carry_out<T, F>(&self, what: &str, mut step: impl FnMut() -> F) -> Result<T, HubError>
+    where
+        F: Future<Output = Result<T, HubError>>,
+    {
+        let carried_out = self.persist(what, || {
+            let step = step();
+            async {
+                match step.await {
+                    Err(HubError::Store(StoreError::Internal(reason))) => Ok(Err(HubError::Unknown(reason))),
+                    Err(HubError::Store(error)) => Err(error),
+                    told => Ok(told),
+                }
+            }
+        });
+        carried_out.await.ok_or_else(|| HubError::Unknown(format!("the hub stops before {what}; ask once more")))?
     }
 
     /// Repeats a step of the store until it succeeds; `None` when the hub stops meanwhile.

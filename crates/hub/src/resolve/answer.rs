@@ -23,13 +23,7 @@ pub(crate) async fn answer(context: &Context, task: &TaskStatus, closing: &TaskC
     let local = task.detail.as_deref().and_then(asked_about);
     let local = local.ok_or_else(|| HubError::Unknown(format!("task {} names no record", task.number)))?;
     let parked = parked(context, &task.tenant, &local).await?;
-    let answered = context.persist("an answer about a key", || async {
-        match try_answer(context, task, &local, closing, &parked).await {
-            Err(HubError::Store(error)) => Err(error),
-            told => Ok(told),
-        }
-    });
-    answered.await.ok_or_else(|| HubError::Unknown("the hub stops; answer once more".to_owned()))?
+    context.carry_out("an answer about a key", || try_answer(context, task, &local, closing, &parked)).await
 }
 
 /// What is parked of a record, from what is asked about on.

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use master::MasterId;
 use master::matching::RecordNumber;
 use store::{
-    Decision, Judged, Judgement, JudgementAsked, JudgementKind, LocalKey, MatchRecord, RecordName, StoreError,
-    TaskClosing,
+    Decision, Judged, Judgement, JudgementAsked, JudgementKind, LocalKey, MatchRecord, RecordName, TaskClosing,
 };
 
 use super::follow;
@@ -35,15 +34,7 @@ pub(crate) async fn judge(
     closing.check().map_err(HubError::Unknown)?;
     let tenant: Arc<str> = asked.tenant.as_str().into();
     let at = closing.at;
-    let judged = context.persist("a judgement", || async {
-        match try_judge(context, &tenant, asked, closes, at).await {
-            // What would fail again and again is told.
-            Err(HubError::Store(StoreError::Internal(reason))) => Ok(Err(HubError::Unknown(reason))),
-            Err(HubError::Store(error)) => Err(error),
-            told => Ok(told),
-        }
-    });
-    let records = judged.await.ok_or_else(|| HubError::Unknown("the hub stops; ask once more".to_owned()))??;
+    let records = context.carry_out("a judgement", || try_judge(context, &tenant, asked, closes, at)).await?;
     follow::follow(context, &tenant).await?;
     let ids: BTreeSet<MasterId> = records.iter().map(|(_, id)| *id).collect();
     let newest = context.store.judgements(&tenant, &ids.into_iter().collect::<Vec<_>>(), 64).await?;

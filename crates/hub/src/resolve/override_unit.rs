@@ -6,8 +6,7 @@ use canonical::entity::Entity;
 use jiff::Timestamp;
 use master::{MasterId, Override, STEWARD};
 use store::{
-    Decision, JournalEntry, JournalKind, LocalKey, Overridden, OverrideAsked, Position, SourceRow, StoreError,
-    TaskClosing,
+    Decision, JournalEntry, JournalKind, LocalKey, Overridden, OverrideAsked, Position, SourceRow, TaskClosing,
 };
 
 use super::golden::Golden;
@@ -32,15 +31,7 @@ pub(crate) async fn override_unit(context: &Context, asked: &OverrideAsked) -> R
         at: context.now(),
     };
     closing.check().map_err(HubError::Unknown)?;
-    let overridden = context.persist("an override", || async {
-        match try_override(context, asked, closing.at).await {
-            // What would fail again and again is told.
-            Err(HubError::Store(StoreError::Internal(reason))) => Ok(Err(HubError::Unknown(reason))),
-            Err(HubError::Store(error)) => Err(error),
-            told => Ok(told),
-        }
-    });
-    overridden.await.ok_or_else(|| HubError::Unknown("the hub stops; ask once more".to_owned()))?
+    context.carry_out("an override", || try_override(context, asked, closing.at)).await
 }
 
 async fn try_override(context: &Context, asked: &OverrideAsked, at: Timestamp) -> Result<Overridden, HubError> {
