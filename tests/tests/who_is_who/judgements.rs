@@ -131,6 +131,15 @@ fn check_deliveries(state: &State) {
         .map(|(_, record)| record["name"].as_str().map(str::to_owned))
         .collect();
     assert_eq!(golden, held);
+    for ((system, key), record) in state.held.iter().filter(|((system, _), _)| system == "shop/invoice") {
+        let number = record["number"].as_str().unwrap();
+        let is_it = |document: &&Value| document["number"] == *number;
+        let document = state.documents.values().find(is_it).unwrap();
+        let customer: MasterId = document["customer"]["master_id"].as_str().unwrap().parse().unwrap();
+        let client = record["client"].as_str().unwrap().to_owned();
+        let of = state.crosswalk.get(&("shop".to_owned(), client.clone()));
+        assert_eq!(of, Some(&customer), "{system} {key} ({number}) names {client}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,8 +159,7 @@ async fn judgements_come_to_what_a_simple_model_says_and_undone_to_what_was_befo
                 simple.judgements.last_mut().unwrap().0 = judged.number;
             }
             assert_eq!(groups(&hub).await, simple.groups(), "seed {seed}: {asked:?}");
-            let now = state(&world, &hub).await;
-            check_deliveries(&now);
+            check_deliveries(&state(&world, &hub).await);
             for at in 0..NAMES.len() {
                 let invoice = hub.master(Entity::Invoice, "number", &format!("F{at}")).await;
                 assert_eq!(invoice.root, master_of(&hub, "erp", &key(at)).await, "seed {seed}: F{at} after {asked:?}");
@@ -159,6 +167,18 @@ async fn judgements_come_to_what_a_simple_model_says_and_undone_to_what_was_befo
         }
         while let Some((number, ..)) = simple.judgements.pop() {
             judge(&hub, undo(number)).await.unwrap();
+            assert_eq!(groups(&hub).await, simple.groups(), "seed {seed}: undo {number}");
+            let now = state(&world, &hub).await;
+            println!(
+                "{:?} {:?}",
+                now.crosswalk,
+                now.held
+                    .iter()
+                    .filter(|((s, _), _)| s == "shop/invoice")
+                    .map(|((_, k), r)| format!("{k}={}:{}", r["number"], r["client"]))
+                    .collect::<Vec<_>>()
+            );
+            check_deliveries(&now);
         }
         let after = state(&world, &hub).await;
         assert_eq!(after.crosswalk, before.crosswalk, "seed {seed}");

@@ -197,8 +197,9 @@ pub trait MatchResolution: Send {
     async fn judgements_of(&mut self, records: &[RecordNumber]) -> Result<Vec<Judgement>, StoreError>;
     /// A judgement.
     async fn judgement(&mut self, number: u64) -> Result<Option<Judgement>, StoreError>;
-    /// The crosswalk rows that lead to these masters, and those that led to one of them at first, each once, in any order.
-    async fn crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<CrosswalkRow>, StoreError>;
+    /// The crosswalk rows that lead to these masters, and those that led to one of them at first, each once, in any order:
+    /// with the master that each led to at first.
+    async fn crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<(CrosswalkRow, MasterId)>, StoreError>;
     /// The documents that belong to a customer, and not himself, by id, after one, at most so many.
     async fn documents_of(
         &mut self,

@@ -167,24 +167,25 @@ impl PostgresResolution {
     }
 
     /// Holds the rows that it tells: what the end of a delivery notes in them until the commit would be lost.
-    async fn try_crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<CrosswalkRow>, Failure> {
+    async fn try_crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<(CrosswalkRow, MasterId)>, Failure> {
         const READ: &str = concat!(
             "SELECT c.* FROM unnest($1::bigint[]) AS k(id) CROSS JOIN LATERAL (
                  SELECT ",
             crosswalk_columns!(),
-            " FROM crosswalk WHERE master = k.id
+            ", coalesce(home, master) AS first FROM crosswalk WHERE master = k.id
                  UNION ALL SELECT ",
             crosswalk_columns!(),
-            " FROM crosswalk WHERE home = k.id AND master <> k.id) AS c"
+            ", home FROM crosswalk WHERE home = k.id AND master <> k.id) AS c"
         );
         let keys = master_keys(self.tenant(), ids);
         let mut held: HashSet<LocalKey> = HashSet::new();
         // Read again under the locks; only a row that came meanwhile makes another round.
         loop {
             let found = self.transaction().query(READ, &[&keys]).await?;
-            let found = self.core().read(&found, rows::crosswalk).await?;
-            let found: BTreeMap<LocalKey, CrosswalkRow> =
-                found.into_iter().map(|row| (row.local.clone(), row)).collect();
+            let first = |row: &Row| Ok::<_, Failure>(MasterKey(row.try_get("first")?).id());
+            let found = self.core().read(&found, |words, row| Ok((rows::crosswalk(words, row)?, first(row)?))).await?;
+            let found: BTreeMap<LocalKey, (CrosswalkRow, MasterId)> =
+                found.into_iter().map(|row| (row.0.local.clone(), row)).collect();
             let free: Vec<LocalKey> = found.keys().filter(|local| !held.contains(*local)).cloned().collect();
             if free.is_empty() {
                 return Ok(found.into_values().collect());
@@ -265,7 +266,7 @@ impl MatchResolution for PostgresResolution {
         self.told(outcome)
     }
 
-    async fn crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<CrosswalkRow>, StoreError> {
+    async fn crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<(CrosswalkRow, MasterId)>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }

@@ -111,28 +111,28 @@ impl MatchResolution for SqliteResolution {
         Ok(found.into_iter().flatten().next())
     }
 
-    async fn crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<CrosswalkRow>, StoreError> {
+    async fn crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<(CrosswalkRow, MasterId)>, StoreError> {
         let found = self
             .each(ids, |session, tenant, ids| {
                 let columns = rows::CROSSWALK;
                 let mut select = session.prepare(&format!(
-                    "SELECT {columns} FROM crosswalk WHERE master = ?1
-                     UNION ALL SELECT {columns} FROM crosswalk WHERE home = ?1 AND master <> ?1"
+                    "SELECT {columns}, coalesce(home, master) AS first FROM crosswalk WHERE master = ?1
+                     UNION ALL SELECT {columns}, home FROM crosswalk WHERE home = ?1 AND master <> ?1"
                 ))?;
                 let one = |id: &MasterId| {
                     let Some(key) = MasterKey::pack(tenant, *id) else { return Ok(Vec::new()) };
                     let mut found = select.query([key.0])?;
                     let mut crosswalk = Vec::new();
                     while let Some(row) = found.next()? {
-                        crosswalk.push(rows::crosswalk(session, row)?);
+                        crosswalk.push((rows::crosswalk(session, row)?, MasterKey(row.get("first")?).id()));
                     }
                     Ok(crosswalk)
                 };
                 ids.iter().map(one).collect()
             })
             .await?;
-        let each: BTreeMap<LocalKey, CrosswalkRow> =
-            found.into_iter().flatten().map(|row| (row.local.clone(), row)).collect();
+        let each: BTreeMap<LocalKey, (CrosswalkRow, MasterId)> =
+            found.into_iter().flatten().map(|row| (row.0.local.clone(), row)).collect();
         Ok(each.into_values().collect())
     }
 

@@ -310,18 +310,19 @@ pub async fn a_record_that_moved_is_found_under_its_first_master(context: &mut C
         let mut read = store.begin_resolve(TENANT).await?;
         let ids: Vec<MasterId> = ids.iter().map(|id| MasterId(*id)).collect();
         let mut rows = read.crosswalk_of(&ids).await?;
-        rows.sort_by(|a, b| a.local.cmp(&b.local));
-        Ok::<_, StoreError>(rows.iter().map(|row| format!("{}:{}", row.local.key, row.master_id)).collect::<Vec<_>>())
+        rows.sort_by(|(one, _), (other, _)| one.local.cmp(&other.local));
+        let told = |(row, first): &(CrosswalkRow, MasterId)| format!("{}:{first}:{}", row.local.key, row.master_id);
+        Ok::<_, StoreError>(rows.iter().map(told).collect::<Vec<_>>())
     };
-    assert_eq!(keys(&[1]).await?, ["C1:m1"]);
-    assert_eq!(keys(&[2, 9, 1, 2, u64::MAX]).await?, ["C1:m1", "C2:m2"]);
+    assert_eq!(keys(&[1]).await?, ["C1:m1:m1"]);
+    assert_eq!(keys(&[2, 9, 1, 2, u64::MAX]).await?, ["C1:m1:m1", "C2:m2:m2"]);
     move_to(&*store, CrosswalkRow { version: 3, ..crosswalk("erp", "C2", 1) }).await?;
-    assert_eq!(keys(&[1]).await?, ["C1:m1", "C2:m1"]);
-    assert_eq!(keys(&[2]).await?, ["C2:m1"], "it led there first");
-    assert_eq!(keys(&[1, 2]).await?, ["C1:m1", "C2:m1"], "each once");
+    assert_eq!(keys(&[1]).await?, ["C1:m1:m1", "C2:m2:m1"]);
+    assert_eq!(keys(&[2]).await?, ["C2:m2:m1"], "it led there first");
+    assert_eq!(keys(&[1, 2]).await?, ["C1:m1:m1", "C2:m2:m1"], "each once");
     move_to(&*store, crosswalk("erp", "C2", 3)).await?;
     assert_eq!((keys(&[1]).await?, keys(&[2]).await?, keys(&[3]).await?), {
-        (vec!["C1:m1".to_owned()], vec!["C2:m3".to_owned()], vec!["C2:m3".to_owned()])
+        (vec!["C1:m1:m1".to_owned()], vec!["C2:m2:m3".to_owned()], vec!["C2:m2:m3".to_owned()])
     });
     // A write that moves nothing leaves it, and so does the end of a delivery.
     let held = CrosswalkRow { holds: Some("{\"n\":1}".into()), version: 4, ..crosswalk("erp", "C2", 3) };
@@ -333,14 +334,14 @@ pub async fn a_record_that_moved_is_found_under_its_first_master(context: &mut C
     store.finish_attempt(TENANT, "erp", None, end).await?;
     let held = CrosswalkRow { master_id: MasterId(3), earlier: vec![], ..late };
     let mut read = store.begin_resolve(TENANT).await?;
-    let found: Vec<CrosswalkRow> = read.crosswalk_of(&[MasterId(2)]).await?;
-    let found: Vec<CrosswalkRow> = found.into_iter().map(|row| CrosswalkRow { earlier: vec![], ..row }).collect();
-    assert_eq!(found, [held]);
+    let found = read.crosswalk_of(&[MasterId(2)]).await?.into_iter();
+    let found: Vec<_> = found.map(|(row, first)| (CrosswalkRow { earlier: vec![], ..row }, first)).collect();
+    assert_eq!(found, [(held, MasterId(2))]);
     assert_eq!(read.crosswalk_of(&[]).await?, []);
     drop(read);
     move_to(&*store, crosswalk("erp", "C2", 2)).await?;
     assert_eq!((keys(&[2]).await?, keys(&[3]).await?, keys(&[1]).await?), {
-        (vec!["C2:m2".to_owned()], vec![], vec!["C1:m1".to_owned()])
+        (vec!["C2:m2:m2".to_owned()], vec![], vec!["C1:m1:m1".to_owned()])
     });
     Ok(())
 }

@@ -232,7 +232,7 @@ async fn knows_its_own(store: &dyn Store, tenant: &str, number: u64) -> Result<(
     assert_eq!(read.postings(&[BLOCKING, NOBODYS], 9).await?, [Posting::Records(vec![1]), Posting::Common]);
     assert_eq!(read.judgements_of(&[1]).await?, judged);
     assert_eq!(read.judgement(number).await?.as_ref(), judged.first());
-    assert_eq!(read.crosswalk_of(&one).await?, [crosswalk("erp", "C1", 1)]);
+    assert_eq!(read.crosswalk_of(&one).await?, [(crosswalk("erp", "C1", 1), MasterId(1))]);
     assert_eq!(read.documents_of(MasterId(1), MasterId(0), 9).await?, [MasterId(2)]);
     assert_eq!(read.open_tasks("match.doubtful", &one).await?, [tenant]);
     drop(read);

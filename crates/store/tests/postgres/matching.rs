@@ -154,7 +154,7 @@ async fn what_a_delivery_notes_while_records_are_looked_at_is_not_lost() {
         let looks = async || {
             let mut resolution = resolving.begin_resolve(TENANT).await?;
             resolution.lock_matching().await?;
-            let crosswalk = resolution.crosswalk_of(&[id]).await?;
+            let crosswalk = resolution.crosswalk_of(&[id]).await?.into_iter().map(|(row, _)| row).collect();
             tokio::task::yield_now().await;
             resolution.commit(Resolved { crosswalk, ..Resolved::default() }).await
         };

@@ -40,6 +40,8 @@ impl Working<'_> {
                 self.retire(from, to, &moved, company).await?;
             }
         }
+        let homes = moved.iter().map(|one| one.home).chain(ids.iter().copied()).collect();
+        let ids: BTreeSet<MasterId> = self.bring_home(company, homes).await?.into_iter().chain(ids).collect();
         // Documents that name the records go with them; the others may go under another key of their system.
         let known = ids.iter().copied().filter(|id| !self.is_new_number(*id));
         let known: Vec<MasterId> = known.collect();
@@ -59,7 +61,9 @@ impl Working<'_> {
             let Some((name, to)) = company.matcher.name(*number).zip(company.matcher.cluster(*number)) else {
                 continue;
             };
-            moves.push(Move { number: *number, local: local_of(name), from: MasterId(*from), to: MasterId(to) });
+            let home = company.changed.get(number).map_or(MasterId(*from), |record| record.home);
+            let (local, from, to) = (local_of(name), MasterId(*from), MasterId(to));
+            moves.push(Move { number: *number, local, home, from, to });
         }
         let locals: Vec<LocalKey> = moves.iter().map(|one| one.local.clone()).collect();
         self.read_crosswalk(locals).await?;
@@ -119,24 +123,6 @@ impl Working<'_> {
         let other = row.redirect;
         // Until the golden document is made of what it shows now.
         self.put_master(MasterRow { state: Operation::Remove, redirect: None, root: id, ..row });
-        let family = self.led_to(id).await?;
-        let rows = self.resolution().crosswalk_of(&family).await?;
-        let elsewhere: Vec<LocalKey> =
-            rows.into_iter().map(|row| row.local).filter(|local| local.entity == Entity::Customer).collect();
-        self.read_crosswalk(elsewhere.clone()).await?;
-        let at: BTreeSet<MasterId> =
-            elsewhere.iter().filter_map(|local| self.crosswalk(local)).map(|row| row.master_id).collect();
-        let at: Vec<MasterId> = at.into_iter().filter(|at| *at != id).collect();
-        self.read_masters(at.iter().copied()).await?;
-        let matched = self.match_records_of(company, &at).await?;
-        // Records that are matched go where they belong by themselves.
-        let matched: HashSet<&LocalKey> = matched.iter().map(|record| &record.local).collect();
-        for local in elsewhere.iter().filter(|local| !matched.contains(local)) {
-            let from = self.crosswalk(local).map(|row| row.master_id).filter(|from| *from != id);
-            if let Some(from) = from {
-                self.move_record(local, from, id);
-            }
-        }
         if let Some(other) = other {
             let right = self.match_records_of(company, &[id]).await?.iter().map(|record| record.number).collect();
             let left = self.match_records_of(company, &[other]).await?.iter().map(|record| record.number).collect();
@@ -146,26 +132,55 @@ impl Working<'_> {
         Ok(())
     }
 
-    /// A master with all that became one with it before, and with those.
-    async fn led_to(&mut self, id: MasterId) -> Result<Vec<MasterId>, StoreError> {
-        let (mut family, mut next) = (vec![id], 0);
-        while let Some(one) = family.get(next).copied() {
-            next += 1;
-            let told = self.context.store.judgements(&self.tenant, &[one], MERGES_MAX).await?;
-            let others: Vec<MasterId> = told.into_iter().filter_map(|judgement| judgement.other).collect();
-            self.read_masters(others.iter().copied()).await?;
-            let leads_here = |other: &MasterId| self.row_of(*other).is_some_and(|row| row.redirect == Some(one));
-            let more: BTreeSet<MasterId> = others.into_iter().filter(leads_here).collect();
-            family.extend(more.into_iter().filter(|other| *other != one));
-            family.truncate(MERGES_MAX);
+    /// What was delivered for a master, and what nobody can match, goes where the master's own records are; most of
+    /// them, and of those the oldest. So does an id that is another's by now. Returns the masters that it concerns.
+    async fn bring_home(
+        &mut self,
+        company: &Company,
+        homes: BTreeSet<MasterId>,
+    ) -> Result<BTreeSet<MasterId>, StoreError> {
+        let asked: Vec<MasterId> = homes.iter().copied().collect();
+        let mut rows: Vec<(MasterId, LocalKey)> = Vec::new();
+        for (row, home) in self.resolution().crosswalk_of(&asked).await? {
+            if row.local.entity == Entity::Customer && homes.contains(&home) {
+                rows.push((home, row.local));
+            }
         }
-        Ok(family)
+        rows.sort_unstable();
+        self.read_crosswalk(rows.iter().map(|(_, local)| local.clone()).collect()).await?;
+        let at: Vec<(MasterId, MasterId, LocalKey)> = rows
+            .into_iter()
+            .filter_map(|(home, local)| Some((home, self.crosswalk(&local)?.master_id, local)))
+            .collect();
+        let masters: BTreeSet<MasterId> = at.iter().map(|(_, id, _)| *id).chain(homes).collect();
+        let masters: Vec<MasterId> = masters.into_iter().collect();
+        self.read_masters(masters.iter().copied()).await?;
+        let matched = self.match_records_of(company, &masters).await?;
+        let matched: HashSet<&LocalKey> = matched.iter().map(|record| &record.local).collect();
+        let (own, others): (Vec<_>, Vec<_>) = at.into_iter().partition(|(_, _, local)| matched.contains(local));
+        let leads = most(own.into_iter().map(|(home, id, _)| (home, id)));
+        self.require_numbers(0, leads.len() as u64).await?;
+        let mut concerned = BTreeSet::new();
+        for (home, from, local) in others {
+            let Some(to) = leads.get(&home).copied().filter(|to| *to != from) else { continue };
+            self.move_record(&local, from, to);
+            concerned.extend([from, to]);
+        }
+        for (home, to) in leads {
+            let Some(row) = self.row_of(home).filter(|row| row.state == Operation::Redirect).cloned() else { continue };
+            if self.survivor(home) != to {
+                let version = self.new_version();
+                self.put_master(MasterRow { version, redirect: Some(to), ..row });
+                self.publish(home, version, None);
+            }
+        }
+        Ok(concerned)
     }
 
     /// The records that the crosswalk links to a master, as it is after what was done in this transaction.
     async fn rows_at(&mut self, id: MasterId) -> Result<Vec<LocalKey>, StoreError> {
         let rows = self.resolution().crosswalk_of(&[id]).await?;
-        let locals: Vec<LocalKey> = rows.into_iter().map(|row| row.local).collect();
+        let locals: Vec<LocalKey> = rows.into_iter().map(|(row, _)| row.local).collect();
         self.read_crosswalk(locals.clone()).await?;
         let here = |local: &LocalKey| self.crosswalk(local).is_some_and(|row| row.master_id == id);
         let stored = locals.into_iter().filter(|local| here(local));
@@ -249,25 +264,29 @@ impl Working<'_> {
     }
 }
 
-/// So many judgements about a master are looked at, and so many masters that became one with it.
-const MERGES_MAX: usize = 1_000;
-
 /// A record that leaves a master for another.
 struct Move {
     number: RecordNumber,
     local: LocalKey,
+    /// The master that it belonged to at first.
+    home: MasterId,
     from: MasterId,
     to: MasterId,
 }
 
-/// The masters that records left, each with the one that most of its records went to, and of those the oldest.
+/// The masters that records left, each with the one that most of its records went to.
 fn emptied(moved: &[Move]) -> BTreeMap<MasterId, MasterId> {
+    most(moved.iter().map(|one| (one.from, one.to)))
+}
+
+/// For each first one the second one that it stands with most often, and of those the oldest.
+fn most(pairs: impl Iterator<Item = (MasterId, MasterId)>) -> BTreeMap<MasterId, MasterId> {
     let mut counts: BTreeMap<MasterId, BTreeMap<MasterId, usize>> = BTreeMap::new();
-    for one in moved {
-        *counts.entry(one.from).or_default().entry(one.to).or_default() += 1;
+    for (of, id) in pairs {
+        *counts.entry(of).or_default().entry(id).or_default() += 1;
     }
     let most = |counts: BTreeMap<MasterId, usize>| {
         counts.into_iter().max_by_key(|(id, count)| (*count, std::cmp::Reverse(*id))).map(|(id, _)| id)
     };
-    counts.into_iter().filter_map(|(from, counts)| Some((from, most(counts)?))).collect()
+    counts.into_iter().filter_map(|(of, counts)| Some((of, most(counts)?))).collect()
 }
