@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::evidence::Evidence;
+use super::place::Place;
 use super::text::sound;
 
 /// What a key is made of. Two records with a key in common are compared; one kind of evidence is enough.
@@ -18,14 +19,12 @@ pub enum KeyKind {
     Account,
     /// An e-mail address.
     Email,
-    /// A company's e-mail domain.
-    Domain,
     /// A telephone number.
     Phone,
     /// A house: postcode, number and the first letters of the street.
     House,
-    /// A house without its postcode: town, number and the street's beginning.
-    Street,
+    /// A house without its postcode, and the first letter of a name: town, number, the street's beginning.
+    InitialAtHouse,
     /// All telling words of a company's name.
     Company,
     /// How one word of a company's name sounds, with the postcode.
@@ -42,6 +41,10 @@ pub enum KeyKind {
     BirthInTown,
     /// A birth date, with the initials of both names.
     BirthAndInitials,
+    /// A company's e-mail domain. Learning alone looks at it.
+    Domain,
+    /// A house without its postcode, whoever lives there. Learning alone looks at it.
+    Neighbours,
 }
 
 /// A key of the index: its kind in the upper 8 bits, a hash of what it is made of in the others.
@@ -52,14 +55,13 @@ pub struct BlockingKey(pub u64);
 
 impl KeyKind {
     /// All of them, by their numbers.
-    const ALL: [KeyKind; 15] = [
+    const ALL: [KeyKind; 16] = [
         KeyKind::Identifier,
         KeyKind::Account,
         KeyKind::Email,
-        KeyKind::Domain,
         KeyKind::Phone,
         KeyKind::House,
-        KeyKind::Street,
+        KeyKind::InitialAtHouse,
         KeyKind::Company,
         KeyKind::WordInTown,
         KeyKind::WordPair,
@@ -68,6 +70,8 @@ impl KeyKind {
         KeyKind::NamePair,
         KeyKind::BirthInTown,
         KeyKind::BirthAndInitials,
+        KeyKind::Domain,
+        KeyKind::Neighbours,
     ];
 }
 
@@ -118,16 +122,15 @@ pub fn blocking_keys(evidence: &Evidence) -> Vec<BlockingKey> {
     }
     for email in &evidence.emails {
         push(KeyKind::Email, &[&email.whole]);
-        if !email.is_public {
-            push(KeyKind::Domain, &[email.domain()]);
-        }
     }
     for phone in &evidence.phones {
         push(KeyKind::Phone, &[phone]);
     }
-    for place in evidence.places.iter().filter(|place| !place.street.is_empty()) {
+    let initials = initials(evidence);
+    for place in houses(evidence) {
         push(KeyKind::House, &[&place.postcode, &place.number, beginning(&place.street, 3)]);
-        push(KeyKind::Street, &[beginning(&place.city, 4), &place.number, beginning(&place.street, 6)]);
+        let [city, number, street] = without_postcode(place);
+        initials.iter().for_each(|initial| push(KeyKind::InitialAtHouse, &[city, number, street, initial]));
     }
     let postcodes: BTreeSet<&str> =
         evidence.places.iter().map(|place| &*place.postcode).filter(|code| !code.is_empty()).collect();
@@ -139,6 +142,33 @@ pub fn blocking_keys(evidence: &Evidence) -> Vec<BlockingKey> {
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// The same with keys that bring strangers together: neighbours, and who is in one domain. To tell two customers apart one
+/// must have seen many who are two; but nobody is found by these alone.
+pub(super) fn learning_keys(evidence: &Evidence) -> Vec<BlockingKey> {
+    let mut keys = blocking_keys(evidence);
+    let domains = evidence.emails.iter().filter(|email| !email.is_public);
+    keys.extend(domains.map(|email| BlockingKey::new(KeyKind::Domain, &[email.domain()])));
+    keys.extend(houses(evidence).map(|place| BlockingKey::new(KeyKind::Neighbours, &without_postcode(place))));
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn houses(evidence: &Evidence) -> impl Iterator<Item = &Place> {
+    evidence.places.iter().filter(|place| !place.street.is_empty())
+}
+
+fn without_postcode(place: &Place) -> [&str; 3] {
+    [beginning(&place.city, 4), &place.number, beginning(&place.street, 6)]
+}
+
+/// The first letters of the words of all names.
+fn initials(evidence: &Evidence) -> BTreeSet<&str> {
+    let companies = evidence.companies.iter().flat_map(|name| name.telling().take(KEYED_WORDS_MAX));
+    let people = evidence.people.iter().flat_map(|name| name.keyed()).flat_map(|(one, other)| [one, other]);
+    companies.chain(people).map(|word| beginning(word, 1)).collect()
 }
 
 fn companies(evidence: &Evidence, postcodes: &BTreeSet<&str>, push: &mut impl FnMut(KeyKind, &[&str])) {
@@ -211,16 +241,16 @@ mod tests {
 
     #[test]
     fn records_that_may_be_one_meet() {
-        use KeyKind::{Company, Domain, House, Identifier, NameInTown, NamePair, Phone, Street, WordInTown, WordPair};
+        use KeyKind::{Company, House, Identifier, InitialAtHouse, NameInTown, NamePair, Phone, WordInTown, WordPair};
         check(
             json!({"legal_name": "Garage Hamon SAS", "addresses": address("12 rue A B", "75002", "Paris")}),
             json!({"legal_name": "Hamon garage", "addresses": address("12, rue A B", "75002", "PARIS")}),
-            &[House, Street, Company, WordInTown, WordPair],
+            &[House, InitialAtHouse, Company, WordInTown, WordPair],
         );
         check(
             json!({"legal_name": "Schmidt", "emails": [{"value": "a@schmidt.de"}], "phones": [{"value": "+49 55 805 204 67"}]}),
             json!({"legal_name": "Schmitt", "emails": [{"value": "b@schmidt.de"}], "phones": [{"value": "004955805 20467"}]}),
-            &[Domain, Phone],
+            &[Phone],
         );
         check(
             json!({"given_name": "Marie", "family_name": "Schmidt", "addresses": address("1 rue A", "75002", "Paris")}),

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use self::prior::{KINDS, Probabilities};
 use super::compare::{Comparison, Kind, Veto};
 use super::evidence::Evidence;
-use super::keys::{BlockingKey, blocking_keys};
+use super::keys::{BlockingKey, learning_keys};
 use super::model::{ADDRESSES, Bits, Class, EMAILS, Frequencies, Model, NAMES, PHONES, Slots, VALUES, Weights};
 
 /// How learning is bounded.
@@ -85,7 +85,7 @@ impl Model {
 fn pairs(records: &[Evidence], options: LearnOptions) -> Vec<(usize, usize)> {
     let mut index: BTreeMap<BlockingKey, Vec<usize>> = BTreeMap::new();
     for (number, record) in records.iter().enumerate() {
-        for key in blocking_keys(record) {
+        for key in learning_keys(record) {
             index.entry(key).or_default().push(number);
         }
     }
