@@ -40,7 +40,7 @@ impl Default for MatchOptions {
         MatchOptions {
             thresholds: Thresholds::default(),
             records_per_value_max: 100,
-            records_per_key_max: 100,
+            records_per_key_max: 25,
             records_together_max: 400,
         }
     }
