@@ -1,4 +1,5 @@
-//! A whole hub on one machine: customers in, through the master, to two subscribers out; then the same export again.
+//! A whole hub on one machine: customers in, through the master, to two subscribers out; then the same export again, and
+//! then once more from another system.
 //!
 //! `cargo bench -p passerelle-tests --bench customers -- 1000000`
 //!
@@ -72,10 +73,10 @@ const CHOICES: &[Choice] = &[("customers", 20_000, "how many customers")];
 fn main() {
     let count = Arguments::read(ABOUT, CHOICES).get("customers");
     let own = std::process::id();
-    let feeds = vec![CsvFeed { name: "customers", mapping: MAPPING, export: Export::Full, missing: Missing::Keep }];
+    let feeds = || vec![CsvFeed { name: "customers", mapping: MAPPING, export: Export::Full, missing: Missing::Keep }];
     let subscriber = |name| CsvSystem { name, streams: vec![], subscriptions: vec![(Entity::Customer, MAPPING)] };
-    let erp = CsvSystem { name: "erp", streams: feeds, subscriptions: vec![] };
-    let house = House::new(vec![erp, subscriber("ledger"), subscriber("crm")], &["erp"]);
+    let source = |name| CsvSystem { name, streams: feeds(), subscriptions: vec![] };
+    let house = House::new(vec![source("erp"), source("shop"), subscriber("ledger"), subscriber("crm")], &["erp"]);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(8)
@@ -113,5 +114,20 @@ fn main() {
     tell(&json!({
         "benchmark": "an unchanged full export again", "rows": count, "seconds": repeated.as_secs_f64(),
         "per_second": rate(count, repeated), "memory_peak_bytes": memory(own).peak,
+    }));
+    drop(store);
+
+    write_export(&house.path().join("shop/in/customers1.csv"), count, "").unwrap();
+    reset_peak(own);
+    let begun = Instant::now();
+    let store = runtime.block_on(house.settle_within(Duration::from_secs(3_600)));
+    let recognised = begun.elapsed();
+    let outcomes = runtime.block_on(accounting(&*store, "shop"));
+    assert_eq!(outcomes.get(RecordOutcome::Created), count as i64);
+    let masters = runtime.block_on(passerelle_tests::house::masters(&*store, Entity::Customer)).len() as u64;
+    assert_eq!(masters, count + 1, "each is one with whom the other system has");
+    tell(&json!({
+        "benchmark": "the same customers in another system, recognised by their identifiers", "customers": count,
+        "seconds": recognised.as_secs_f64(), "per_second": rate(count, recognised), "memory_peak_bytes": memory(own).peak,
     }));
 }

@@ -7,7 +7,7 @@ use super::super::divide::Verdict;
 use super::super::evidence::Evidence;
 use super::super::keys::{BlockingKey, blocking_keys};
 use super::super::model::{Bits, Model};
-use super::{Changed, ClusterNumber, Entry, Having, MatchOptions, Matcher, RecordNumber};
+use super::{Changed, ClusterNumber, Entry, Having, MatchOptions, Matcher, RecordNumber, Told};
 
 /// What a matcher must know before it can go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,13 +114,19 @@ impl Matcher {
             return;
         }
         self.numbers.insert(Arc::clone(&name), number);
+        let told = (!common.is_empty()).then(|| {
+            let mut told = evidence.clone();
+            told.retain(|key| common.binary_search(&key).is_err());
+            // Its keys are found out when somebody asks for them.
+            Box::new(Told { evidence: told, keys: Vec::new() })
+        });
         let entry = Entry {
             name,
             common: self.model.common_names(&evidence),
             shown: evidence,
             keys_shown: Vec::new(),
             is_keyed: false,
-            told: None,
+            told,
             links: links.into_iter().collect(),
             cluster,
             home: Some(home),
@@ -128,11 +134,8 @@ impl Matcher {
         };
         self.records.insert(number, entry);
         *self.sizes.entry(cluster).or_default() += 1;
-        if !common.is_empty() {
-            common.into_iter().for_each(|key| {
-                self.index.insert(key, Having::Many);
-            });
-            self.require_keys(number);
+        for key in common {
+            self.index.insert(key, Having::Many);
         }
     }
 
@@ -213,6 +216,9 @@ impl Matcher {
         };
         changes.keys.retain(|(key, _)| changes.common.binary_search(key).is_err());
         for number in numbers {
+            if self.records.get(&number).is_some_and(|entry| entry.told.is_some()) {
+                self.require_keys(number);
+            }
             let Some(entry) = self.records.get_mut(&number) else { continue };
             let changed = std::mem::take(&mut entry.changed);
             let is_common = |key: &&BlockingKey| key.is_value() && matches!(self.index.get(key), Some(Having::Many));

@@ -16,6 +16,8 @@ pub(super) struct Work {
     unfiled: BTreeSet<(BlockingKey, RecordNumber)>,
     /// Records to be compared anew.
     again: BTreeSet<RecordNumber>,
+    /// Records that resemble each other and may have been brought together by nothing but a key that leads nowhere now.
+    parting: BTreeSet<(RecordNumber, RecordNumber)>,
     /// Records whose company is to be divided anew.
     touched: BTreeSet<RecordNumber>,
     /// What was divided, for whoever asks about doubts.
@@ -25,6 +27,7 @@ pub(super) struct Work {
 impl Work {
     pub fn forget(&mut self, number: RecordNumber) {
         self.again.remove(&number);
+        self.parting.retain(|(one, other)| *one != number && *other != number);
         self.touched.remove(&number);
     }
 }
@@ -71,7 +74,8 @@ impl Matcher {
         while self.settle().is_some() {}
     }
 
-    /// Puts records under their keys. A value or key that thereby becomes nobody's changes all who have it.
+    /// Puts records under their keys. A value that thereby becomes nobody's changes all who have it; another key parts those
+    /// whom nothing else brings together.
     fn file(&mut self) -> Option<Needs> {
         let mut needs = Needs::default();
         let mut last: Option<(BlockingKey, usize)> = None;
@@ -122,22 +126,34 @@ impl Matcher {
         let value = entry.shown.value_of(key);
         self.common.extend(value.map(|(kind, value)| (kind, value.to_owned())));
         if let Some(Having::Few(having)) = self.index.insert(key, Having::Many) {
-            changed.extend(having);
+            match key.is_value() {
+                true => changed.extend(having),
+                false => self.part(having),
+            }
         }
         self.news.flagged(key, self.is_part);
     }
 
+    /// Notes which of those who had a key resemble each other.
+    fn part(&mut self, mut having: Vec<RecordNumber>) {
+        having.sort_unstable();
+        for one in &having {
+            let links = self.records.get(one).map(|entry| entry.links.range(one + 1..));
+            let had = links.into_iter().flatten().filter(|(other, _)| having.binary_search(other).is_ok());
+            self.work.parting.extend(had.map(|(other, _)| (*one, *other)));
+        }
+    }
+
     /// Takes what is nobody's out of what a record has shown.
     pub(super) fn refresh(&mut self, number: RecordNumber) {
-        let is_told = |key: BlockingKey| !matches!(self.index.get(&key), Some(Having::Many));
+        let is_told = |key: BlockingKey| !key.is_value() || !matches!(self.index.get(&key), Some(Having::Many));
         let Some(entry) = self.records.get(&number) else { return };
         let told = if entry.keys_shown.iter().all(|key| is_told(*key)) {
             None
         } else {
             let mut evidence = entry.shown.clone();
             evidence.retain(is_told);
-            let mut keys = blocking_keys(&evidence);
-            keys.retain(|key| is_told(*key));
+            let keys = blocking_keys(&evidence);
             Some(Box::new(Told { evidence, keys }))
         };
         if let Some(entry) = self.entry(number) {
@@ -149,9 +165,19 @@ impl Matcher {
     fn compare(&mut self) -> Option<Needs> {
         if self.is_part {
             self.work.again.clone().into_iter().for_each(|number| self.require_keys(number));
+            for (one, other) in self.work.parting.clone() {
+                [one, other].into_iter().for_each(|number| self.require_keys(number));
+            }
             let needs = self.candidates_missing();
             if !needs.is_empty() {
                 return Some(needs);
+            }
+        }
+        for (one, other) in std::mem::take(&mut self.work.parting) {
+            let is_led = |key: &BlockingKey| matches!(self.index.get(key), Some(Having::Few(_)));
+            if !self.shared_keys(one, other).iter().any(is_led) {
+                self.unlink(one, other);
+                self.work.touched.extend([one, other]);
             }
         }
         for number in std::mem::take(&mut self.work.again) {
@@ -165,6 +191,11 @@ impl Matcher {
     fn candidates_missing(&self) -> Needs {
         let mut needs = Needs::default();
         let is_there = |number: &RecordNumber| self.records.contains_key(number);
+        for (one, other) in &self.work.parting {
+            needs.records.extend([*one, *other].iter().filter(|number| !is_there(number)));
+            let shared = self.shared_keys(*one, *other);
+            needs.keys.extend(shared.into_iter().filter(|key| !self.index.contains_key(key)));
+        }
         for number in &self.work.again {
             let Some(entry) = self.records.get(number) else {
                 needs.records.insert(*number);
@@ -207,10 +238,7 @@ impl Matcher {
         let before = before.unwrap_or_default();
         self.mark_links(number);
         for other in before.keys().filter(|other| !links.contains_key(other)) {
-            if let Some(entry) = self.entry(*other) {
-                entry.links.remove(&number);
-            }
-            self.mark_links(*other);
+            self.unlink(number, *other);
         }
         for (other, bits) in links {
             if before.get(&other) == Some(&bits) {
@@ -222,6 +250,22 @@ impl Matcher {
             self.mark_links(other);
         }
         before.into_keys().collect()
+    }
+
+    /// The keys that two records have in common, also those that lead nowhere.
+    fn shared_keys(&self, one: RecordNumber, other: RecordNumber) -> Vec<BlockingKey> {
+        let Some((one, other)) = self.records.get(&one).zip(self.records.get(&other)) else { return Vec::new() };
+        one.keys().iter().copied().filter(|key| other.has(*key)).collect()
+    }
+
+    /// Two records resemble each other no more.
+    fn unlink(&mut self, one: RecordNumber, other: RecordNumber) {
+        for (number, with) in [(one, other), (other, one)] {
+            if let Some(entry) = self.entry(number) {
+                entry.links.remove(&with);
+                entry.changed.links = true;
+            }
+        }
     }
 
     fn mark_links(&mut self, number: RecordNumber) {
