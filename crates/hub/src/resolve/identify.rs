@@ -66,11 +66,11 @@ impl Company {
         Some((RecordName { system: system.to_string(), key }, MasterId(self.matcher.cluster(record)?)))
     }
 
-    /// The records that changed, for the end of the transaction.
-    pub fn into_changed(self) -> Vec<MatchRecord> {
+    /// The records that changed, for the end of the transaction, and what is of no use any more.
+    pub fn into_changed(self) -> (Vec<MatchRecord>, Matcher) {
         let mut changed: Vec<MatchRecord> = self.changed.into_values().collect();
         changed.sort_unstable_by_key(|record| record.number);
-        changed
+        (changed, self.matcher)
     }
 }
 

@@ -478,8 +478,11 @@ impl<'c> Working<'c> {
             self.writes.masters.extend(known.row.filter(|_| known.row_changed));
             self.writes.sources.extend(known.sources.into_iter().filter(|shown| shown.changed).map(|shown| shown.row));
         }
-        self.writes.matching.records = self.company.map(Company::into_changed).unwrap_or_default();
+        let (changed, spent) = self.company.map(Company::into_changed).unzip();
+        self.writes.matching.records = changed.unwrap_or_default();
         self.resolution.commit(self.writes).await?;
+        // Whoever writes next need not wait until the memory of all that was compared is given back.
+        drop(spent);
         self.context.breaker.note(&self.tenant, self.flips);
         Ok(())
     }

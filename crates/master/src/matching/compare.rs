@@ -144,7 +144,7 @@ fn birth_level(one: &Date, other: &Date) -> ValueLevel {
 /// The best level within any family, and whether both have valid SIRENs of which none is the same.
 ///
 /// A number with a check digit is the same or another one; what has none can have a slip.
-fn identifiers(one: &[KnownBy], other: &[KnownBy]) -> (Option<ValueLevel>, bool) {
+pub(super) fn identifiers(one: &[KnownBy], other: &[KnownBy]) -> (Option<ValueLevel>, bool) {
     let (mut level, mut sirens, mut same_siren) = (None::<ValueLevel>, false, false);
     for mine in one {
         for theirs in other.iter().filter(|theirs| theirs.family == mine.family) {

@@ -17,7 +17,7 @@ use std::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Comparison, Kind, ValueLevel, Veto};
+use super::compare::{self, Comparison, Kind, ValueLevel, Veto};
 use super::evidence::Evidence;
 use super::name::NameLevel;
 
@@ -268,6 +268,14 @@ impl Model {
         let comparison = Comparison::of(one.0, other.0)?;
         let common = if has_names_in_common(&comparison) { one.1.max(other.1) } else { Bits::ZERO };
         Some(self.reasons(&comparison, common).score)
+    }
+
+    /// The same where nothing rules it out and it is at least so much.
+    pub(super) fn resembles(&self, one: (&Evidence, Bits), other: (&Evidence, Bits), least: Bits) -> Option<Bits> {
+        // Names need not be held against each other where identifiers say all.
+        let (_, is_ruled_out) = compare::identifiers(&one.0.identifiers, &other.0.identifiers);
+        let score = if is_ruled_out { None } else { self.score_known(one, other) };
+        score.filter(|score| !score.is_vetoed && score.bits >= least).map(|score| score.bits)
     }
 
     /// How common the names of a record are; see [`score_known`](Model::score_known).

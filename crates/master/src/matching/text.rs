@@ -131,7 +131,16 @@ pub(super) fn distance(one: &str, other: &str, limit: usize) -> Option<usize> {
     }
     let (one, other) = (&one[..one.len().min(MEASURED_MAX)], &other[..other.len().min(MEASURED_MAX)]);
     let (one, other) = without_shared_ends(one, other);
+    // A slip brings in one letter at most, and takes away one: most texts that have nothing in common are told by that.
+    if (letters(one) ^ letters(other)).count_ones() as usize > 2 * limit {
+        return None;
+    }
     aligned(one, other, limit)
+}
+
+/// Which letters there are, one bit each; two of them may have the same bit.
+fn letters(text: &[u8]) -> u32 {
+    text.iter().fold(0, |letters, letter| letters | 1 << (letter & 31))
 }
 
 /// Two texts without what both begin and end with: no slip needs it.

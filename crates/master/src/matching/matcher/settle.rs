@@ -227,8 +227,8 @@ impl Matcher {
         }
         let review = self.options.thresholds.review;
         let resembles = |other: &RecordNumber| {
-            let score = self.model.score_known(entry.scored(), self.records.get(other)?.scored())?;
-            (!score.is_vetoed && score.bits >= review).then_some((*other, score.bits))
+            let bits = self.model.resembles(entry.scored(), self.records.get(other)?.scored(), review)?;
+            Some((*other, bits))
         };
         let links: std::collections::BTreeMap<RecordNumber, Bits> = candidates.iter().filter_map(resembles).collect();
         if links == entry.links {
