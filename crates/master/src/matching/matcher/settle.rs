@@ -1,13 +1,13 @@
 //! Putting records under their keys, comparing them with whoever may be one with them, and dividing what hangs together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::divide::divide_linked;
 use super::super::evidence::Evidence;
-use super::super::keys::blocking_keys;
+use super::super::keys::{KeyKind, blocking_keys};
 use super::super::model::Score;
 use super::load::Needs;
-use super::{Bits, BlockingKey, ByNumber, Having, Matcher, Numbers, RecordNumber, Told};
+use super::{Bits, BlockingKey, ByNumber, Entry, Having, Matcher, Numbers, RecordNumber, Told};
 
 /// What is left to do after something was shown or decided. Each stage is carried out when all that it looks at is there.
 #[derive(Default)]
@@ -22,6 +22,15 @@ pub(super) struct Work {
     touched: BTreeSet<RecordNumber>,
     /// What was divided, for whoever asks about doubts.
     pub divided: BTreeSet<RecordNumber>,
+}
+
+/// Whether another record shows the very same.
+enum Twin<'a> {
+    /// This one, which resembles these.
+    Found(RecordNumber, &'a BTreeMap<RecordNumber, Bits>),
+    /// These must be known first.
+    Unknown(Vec<RecordNumber>),
+    None,
 }
 
 impl Work {
@@ -180,12 +189,50 @@ impl Matcher {
                 self.work.touched.extend([one, other]);
             }
         }
-        for number in std::mem::take(&mut self.work.again) {
-            let before = self.link(number);
+        let mut again = std::mem::take(&mut self.work.again);
+        while let Some(number) = again.first().copied() {
+            let before = self.link(number, &again);
+            again.remove(&number);
             self.work.touched.insert(number);
             self.work.touched.extend(before);
         }
         None
+    }
+
+    /// A record with the same identifier that shows the very same: whoever resembles the one resembles the other, and
+    /// nobody needs to be compared to find that out. Records of `open` are not known to resemble anybody yet.
+    fn twin(&self, number: RecordNumber, open: &BTreeSet<RecordNumber>) -> Twin<'_> {
+        let Some(entry) = self.records.get(&number) else { return Twin::None };
+        let mut unknown = Vec::new();
+        for key in entry.keys().iter().filter(|key| key.kind() == Some(KeyKind::Identifier)) {
+            let Some(Having::Few(having)) = self.index.get(key) else { continue };
+            for other in having.iter().filter(|other| **other != number && !open.contains(other)) {
+                match self.records.get(other) {
+                    None => unknown.push(*other),
+                    Some(twin) if twin.shown == entry.shown && twin.evidence() == entry.evidence() => {
+                        return Twin::Found(*other, &twin.links);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        if unknown.is_empty() { Twin::None } else { Twin::Unknown(unknown) }
+    }
+
+    /// Whom a record resembles, by comparing it with everybody who has a key in common with it.
+    fn resembling(&self, number: RecordNumber, entry: &Entry) -> BTreeMap<RecordNumber, Bits> {
+        let mut candidates: BTreeSet<RecordNumber> = BTreeSet::new();
+        for key in entry.keys() {
+            if let Some(Having::Few(having)) = self.index.get(key) {
+                let has = |other: &RecordNumber| self.records.get(other).is_some_and(|other| other.has(*key));
+                candidates.extend(having.iter().copied().filter(|other| *other != number && has(other)));
+            }
+        }
+        candidates.into_iter().filter_map(|other| Some((other, self.resembles(entry, other)?))).collect()
+    }
+
+    fn resembles(&self, entry: &Entry, other: RecordNumber) -> Option<Bits> {
+        self.model.resembles(entry.scored(), self.records.get(&other)?.scored(), self.options.thresholds.review)
     }
 
     fn candidates_missing(&self) -> Needs {
@@ -202,6 +249,17 @@ impl Matcher {
                 continue;
             };
             needs.records.extend(entry.links.keys().filter(|number| !is_there(number)));
+            match self.twin(*number, &self.work.again) {
+                Twin::Unknown(records) => {
+                    needs.records.extend(records);
+                    continue;
+                }
+                Twin::Found(_, links) => {
+                    needs.records.extend(links.keys().filter(|number| !is_there(number)));
+                    continue;
+                }
+                Twin::None => {}
+            }
             for key in entry.keys() {
                 match self.index.get(key) {
                     None => needs.keys.push(*key),
@@ -216,21 +274,20 @@ impl Matcher {
     }
 
     /// Finds whom a record resembles; returns whom it did before.
-    fn link(&mut self, number: RecordNumber) -> Vec<RecordNumber> {
+    fn link(&mut self, number: RecordNumber, open: &BTreeSet<RecordNumber>) -> Vec<RecordNumber> {
         let Some(entry) = self.records.get(&number) else { return Vec::new() };
-        let mut candidates: BTreeSet<RecordNumber> = BTreeSet::new();
-        for key in entry.keys() {
-            if let Some(Having::Few(having)) = self.index.get(key) {
-                let has = |other: &RecordNumber| self.records.get(other).is_some_and(|other| other.has(*key));
-                candidates.extend(having.iter().copied().filter(|other| *other != number && has(other)));
+        let links = match self.twin(number, open) {
+            Twin::Found(twin, links) => {
+                let own = self.resembles(entry, twin).map(|bits| (twin, bits));
+                links
+                    .iter()
+                    .map(|(other, bits)| (*other, *bits))
+                    .filter(|(other, _)| *other != number)
+                    .chain(own)
+                    .collect()
             }
-        }
-        let review = self.options.thresholds.review;
-        let resembles = |other: &RecordNumber| {
-            let bits = self.model.resembles(entry.scored(), self.records.get(other)?.scored(), review)?;
-            Some((*other, bits))
+            _ => self.resembling(number, entry),
         };
-        let links: std::collections::BTreeMap<RecordNumber, Bits> = candidates.iter().filter_map(resembles).collect();
         if links == entry.links {
             return links.into_keys().collect();
         }
@@ -334,7 +391,7 @@ impl Matcher {
         if together.len() == 1 {
             return vec![together];
         }
-        let mut known: Vec<(RecordNumber, &super::Entry)> =
+        let mut known: Vec<(RecordNumber, &Entry)> =
             together.drain(..).filter_map(|number| Some((number, self.records.get(&number)?))).collect();
         known.sort_by(|one, other| one.1.name.cmp(&other.1.name));
         let places: ByNumber<RecordNumber, usize> = known.iter().map(|(number, _)| *number).zip(0..).collect();

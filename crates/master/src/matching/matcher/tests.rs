@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::keys::blocking_keys;
 use super::*;
 
 pub(super) fn customer(json: Value) -> Customer {
@@ -117,19 +118,63 @@ pub(super) fn anybody() -> impl Strategy<Value = (usize, Value)> {
     let streets = prop::sample::select(vec!["12 rue Foch", "12, r. Foch", "3 avenue Hoche", ""]);
     let phones = prop::sample::select(vec!["0279743900", "0411223344", ""]);
     let emails = prop::sample::select(vec!["contact@hamon.fr", "compta@hamon.fr", "info@pottier.fr", ""]);
-    (0..11_usize, names, streets, phones, emails).prop_map(|(record, name, street, phone, email)| {
+    let sirens = prop::sample::select(vec!["552100554", "443061841", "", ""]);
+    let mixed = (names, streets, phones, emails, sirens);
+    // Many show the very same.
+    let twins = prop::sample::select(vec![
+        ("Garage Hamon", "12 rue Foch", "0279743900", "", "552100554"),
+        ("Pottier", "", "0411223344", "info@pottier.fr", "443061841"),
+    ]);
+    (0..11_usize, prop_oneof![3 => mixed, 2 => twins]).prop_map(|(record, (name, street, phone, email, siren))| {
+        let identifiers = if siren.is_empty() { json!([]) } else { json!([{"scheme": "siren", "value": siren}]) };
         (
             record,
             json!({
                 "kind": "company", "legal_name": name, "phones": [{"value": phone}], "emails": [{"value": email}],
                 "addresses": [{"line1": street, "postcode": "75002", "city": "Paris", "country": "FR"}],
+                "identifiers": identifiers,
             }),
         )
     })
 }
 
+/// Everybody held against everybody else.
+fn links(matcher: &Matcher) -> BTreeMap<(RecordNumber, RecordNumber), Bits> {
+    let leads = |key: &BlockingKey| matches!(matcher.index.get(key), Some(Having::Few(_)));
+    let pairs = matcher.records().flat_map(|one| matcher.records().map(move |other| (one, other)));
+    let of = |number: RecordNumber| {
+        let evidence = matcher.evidence(number).unwrap();
+        (evidence, blocking_keys(evidence).into_iter().filter(leads).collect::<BTreeSet<_>>())
+    };
+    let link = |(one, other): (RecordNumber, RecordNumber)| {
+        let ((mine, my_keys), (theirs, their_keys)) = (of(one), of(other));
+        let score = matcher.model.score(mine, theirs).filter(|_| one != other && !my_keys.is_disjoint(&their_keys))?;
+        let is_link = !score.is_vetoed && score.bits >= matcher.options.thresholds.review;
+        is_link.then_some(((one, other), score.bits))
+    };
+    pairs.filter_map(link).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whoever is not compared, because a twin was or an identifier rules it out, is linked as if.
+    #[test]
+    fn links_are_those_of_everybody_held_against_everybody(
+        events in prop::collection::vec(anybody(), 1..40),
+        most in 2..5_usize,
+    ) {
+        let options = MatchOptions { records_per_value_max: most, records_per_key_max: 3, ..MatchOptions::default() };
+        let mut matcher = Matcher::new(Arc::new(Model::shipped()), options);
+        for (record, shown) in &events {
+            matcher.show(&format!("r{record}"), &customer(shown.clone()));
+            let found: BTreeMap<_, _> = matcher
+                .records()
+                .flat_map(|one| matcher.links(one).map(move |(other, bits)| ((one, other), bits)))
+                .collect();
+            prop_assert_eq!(found, links(&matcher));
+        }
+    }
 
     /// Whatever comes first, the customers are the same; each record's own states stay in their order.
     #[test]
