@@ -78,7 +78,8 @@ impl Run {
         let count = Events::open(stream).count();
         let last = usize::try_from(self.arguments.get("steps")).unwrap().min(count / 2);
         if self.arguments.get("hub") > 0 {
-            let rate = hub_beside::measure(stream, count, last, self.first_rate);
+            let model = self.model(stream);
+            let rate = hub_beside::measure(stream, &model, count, last, self.first_rate);
             self.first_rate.get_or_insert(rate);
             return;
         }

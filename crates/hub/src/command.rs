@@ -203,6 +203,9 @@ async fn carry_out(context: &Context, command: &Command) -> Result<String, HubEr
             let numbers: Vec<u64> = first.iter().map(|one| one.number).collect();
             context.store.unpark(&numbers, false, context.now()).await?;
             retry(context, later).await?;
+            for one in first {
+                resolve::discarded(context, one).await?;
+            }
             Ok(format!("one message discarded, {} behind it tried again", later.len()))
         }
         Command::Judge(asked) => workers::json(&resolve::judge(context, asked, None).await?),

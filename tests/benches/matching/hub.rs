@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hub::Missing;
+use master::matching::Model;
 use passerelle_tests::house::{CsvFeed, CsvSystem, House, accounting};
 use passerelle_tests::measure::usage::Usage;
 use passerelle_tests::measure::{rate, rounded, seconds, tell};
@@ -15,15 +16,20 @@ use store::Export;
 
 const MAPPING: &str = include_str!("../../src/matching/customer.toml");
 
-/// Has a hub read all but the last rows of a stream, and then the last; returns how many of these it took in a second.
+/// Has a hub read all but the last rows of a stream, and then the last; returns how many of these it took in a second. It
+/// weighs by this model.
 ///
 /// No system is fed, so that what is measured ends with the resolution. Reading, mapping and the bus are in it, because
 /// they run beside it on the same processors.
-pub fn measure(stream: &Path, rows: usize, last: usize, first_rate: Option<u64>) -> u64 {
+pub fn measure(stream: &Path, model: &Model, rows: usize, last: usize, first_rate: Option<u64>) -> u64 {
     let feed = CsvFeed { name: "customers", mapping: MAPPING, export: Export::Delta, missing: Missing::Keep };
     let system = CsvSystem { name: "shown", streams: vec![feed], subscriptions: vec![] };
     let house = House::new(vec![system], &["shown"]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let text = serde_json::to_string(model).unwrap();
+        house.store().await.add_match_model("acme", model.number, &text, jiff::Timestamp::now()).await.unwrap();
+    });
     let mut lines = BufReader::new(File::open(stream).unwrap()).lines();
     let header = lines.next().unwrap().unwrap();
     let mut resolve = |name: &str, count: usize| {

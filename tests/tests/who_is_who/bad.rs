@@ -10,7 +10,7 @@ use passerelle_tests::directory::command;
 use passerelle_tests::scripted::records::invoice;
 use passerelle_tests::scripted::world::{Running, TENANT, World, document};
 use serde_json::{Value, json};
-use store::{Command, Decision, JudgementKind, TaskFilter, TaskStatus};
+use store::{Command, Decision, Filter, JudgementKind, TaskFilter, TaskStatus};
 
 use crate::support::{CUSTOMER, company, customers, master_of, shown, state};
 
@@ -81,7 +81,21 @@ async fn asked(world: &World) -> (Running<'_>, MasterId) {
     assert_eq!(parked(&hub).await, ["match.key-reused", "resolve.behind"]);
     assert_eq!(questions(&hub, false).await.len(), 1);
     assert_eq!(state(world, &hub).await, before, "nor after a restart");
+    // Nobody knows whose document it is.
+    world.show("erp", "invoices", vec![invoice("F3", "C1", "30.00")]);
+    hub.settle().await;
+    assert_eq!(waiting(&hub).await, ["F3"]);
+    hub.stop().await;
+    let hub = world.start().await;
+    hub.settle().await;
+    assert_eq!(waiting(&hub).await, ["F3"], "nor after a restart");
     (hub, former)
+}
+
+/// The keys of the documents that wait.
+async fn waiting(hub: &Running<'_>) -> Vec<String> {
+    let waiting = hub.store.waiting(&Filter { count_max: 100, ..Filter::default() }).await.unwrap();
+    waiting.into_iter().map(|one| one.key).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,6 +125,8 @@ async fn a_key_that_is_another_customers_now_begins_another_customer() {
         let phones = held(&world, system, "phone");
         assert_eq!(phones, ["0140205317", "0388776656"].map(str::to_owned).into(), "{system}");
     }
+    assert_eq!(hub.master(Entity::Invoice, "number", "F3").await.root, now);
+    assert_eq!(waiting(&hub).await, [""; 0]);
     // What the key named stays with the former customer until it is shown again.
     assert_eq!(hub.master(Entity::Invoice, "number", "F1").await.root, former);
     world.show("erp", "invoices", vec![invoice("F1", "C1", "11.00"), invoice("F2", "C1", "20.00")]);
@@ -135,6 +151,7 @@ async fn a_key_that_is_the_same_customers_all_the_same_takes_it_in() {
     decide(&hub, questions(&hub, false).await[0].number, Decision::Same).await;
     assert_eq!((parked(&hub).await, questions(&hub, false).await.len()), (vec![], 0));
     assert_eq!(master_of(&hub, "erp", "C1").await, former);
+    assert_eq!(hub.master(Entity::Invoice, "number", "F3").await.root, former);
     let names = held(&world, "shop", "name");
     assert_eq!(names, ["Boulangerie Weiss", "Transports Pottier"].map(str::to_owned).into());
     let told = hub.store.judgements(TENANT, &[former], 10).await.unwrap();
@@ -145,6 +162,22 @@ async fn a_key_that_is_the_same_customers_all_the_same_takes_it_in() {
     world.show("erp", "customers", vec![pottier("0388776655")]);
     hub.settle().await;
     assert_eq!((parked(&hub).await, questions(&hub, false).await.len()), (vec![], 0));
+    hub.accounting("erp").await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_is_discarded_is_asked_about_no_more() {
+    let world = company();
+    let (hub, former) = asked(&world).await;
+    while let Some(first) = hub.parked().await.first() {
+        assert_eq!(waiting(&hub).await, ["F3"]);
+        hub.command(Command::DiscardParked { number: first.number }).await.unwrap();
+    }
+    hub.quiet().await;
+    assert_eq!((questions(&hub, false).await.len(), waiting(&hub).await.len()), (0, 0));
+    assert_eq!(master_of(&hub, "erp", "C1").await, former);
+    assert_eq!(hub.master(Entity::Invoice, "number", "F3").await.root, former);
     hub.accounting("erp").await;
     hub.stop().await;
 }

@@ -124,7 +124,7 @@ async fn what_is_not_right_is_refused_and_changes_nothing() {
     check(id, "identifiers.siren", Some(json!("123456789")), "\"identifiers.siren\" cannot say this").await;
     check(id, "legal_name", None, "nothing is overridden at \"legal_name\"").await;
     check(MasterId(9_999), "legal_name", Some(json!("x")), "there is no m9999").await;
-    check(of_invoice, "legal_name", Some(json!("x")), "values of customers are decided").await;
+    check(of_invoice, "legal_name", Some(json!("x")), "is not a customer").await;
     let nobody = OverrideAsked {
         tenant: TENANT.to_owned(),
         master_id: id,

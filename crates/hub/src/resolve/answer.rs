@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use canonical::entity::Entity;
-use store::{Decision, Filter, LocalKey, ParkedStatus, TaskClosing, TaskStatus};
+use store::{Decision, Filter, LocalKey, ParkedStatus, StoreError, TaskClosing, TaskStatus};
 
 use super::identify::{KEY_REUSED, asked_about};
 use super::working::Working;
@@ -23,7 +23,32 @@ pub(crate) async fn answer(context: &Context, task: &TaskStatus, closing: &TaskC
     let local = task.detail.as_deref().and_then(asked_about);
     let local = local.ok_or_else(|| HubError::Unknown(format!("task {} names no record", task.number)))?;
     let parked = parked(context, &task.tenant, &local).await?;
-    context.carry_out("an answer about a key", || try_answer(context, task, &local, closing, &parked)).await
+    context.carry_out("an answer about a key", || try_answer(context, task, &local, closing, &parked)).await?;
+    Ok(release_asked(context, &task.tenant, &local).await?)
+}
+
+/// Takes up the documents that waited until it was decided whose a key is. What a crash interrupts is done at the next
+/// start.
+async fn release_asked(context: &Context, tenant: &Arc<str>, local: &LocalKey) -> Result<(), StoreError> {
+    let mut working = Working::begin(context, tenant).await?;
+    let locals = std::slice::from_ref(local);
+    working.read_crosswalk(locals.to_vec()).await?;
+    let linked = working.crosswalk(local).map(|row| row.master_id);
+    working.read_masters(linked).await?;
+    working.read_asked_about(locals).await?;
+    let released = working.release_known(locals, &[]).await?;
+    finish(working, tenant, released).await?;
+    Ok(())
+}
+
+/// Lets go what waited for the answer to a question about a state that was discarded, if it was that.
+///
+/// # Errors
+/// What the store says; it is done at the next start.
+pub(crate) async fn discarded(context: &Context, parked: &ParkedStatus) -> Result<(), StoreError> {
+    let Some(key) = parked.key.strip_prefix("customer/").filter(|_| parked.code == KEY_REUSED) else { return Ok(()) };
+    let local = LocalKey { system: parked.system.clone(), entity: Entity::Customer, key: key.to_owned() };
+    release_asked(context, &parked.tenant, &local).await
 }
 
 /// What is parked of a record, from what is asked about on.

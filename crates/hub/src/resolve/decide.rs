@@ -78,6 +78,11 @@ impl Working<'_> {
 
     /// Puts a master id into a reference; `false` when the document now waits for it.
     fn follow(&mut self, one: &mut Prepared, link: &links::Link) -> bool {
+        if self.reuse.is_asked_about(&link.to) {
+            let detail = format!("until it is decided whose key {} of {} is", link.to.key, link.to.system);
+            self.let_wait(one, link.to.clone(), detail);
+            return false;
+        }
         if let Some(master_id) = self.linked(&link.to) {
             if let Some(Value::Object(reference)) =
                 one.document.as_mut().and_then(|document| document.get_mut(link.field))

@@ -176,12 +176,7 @@ impl Working<'_> {
     /// A customer that is there.
     async fn master(&mut self, id: Option<MasterId>) -> Result<MasterId, HubError> {
         let id = id.ok_or_else(|| HubError::Unknown("a master id is missing".to_owned()))?;
-        self.read_masters([id]).await?;
-        match self.row_of(id) {
-            Some(row) if row.entity == canonical::entity::Entity::Customer => Ok(self.survivor(id)),
-            Some(row) => Err(HubError::Unknown(format!("{id} is a {}; customers are judged", row.entity))),
-            None => Err(HubError::Unknown(format!("there is no {id}"))),
-        }
+        self.customer(id).await
     }
 
     async fn records_of(&mut self, company: &Company, id: MasterId) -> Result<Vec<MatchRecord>, HubError> {

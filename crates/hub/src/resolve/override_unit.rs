@@ -57,11 +57,13 @@ async fn try_override(context: &Context, asked: &OverrideAsked, at: Timestamp) -
 
 impl Working<'_> {
     /// The customer that is meant: the one that took its place, where another did.
-    async fn customer(&mut self, id: MasterId) -> Result<MasterId, HubError> {
+    pub(super) async fn customer(&mut self, id: MasterId) -> Result<MasterId, HubError> {
         self.read_masters([id]).await?;
         match self.row_of(id) {
             Some(row) if row.entity == Entity::Customer => Ok(self.survivor(id)),
-            Some(row) => Err(HubError::Unknown(format!("{id} is a {}; values of customers are decided", row.entity))),
+            Some(row) => {
+                Err(HubError::Unknown(format!("{id} is not a customer, but a document of kind {}", row.entity)))
+            }
             None => Err(HubError::Unknown(format!("there is no {id}"))),
         }
     }

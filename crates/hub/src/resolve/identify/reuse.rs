@@ -1,7 +1,8 @@
 //! A key that a system gave to another customer. A state that contradicts all that its record showed before is set aside
 //! until somebody has said whose it is: taken in as it comes, it would overwrite a customer in every system.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use canonical::entity::Entity;
 use master::MasterId;
@@ -26,6 +27,8 @@ const JUDGED_MAX: usize = 1_000;
 pub(in crate::resolve) struct Reuse {
     /// By record: the state that is to be set aside, with its question. Later ones line up behind it.
     asked: HashMap<LocalKey, (Position, NewTask)>,
+    /// The records whose states are set aside: nobody knows whose documents are that name them.
+    open: HashSet<LocalKey>,
     /// What somebody said about the next state of a record: whether it is the same customer.
     answers: BTreeMap<LocalKey, (bool, TaskClosing)>,
 }
@@ -47,7 +50,13 @@ impl Reuse {
         if *position != one.observation.position {
             return None;
         }
+        self.open.insert(one.local.clone());
         self.asked.remove(&one.local).map(|(_, task)| task)
+    }
+
+    /// Whether somebody is asked whose key this is.
+    pub fn is_asked_about(&self, local: &LocalKey) -> bool {
+        self.open.contains(local)
     }
 }
 
@@ -62,6 +71,33 @@ pub(super) enum Whose {
 }
 
 impl Working<'_> {
+    /// Reads of which of these records it is asked whose they are. A question about a state that somebody discarded is
+    /// asked no more.
+    pub(in crate::resolve) async fn read_asked_about(&mut self, locals: &[LocalKey]) -> Result<(), StoreError> {
+        let customers = locals.iter().filter(|local| local.entity == Entity::Customer);
+        let masters: BTreeSet<MasterId> = customers.filter_map(|local| self.linked(local)).collect();
+        if masters.is_empty() {
+            return Ok(());
+        }
+        let masters: Vec<MasterId> = masters.into_iter().collect();
+        let subjects = self.resolution().open_tasks(KEY_REUSED, &masters).await?;
+        let number = |subject: &String| subject.rsplit_once(':')?.1.parse::<RecordNumber>().ok();
+        let numbers: Vec<RecordNumber> = subjects.iter().filter_map(number).collect();
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let records = self.resolution().match_records(&numbers).await?;
+        let keys: Vec<(Arc<str>, String)> = records.iter().map(|record| links::blocked_key(&record.local)).collect();
+        let parked = self.resolution().parked_keys(&keys).await?;
+        for (record, positions) in records.into_iter().zip(parked) {
+            match positions.is_empty() {
+                true => self.writes.tasks_ended.push(reuse_subject(record.number)),
+                false => drop(self.reuse.open.insert(record.local)),
+            }
+        }
+        Ok(())
+    }
+
     /// Holds a state against what its record showed before. `of` has the records of the customers concerned, as they are
     /// kept.
     pub(super) async fn whose(
@@ -122,8 +158,7 @@ impl Working<'_> {
         let named = [json!({"system": system, "key": key})];
         let because = company.matcher.model().explain_pair(before, now);
         NewTask {
-            // The number of the record, because a key may be as long as a subject.
-            subject: format!("{KEY_REUSED}:{number}"),
+            subject: reuse_subject(number),
             code: KEY_REUSED.to_owned(),
             question: format!(
                 "Is {system}/{key} still {whom}? It shows somebody who has nothing in common with all that it showed before."
@@ -230,6 +265,11 @@ impl Working<'_> {
             is_undone: false,
         }
     }
+}
+
+/// It has the number of the record, because a key may be as long as a subject.
+fn reuse_subject(number: RecordNumber) -> String {
+    format!("{KEY_REUSED}:{number}")
 }
 
 /// What a record showed before, without what is nobody's; `None` for one that nobody knows yet.

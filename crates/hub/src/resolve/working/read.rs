@@ -24,6 +24,8 @@ impl Working<'_> {
         let matched = match_keys.iter().filter_map(|key| self.matches.get(key)).flatten().copied();
         let ids: Vec<MasterId> = crosswalked.chain(matched).collect();
         self.read_masters(ids).await?;
+        let named = unique(prepared.iter().flat_map(|one| one.references.iter().map(|link| link.to.clone())));
+        self.read_asked_about(&named).await?;
         self.read_under_way(prepared).await?;
         self.read_covers(prepared).await?;
         self.read_blocked(prepared).await?;

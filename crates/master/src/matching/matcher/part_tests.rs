@@ -14,6 +14,10 @@ struct Kept {
     numbers: BTreeMap<String, RecordNumber>,
     keys: BTreeMap<BlockingKey, BTreeSet<RecordNumber>>,
     common: BTreeSet<BlockingKey>,
+    /// The next number for a new customer that was not given away yet.
+    offered: ClusterNumber,
+    /// What is asked about two customers each.
+    asked: BTreeSet<(ClusterNumber, ClusterNumber)>,
 }
 
 impl Kept {
@@ -49,12 +53,20 @@ impl Kept {
         }
         while let Some(needs) = part.settle() {
             assert!(!needs.is_empty());
-            let first = self.next_cluster();
-            part.offer(first..first + needs.clusters as ClusterNumber);
+            let first = self.next_cluster().max(self.offered);
+            self.offered = first + needs.clusters as ClusterNumber;
+            part.offer(first..self.offered);
             needs.keys.iter().for_each(|key| part.load_key(*key, self.posting(*key)));
             needs.records.iter().for_each(|number| part.load(self.records[number].clone()));
         }
         let changes = part.changes();
+        let divided = part.take_divided();
+        let doubts: BTreeSet<_> =
+            part.doubts(divided.iter().copied()).iter().map(|doubt| (doubt.one, doubt.other)).collect();
+        let left = changes.moved.iter().map(|(_, from)| *from);
+        let concerned: BTreeSet<_> = divided.iter().filter_map(|number| part.cluster(*number)).chain(left).collect();
+        self.asked.retain(|(one, other)| !concerned.contains(one) && !concerned.contains(other));
+        self.asked.extend(doubts);
         for (key, number) in changes.keys {
             self.keys.entry(key).or_default().insert(number);
         }
@@ -70,6 +82,15 @@ impl Kept {
     /// Beyond the numbers of records, of which each may be its own customer.
     fn next_cluster(&self) -> ClusterNumber {
         self.records.values().map(|record| record.cluster + 1).max().unwrap_or_default().max(1_000)
+    }
+
+    /// What is asked about, by the names of all records of both customers.
+    fn doubts(&self) -> BTreeSet<BTreeSet<String>> {
+        let of = |(one, other): &(ClusterNumber, ClusterNumber)| {
+            let is_one = |record: &&KnownRecord| record.cluster == *one || record.cluster == *other;
+            self.records.values().filter(is_one).map(|record| record.name.to_string()).collect()
+        };
+        self.asked.iter().map(of).collect()
     }
 
     fn clusters(&self) -> BTreeSet<Vec<String>> {
@@ -119,6 +140,18 @@ proptest! {
             let of_whole = tests::clusters(&whole);
             let of_kept: BTreeSet<Vec<String>> = kept.clusters().into_iter().map(|mut names| { names.sort(); names }).collect();
             prop_assert_eq!(of_whole, of_kept);
+            let doubts: BTreeSet<BTreeSet<String>> = whole
+                .doubts(whole.records())
+                .iter()
+                .map(|doubt| {
+                    let is_one = |number: &RecordNumber| {
+                        let cluster = whole.cluster(*number).unwrap();
+                        cluster == doubt.one || cluster == doubt.other
+                    };
+                    whole.records().filter(is_one).map(|number| whole.name(number).unwrap().to_owned()).collect()
+                })
+                .collect();
+            prop_assert_eq!(doubts, kept.doubts());
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::evidence::Evidence;
 use super::super::keys::{KeyKind, blocking_keys};
 use super::super::model::Score;
 use super::load::Needs;
-use super::{Bits, BlockingKey, ByNumber, Entry, Having, Matcher, Numbers, RecordNumber, Told};
+use super::{Bits, BlockingKey, ByNumber, ClusterNumber, Entry, Having, Matcher, Numbers, RecordNumber, Told};
 
 /// What is left to do after something was shown or decided. Each stage is carried out when all that it looks at is there.
 #[derive(Default)]
@@ -273,7 +273,7 @@ impl Matcher {
         needs
     }
 
-    /// Finds whom a record resembles; returns whom it did before.
+    /// Finds whom a record resembles; returns those with whom it hung together before by what is no link any more.
     fn link(&mut self, number: RecordNumber, open: &BTreeSet<RecordNumber>) -> Vec<RecordNumber> {
         let Some(entry) = self.records.get(&number) else { return Vec::new() };
         let links = match self.twin(number, open) {
@@ -289,7 +289,7 @@ impl Matcher {
             _ => self.resembling(number, entry),
         };
         if links == entry.links {
-            return links.into_keys().collect();
+            return Vec::new();
         }
         let before = self.entry(number).map(|entry| std::mem::replace(&mut entry.links, links.clone()));
         let before = before.unwrap_or_default();
@@ -306,7 +306,10 @@ impl Matcher {
             }
             self.mark_links(other);
         }
-        before.into_keys().collect()
+        let link = self.options.thresholds.link;
+        let now = self.records.get(&number).map(|entry| &entry.links);
+        let is_link = |other: &RecordNumber| now.and_then(|now| now.get(other)).is_some_and(|bits| *bits >= link);
+        before.into_iter().filter(|(other, bits)| *bits >= link && !is_link(other)).map(|(other, _)| other).collect()
     }
 
     /// The keys that two records have in common, also those that lead nowhere.
@@ -348,16 +351,37 @@ impl Matcher {
         let groups: Vec<Vec<RecordNumber>> = companies.into_iter().flat_map(|together| self.divide(together)).collect();
         // All at once: what was one customer may hang together no more.
         let given = self.claims(&groups);
-        let new = given.iter().filter(|given| given.is_none()).count();
-        if self.is_part && new > self.offered.len() {
-            return Some(Needs { clusters: new - self.offered.len(), ..Needs::default() });
+        if self.is_part {
+            let concerned = self.concerned(&groups, &given);
+            let new = given.iter().filter(|given| given.is_none()).count();
+            let links =
+                concerned.iter().filter_map(|number| self.records.get(number)).flat_map(|entry| entry.links.keys());
+            // Whose doubtful pairs these are must be known too.
+            needs.records.extend(links.filter(|other| !self.records.contains_key(other)));
+            needs.clusters = new.saturating_sub(self.offered.len());
+            if !needs.is_empty() {
+                return Some(needs);
+            }
+            self.work.divided.extend(concerned);
         }
         self.work.touched.clear();
-        if self.is_part {
-            self.work.divided.extend(groups.iter().flatten());
-        }
         self.number(groups, given);
         None
+    }
+
+    /// The records of customers that gain or lose a record, or of whose records one was touched: of the others that hang
+    /// together with them, nothing is doubtful that was not before.
+    fn concerned(&self, groups: &[Vec<RecordNumber>], given: &[Option<ClusterNumber>]) -> Vec<RecordNumber> {
+        let cluster = |number: &RecordNumber| self.records.get(number).map(|entry| entry.cluster);
+        let divided = || groups.iter().zip(given);
+        let left: BTreeSet<ClusterNumber> = divided()
+            .flat_map(|(group, given)| group.iter().filter_map(cluster).filter(move |from| Some(*from) != *given))
+            .collect();
+        let is_concerned = |(group, given): &(&Vec<RecordNumber>, &Option<ClusterNumber>)| {
+            given.is_none_or(|given| left.contains(&given))
+                || group.iter().any(|number| self.work.touched.contains(number) || cluster(number) != **given)
+        };
+        divided().filter(is_concerned).flat_map(|(group, _)| group).copied().collect()
     }
 
     /// All records that links and decisions lead to from one, and from those.
@@ -372,10 +396,6 @@ impl Matcher {
                 needs.records.insert(number);
                 continue;
             };
-            if self.is_part {
-                // Whose doubtful pairs these are must be known too.
-                needs.records.extend(entry.links.keys().filter(|other| !self.records.contains_key(other)));
-            }
             let linked = entry.links.iter().filter(|(_, bits)| **bits >= link).map(|(other, _)| *other);
             let told = self.verdicts.range((number, 0)..=(number, RecordNumber::MAX)).map(|((_, other), _)| *other);
             for other in linked.chain(told) {

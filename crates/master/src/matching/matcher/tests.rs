@@ -158,6 +158,20 @@ fn links(matcher: &Matcher) -> BTreeMap<(RecordNumber, RecordNumber), Bits> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
+    /// Only what was touched is divided anew, and to divide all would change nothing.
+    #[test]
+    fn nothing_is_left_to_do(events in prop::collection::vec(anybody(), 1..40), most in 2..5_usize) {
+        let options = MatchOptions { records_per_value_max: most, records_per_key_max: 4, ..MatchOptions::default() };
+        let mut matcher = Matcher::new(Arc::new(Model::shipped()), options);
+        for (record, shown) in &events {
+            matcher.show(&format!("r{record}"), &customer(shown.clone()));
+        }
+        let before = clusters(&matcher);
+        matcher.look_again(matcher.records());
+        matcher.settle_whole();
+        prop_assert_eq!(before, clusters(&matcher));
+    }
+
     /// Whoever is not compared, because a twin was or an identifier rules it out, is linked as if.
     #[test]
     fn links_are_those_of_everybody_held_against_everybody(
