@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use canonical::entity::Operation;
 use canonical::envelope::CONTENT_TYPE;
+use master::MasterId;
 use store::{JournalEntry, JournalKind, LocalKey, Position, RecordOutcome, StoreError, WaitingRow};
 
 use super::{SourceKey, Working, links, unique};
@@ -120,15 +121,21 @@ impl Working<'_> {
         self.writes.waiting.push(row);
     }
 
-    /// Takes up again what waits for those of these records that the crosswalk knows, and those of the unsettled ones that
+    /// Takes up again what waits for those of these records that the crosswalk knows and nobody is asked about, and those of the unsettled ones that
     /// no open call may have made any more; returns it. An unsettled record waits for itself.
     pub async fn release_known(
         &mut self,
         keys: &[LocalKey],
         unsettled: &[LocalKey],
     ) -> Result<Vec<Observation>, StoreError> {
-        let rows = self.resolution.crosswalk(keys).await?;
-        let known: Vec<LocalKey> = keys.iter().zip(rows).filter_map(|(key, row)| row.map(|_| key.clone())).collect();
+        self.read_crosswalk(keys.to_vec()).await?;
+        let masters: Vec<MasterId> =
+            keys.iter().filter_map(|key| self.crosswalk(key)).map(|row| row.master_id).collect();
+        self.read_masters(masters).await?;
+        // What waits until it is decided whose a key is goes on waiting.
+        self.read_asked_about(keys).await?;
+        let is_known = |key: &&LocalKey| self.crosswalk(key).is_some() && !self.reuse.is_asked_about(key);
+        let known: Vec<LocalKey> = keys.iter().filter(is_known).cloned().collect();
         self.read_needing(&known).await?;
         for key in &known {
             self.release(key);
