@@ -195,6 +195,9 @@ async fn carry_out(context: &Context, command: &Command) -> Result<String, HubEr
         Command::RetryParked { number } => {
             let behind = parked(context, *number).await?;
             retry(context, &behind).await?;
+            if let Some(first) = behind.first() {
+                resolve::let_go(context, first).await?;
+            }
             Ok(format!("{} tried again", counted(behind.len(), "message")))
         }
         Command::DiscardParked { number } => {
@@ -202,10 +205,11 @@ async fn carry_out(context: &Context, command: &Command) -> Result<String, HubEr
             let (first, later) = behind.split_at(1);
             let numbers: Vec<u64> = first.iter().map(|one| one.number).collect();
             context.store.unpark(&numbers, false, context.now()).await?;
-            retry(context, later).await?;
+            let retried = retry(context, later).await;
             for one in first {
-                resolve::discarded(context, one).await?;
+                resolve::let_go(context, one).await?;
             }
+            retried?;
             Ok(format!("one message discarded, {} behind it tried again", later.len()))
         }
         Command::Judge(asked) => workers::json(&resolve::judge(context, asked, None).await?),

@@ -27,7 +27,7 @@ use crate::references::{self, ReferenceField};
 use crate::stage::Stage;
 use working::Working;
 
-pub(crate) use answer::{answer, discarded};
+pub(crate) use answer::{answer, let_go};
 pub(crate) use breaker::Breaker;
 pub(crate) use dead::park_dead;
 pub(crate) use identify::{DOUBTFUL, KEY_REUSED};

@@ -12,7 +12,7 @@ use passerelle_tests::scripted::world::{Running, TENANT, World, document};
 use serde_json::{Value, json};
 use store::{Command, Decision, Filter, JudgementKind, TaskFilter, TaskStatus};
 
-use crate::support::{CUSTOMER, company, customers, master_of, shown, state};
+use crate::support::{CUSTOMER, company, customers, judge, master_of, merge, shown, state};
 
 /// The questions that are open, or those that somebody answered.
 async fn questions(hub: &Running<'_>, is_closed: bool) -> Vec<TaskStatus> {
@@ -89,6 +89,10 @@ async fn asked(world: &World) -> (Running<'_>, MasterId) {
     let hub = world.start().await;
     hub.settle().await;
     assert_eq!(waiting(&hub).await, ["F3"], "nor after a restart");
+    // Nor when it is let go and asked about once more.
+    let number = hub.parked().await[0].number;
+    hub.command(Command::RetryParked { number }).await.unwrap();
+    assert_eq!(waiting(&hub).await, ["F3"], "nor after it was tried again");
     (hub, former)
 }
 
@@ -178,6 +182,27 @@ async fn a_state_that_is_discarded_is_asked_about_no_more() {
     assert_eq!((questions(&hub, false).await.len(), waiting(&hub).await.len()), (0, 0));
     assert_eq!(master_of(&hub, "erp", "C1").await, former);
     assert_eq!(hub.master(Entity::Invoice, "number", "F3").await.root, former);
+    hub.accounting("erp").await;
+    hub.stop().await;
+}
+
+/// Whatever becomes of the customer meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_wait_also_when_the_customer_is_one_with_another_by_then() {
+    let world = company();
+    let (hub, former) = asked(&world).await;
+    let other = master_of(&hub, "erp", "C2").await;
+    judge(&hub, merge(other, former)).await.unwrap();
+    world.show("erp", "invoices", vec![invoice("F4", "C1", "40.00")]);
+    hub.settle().await;
+    assert_eq!(waiting(&hub).await, ["F3", "F4"]);
+    decide(&hub, questions(&hub, false).await[0].number, Decision::NotTheSame).await;
+    let now = master_of(&hub, "erp", "C1").await;
+    assert!(now != former && now != other);
+    for number in ["F3", "F4"] {
+        assert_eq!(hub.master(Entity::Invoice, "number", number).await.root, now, "{number}");
+    }
+    assert_eq!(waiting(&hub).await, [""; 0]);
     hub.accounting("erp").await;
     hub.stop().await;
 }

@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use canonical::entity::Entity;
-use store::{Decision, Filter, LocalKey, ParkedStatus, StoreError, TaskClosing, TaskStatus};
+use store::{Decision, LocalKey, ParkedStatus, TaskClosing, TaskStatus};
 
-use super::identify::{KEY_REUSED, asked_about};
+use super::identify::{asked_about, parked_question};
 use super::working::Working;
 use super::{finish, follow, links, read_parked};
 use crate::context::Context;
 use crate::fault::HubError;
-
-/// So many parked messages are looked at in one go.
-const PARKED_MAX: usize = 1_000;
 
 /// Takes in what a question is about, and all that lined up behind it, in one transaction with the end of the question:
 /// as a state of the same customer, or as the first one of another.
@@ -24,47 +21,35 @@ pub(crate) async fn answer(context: &Context, task: &TaskStatus, closing: &TaskC
     let local = local.ok_or_else(|| HubError::Unknown(format!("task {} names no record", task.number)))?;
     let parked = parked(context, &task.tenant, &local).await?;
     context.carry_out("an answer about a key", || try_answer(context, task, &local, closing, &parked)).await?;
-    Ok(release_asked(context, &task.tenant, &local).await?)
+    release_asked(context, &task.tenant, &local).await
 }
 
 /// Takes up the documents that waited until it was decided whose a key is. What a crash interrupts is done at the next
 /// start.
-async fn release_asked(context: &Context, tenant: &Arc<str>, local: &LocalKey) -> Result<(), StoreError> {
-    let mut working = Working::begin(context, tenant).await?;
-    let released = working.release_known(std::slice::from_ref(local), &[]).await?;
-    finish(working, tenant, released).await?;
-    Ok(())
+async fn release_asked(context: &Context, tenant: &Arc<str>, local: &LocalKey) -> Result<(), HubError> {
+    let release = || async {
+        let mut working = Working::begin(context, tenant).await?;
+        let released = working.release_known(std::slice::from_ref(local), &[]).await?;
+        finish(working, tenant, released).await?;
+        Ok(())
+    };
+    context.carry_out("what waited for an answer", release).await
 }
 
-/// Lets go what waited for the answer to a question about a state that was discarded, if it was that.
+/// Lets go what waited for the answer to a question, if what it asked about is parked no more.
 ///
 /// # Errors
 /// What the store says; it is done at the next start.
-pub(crate) async fn discarded(context: &Context, parked: &ParkedStatus) -> Result<(), StoreError> {
-    let Some(key) = parked.key.strip_prefix("customer/").filter(|_| parked.code == KEY_REUSED) else { return Ok(()) };
+pub(crate) async fn let_go(context: &Context, parked: &ParkedStatus) -> Result<(), HubError> {
+    let Some(key) = parked.key.strip_prefix("customer/") else { return Ok(()) };
     let local = LocalKey { system: parked.system.clone(), entity: Entity::Customer, key: key.to_owned() };
     release_asked(context, &parked.tenant, &local).await
 }
 
 /// What is parked of a record, from what is asked about on.
 async fn parked(context: &Context, tenant: &Arc<str>, local: &LocalKey) -> Result<Vec<ParkedStatus>, HubError> {
-    let (system, key) = links::blocked_key(local);
-    let mut filter = Filter {
-        tenant: Some(tenant.to_string()),
-        system: Some(system.to_string()),
-        entity: Some(Entity::Customer),
-        text: Some(KEY_REUSED.to_owned()),
-        count_max: PARKED_MAX,
-        ..Filter::default()
-    };
-    loop {
-        let found = context.store.parked(&filter).await?;
-        if let Some(first) = found.iter().find(|one| one.code == KEY_REUSED && one.key == key) {
-            return Ok(context.store.parked_behind(first.number).await?);
-        }
-        let Some(last) = found.last() else { return Err(gone(local)) };
-        filter.after = Some(last.number);
-    }
+    let first = parked_question(context, tenant, local).await?;
+    Ok(context.store.parked_behind(first.ok_or_else(|| gone(local))?).await?)
 }
 
 fn gone(local: &LocalKey) -> HubError {

@@ -22,7 +22,7 @@ pub(super) use judged::Judgements;
 pub(super) use load::{Names, local_of, name_of};
 pub(crate) use questions::DOUBTFUL;
 pub(crate) use reuse::KEY_REUSED;
-pub(super) use reuse::{Reuse, asked_about};
+pub(super) use reuse::{Reuse, asked_about, parked_question};
 
 /// The part of a tenant's records that a transaction looks at.
 pub(super) struct Company {

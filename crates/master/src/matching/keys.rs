@@ -19,12 +19,14 @@ pub enum KeyKind {
     Account,
     /// An e-mail address.
     Email,
+    /// A company's e-mail domain. Learning alone looks at it.
+    Domain,
     /// A telephone number.
     Phone,
     /// A house: postcode, number and the first letters of the street.
     House,
-    /// A house without its postcode, and the first letter of a name: town, number, the street's beginning.
-    InitialAtHouse,
+    /// A house without its postcode, whoever lives there. Learning alone looks at it.
+    Neighbours,
     /// All telling words of a company's name.
     Company,
     /// How one word of a company's name sounds, with the postcode.
@@ -41,10 +43,8 @@ pub enum KeyKind {
     BirthInTown,
     /// A birth date, with the initials of both names.
     BirthAndInitials,
-    /// A company's e-mail domain. Learning alone looks at it.
-    Domain,
-    /// A house without its postcode, whoever lives there. Learning alone looks at it.
-    Neighbours,
+    /// A house without its postcode, and the first letter of a name: town, number, the street's beginning.
+    InitialAtHouse,
 }
 
 /// A key of the index: its kind in the upper 8 bits, a hash of what it is made of in the others.
@@ -54,14 +54,15 @@ pub enum KeyKind {
 pub struct BlockingKey(pub u64);
 
 impl KeyKind {
-    /// All of them, by their numbers.
+    /// All of them, by their numbers. Stores keep these: a new kind gets the next one.
     const ALL: [KeyKind; 16] = [
         KeyKind::Identifier,
         KeyKind::Account,
         KeyKind::Email,
+        KeyKind::Domain,
         KeyKind::Phone,
         KeyKind::House,
-        KeyKind::InitialAtHouse,
+        KeyKind::Neighbours,
         KeyKind::Company,
         KeyKind::WordInTown,
         KeyKind::WordPair,
@@ -70,8 +71,7 @@ impl KeyKind {
         KeyKind::NamePair,
         KeyKind::BirthInTown,
         KeyKind::BirthAndInitials,
-        KeyKind::Domain,
-        KeyKind::Neighbours,
+        KeyKind::InitialAtHouse,
     ];
 }
 

@@ -132,8 +132,8 @@ impl Working<'_> {
         Ok(())
     }
 
-    /// What was delivered for a master, and what nobody can match, goes where the master's own records are; most of
-    /// them, and of those the oldest. So does an id that is another's by now. Returns the masters that it concerns.
+    /// What was delivered for a master, and what nobody can match, stays with it as long as one of its own records does, and
+    /// else goes where most of these are. So does an id that is another's by now. Returns the masters that it concerns.
     async fn bring_home(
         &mut self,
         company: &Company,
@@ -152,16 +152,20 @@ impl Working<'_> {
             .into_iter()
             .filter_map(|(home, local)| Some((home, self.crosswalk(&local)?.master_id, local)))
             .collect();
-        let masters: BTreeSet<MasterId> = at.iter().map(|(_, id, _)| *id).chain(homes).collect();
+        let masters: BTreeSet<MasterId> = at.iter().map(|(_, id, _)| *id).chain(homes.iter().copied()).collect();
         let masters: Vec<MasterId> = masters.into_iter().collect();
         self.read_masters(masters.iter().copied()).await?;
         let matched = self.match_records_of(company, &masters).await?;
+        // Those whose record stays with it although its system gave the key to another customer are among them.
+        let own =
+            || matched.iter().map(|record| (record.home, record.master_id)).filter(|(home, _)| homes.contains(home));
+        let mut leads = most(own());
+        // As long as one of its records is there, it is itself.
+        leads.extend(own().filter(|(home, id)| home == id));
         let matched: HashSet<&LocalKey> = matched.iter().map(|record| &record.local).collect();
-        let (own, others): (Vec<_>, Vec<_>) = at.into_iter().partition(|(_, _, local)| matched.contains(local));
-        let leads = most(own.into_iter().map(|(home, id, _)| (home, id)));
         self.require_numbers(0, leads.len() as u64).await?;
         let mut concerned = BTreeSet::new();
-        for (home, from, local) in others {
+        for (home, from, local) in at.into_iter().filter(|(_, _, local)| !matched.contains(local)) {
             let Some(to) = leads.get(&home).copied().filter(|to| *to != from) else { continue };
             self.move_record(&local, from, to);
             concerned.extend([from, to]);

@@ -1,7 +1,7 @@
 //! A key that a system gave to another customer. A state that contradicts all that its record showed before is set aside
 //! until somebody has said whose it is: taken in as it comes, it would overwrite a customer in every system.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use canonical::entity::Entity;
@@ -9,10 +9,12 @@ use master::MasterId;
 use master::matching::{Evidence, RecordNumber, is_another};
 use serde_json::{Value, json};
 use store::{
-    CrosswalkRow, Judgement, JudgementKind, LocalKey, MatchRecord, NewTask, Position, Reopen, StoreError, TaskClosing,
+    CrosswalkRow, Filter, Judgement, JudgementKind, LocalKey, MatchRecord, NewTask, Position, Reopen, StoreError,
+    TaskClosing,
 };
 
 use super::{Company, Observed, name_of};
+use crate::context::Context;
 use crate::resolve::links::{self, Prepared};
 use crate::resolve::working::Working;
 
@@ -71,28 +73,15 @@ pub(super) enum Whose {
 }
 
 impl Working<'_> {
-    /// Reads of which of these records it is asked whose they are. A question about a state that somebody discarded is
-    /// asked no more.
+    /// Reads of which of these records it is asked whose they are.
     pub(in crate::resolve) async fn read_asked_about(&mut self, locals: &[LocalKey]) -> Result<(), StoreError> {
-        let customers = locals.iter().filter(|local| local.entity == Entity::Customer);
-        let masters: BTreeSet<MasterId> = customers.filter_map(|local| self.linked(local)).collect();
-        if masters.is_empty() {
-            return Ok(());
-        }
-        let masters: Vec<MasterId> = masters.into_iter().collect();
-        let subjects = self.resolution().open_tasks(KEY_REUSED, &masters).await?;
-        let number = |subject: &String| subject.rsplit_once(':')?.1.parse::<RecordNumber>().ok();
-        let numbers: Vec<RecordNumber> = subjects.iter().filter_map(number).collect();
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        let records = self.resolution().match_records(&numbers).await?;
-        let keys: Vec<(Arc<str>, String)> = records.iter().map(|record| links::blocked_key(&record.local)).collect();
+        let is_customer = |local: &&LocalKey| local.entity == Entity::Customer && self.linked(local).is_some();
+        let customers: Vec<&LocalKey> = locals.iter().filter(is_customer).collect();
+        let keys: Vec<(Arc<str>, String)> = customers.iter().map(|local| links::blocked_key(local)).collect();
         let parked = self.resolution().parked_keys(&keys).await?;
-        for (record, positions) in records.into_iter().zip(parked) {
-            match positions.is_empty() {
-                true => self.writes.tasks_ended.push(reuse_subject(record.number)),
-                false => drop(self.reuse.open.insert(record.local)),
+        for (local, _) in customers.into_iter().zip(parked).filter(|(_, positions)| !positions.is_empty()) {
+            if parked_question(self.context, &self.tenant, local).await?.is_some() {
+                self.reuse.open.insert(local.clone());
             }
         }
         Ok(())
@@ -158,7 +147,8 @@ impl Working<'_> {
         let named = [json!({"system": system, "key": key})];
         let because = company.matcher.model().explain_pair(before, now);
         NewTask {
-            subject: reuse_subject(number),
+            // The number of the record, because a key may be as long as a subject.
+            subject: format!("{KEY_REUSED}:{number}"),
             code: KEY_REUSED.to_owned(),
             question: format!(
                 "Is {system}/{key} still {whom}? It shows somebody who has nothing in common with all that it showed before."
@@ -267,9 +257,32 @@ impl Working<'_> {
     }
 }
 
-/// It has the number of the record, because a key may be as long as a subject.
-fn reuse_subject(number: RecordNumber) -> String {
-    format!("{KEY_REUSED}:{number}")
+/// So many parked messages are looked at in one go.
+const PARKED_MAX: usize = 1_000;
+
+/// The number under which the state of a record is parked that somebody is asked about.
+pub(in crate::resolve) async fn parked_question(
+    context: &Context,
+    tenant: &Arc<str>,
+    local: &LocalKey,
+) -> Result<Option<u64>, StoreError> {
+    let (system, key) = links::blocked_key(local);
+    let mut filter = Filter {
+        tenant: Some(tenant.to_string()),
+        system: Some(system.to_string()),
+        entity: Some(Entity::Customer),
+        text: Some(KEY_REUSED.to_owned()),
+        count_max: PARKED_MAX,
+        ..Filter::default()
+    };
+    loop {
+        let found = context.store.parked(&filter).await?;
+        if let Some(first) = found.iter().find(|one| one.code == KEY_REUSED && one.key == key) {
+            return Ok(Some(first.number));
+        }
+        let Some(last) = found.last() else { return Ok(None) };
+        filter.after = Some(last.number);
+    }
 }
 
 /// What a record showed before, without what is nobody's; `None` for one that nobody knows yet.
