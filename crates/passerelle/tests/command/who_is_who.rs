@@ -88,9 +88,13 @@ fn two_customers_become_one_and_two_again() {
     assert_eq!((&asked["task"], &asked["since"]), (&tasks[0]["number"], &tasks[0]["since"]), "{tasks}");
     assert_eq!(asked["pairs"][0]["explanation"]["fields"][0]["levels"], json!([{"name": "part"}]));
     let text = company.run(&["customers", "why", "Papeterie", "C2"]).with(1).out;
-    for part in
-        ["are two customers", "tasks decide", "Rozenn Papeterie", "Librairie Rozenn", "keys in common: house, initial-at-house"]
-    {
+    for part in [
+        "are two customers",
+        "tasks decide",
+        "Rozenn Papeterie",
+        "Librairie Rozenn",
+        "keys in common: house, word-in-town, initial-at-house",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let before = company.state();
