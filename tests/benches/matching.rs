@@ -44,6 +44,7 @@ const CHOICES: &[Choice] = &[
     ("first", 5_000, "learn weights from so many first events"),
     ("seed", 1, "which of all streams is made"),
     ("hub", 0, "1 measures through a whole hub and its store instead"),
+    ("statements", 0, "1 has PostgreSQL count its statements, which takes a few percent itself"),
 ];
 
 fn main() {
@@ -79,7 +80,8 @@ impl Run {
         let last = usize::try_from(self.arguments.get("steps")).unwrap().min(count / 2);
         if self.arguments.get("hub") > 0 {
             let model = self.model(stream);
-            let rate = hub_beside::measure(stream, &model, count, last, self.first_rate);
+            let counts_statements = self.arguments.get("statements") > 0;
+            let rate = hub_beside::measure(stream, &model, (count, last), self.first_rate, counts_statements);
             self.first_rate.get_or_insert(rate);
             return;
         }

@@ -78,6 +78,13 @@ impl House {
         House { directory, place, systems, trust: trust.to_vec() }
     }
 
+    /// Has its store at another place.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.directory.path()

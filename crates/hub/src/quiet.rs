@@ -92,7 +92,7 @@ async fn seen(context: &Context, others: &Others) -> Result<Pending, HubError> {
     for partition in 0..context.partitions.get() {
         pending.observed += partitions::depth(context, partition).await?.0;
     }
-    pending.outbox = context.store.counts(&Filter::default()).await?.outbox;
+    (pending.outbox, _) = context.store.outbox_count().await?;
     for system in fed(context) {
         let backlog = context.store.backlog_count(&system.tenant, &system.name).await?;
         let depth = backlog + depth(context, others, &Queue::Delivery(system.name.clone())).await?.0;
@@ -234,8 +234,8 @@ impl Station {
                 }
             }
             Station::Outbox => {
-                let counts = context.store.counts(&Filter::default()).await?;
-                ahead.add(None, (counts.outbox, counts.outbox_oldest.map(Timestamp::as_millisecond)), mark);
+                let (count, oldest) = context.store.outbox_count().await?;
+                ahead.add(None, (count, oldest.map(Timestamp::as_millisecond)), mark);
             }
             Station::Backlog => {
                 for system in fed(context) {

@@ -2,9 +2,20 @@
 
 use test_servers::{PostgreSql, RabbitMq};
 
+/// The settings that a server is delivered with: those of the compose file.
+///
+/// # Panics
+/// When the file does not have them on one line.
+pub fn delivered_settings() -> Vec<String> {
+    let compose = include_str!("../../../deploy/compose.yaml");
+    let command = compose.lines().find_map(|line| line.trim().strip_prefix("command: [\"postgres\", "));
+    let words: Vec<String> = command.and_then(|rest| serde_json::from_str(&format!("[{rest}")).ok()).expect("settings");
+    words.into_iter().filter(|word| word != "-c").collect()
+}
+
 /// A PostgreSQL server, and a broker where one is needed. They end when this value goes.
 pub struct Engines {
-    /// The database server, with its default settings.
+    /// The database server.
     pub server: PostgreSql,
     /// One node.
     pub broker: Option<RabbitMq>,
@@ -18,8 +29,17 @@ impl Engines {
     /// # Panics
     /// When a server does not start.
     pub fn start(with_broker: bool, counts_statements: bool) -> Option<Self> {
-        let settings: &[&str] = if counts_statements { &["shared_preload_libraries=pg_stat_statements"] } else { &[] };
-        let server = PostgreSql::start_new_with(settings)?;
+        Self::start_with(with_broker, counts_statements, &[])
+    }
+
+    /// The same with settings of the database server, such as `shared_buffers=1GB`.
+    ///
+    /// # Panics
+    /// When a server does not start.
+    pub fn start_with(with_broker: bool, counts_statements: bool, settings: &[String]) -> Option<Self> {
+        let counting = counts_statements.then_some("shared_preload_libraries=pg_stat_statements");
+        let settings: Vec<&str> = settings.iter().map(String::as_str).chain(counting).collect();
+        let server = PostgreSql::start_new_with(&settings)?;
         let broker = if with_broker { Some(RabbitMq::one()?) } else { None };
         Some(Engines { server, broker })
     }

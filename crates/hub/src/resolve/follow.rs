@@ -16,52 +16,72 @@ use crate::references;
 /// So many documents are looked at in one transaction.
 const DOCUMENTS_MAX: usize = 500;
 
-/// So many customers are asked for at a time.
-const CUSTOMERS_MAX: usize = 64;
+/// So many customers are looked at in one transaction. Most have no documents.
+const CUSTOMERS_MAX: usize = 500;
 
 /// Lets all documents follow that are to. What a crash interrupts goes on with the next call.
+///
+/// A customer whose documents cannot follow is found by halving; it is tried again with the next call, and stops nobody
+/// else meanwhile.
 pub(super) async fn follow(context: &Context, tenant: &Arc<str>) -> Result<(), StoreError> {
     loop {
-        let open = context.store.regroupings(tenant, CUSTOMERS_MAX).await?;
-        if open.is_empty() {
+        let customers = context.store.regroupings(tenant, CUSTOMERS_MAX).await?;
+        let customers: Vec<MasterId> = customers.into_iter().map(|one| one.master_id).collect();
+        if customers.is_empty() {
             return Ok(());
         }
-        for one in open {
+        let mut stays = false;
+        let mut open = vec![&*customers];
+        while let Some(some) = open.pop() {
             let step = context.persist("documents follow their customer", || async {
-                match step(context, tenant, one.master_id).await {
-                    Err(StoreError::Internal(reason)) => Ok(Err(reason)),
-                    result => result.map(Ok),
+                match step(context, tenant, some).await {
+                    Err(StoreError::Internal(reason)) => Ok(Some(reason)),
+                    result => result.map(|()| None),
                 }
             });
-            match step.await {
-                None => return Ok(()),
-                Some(Ok(())) => {}
-                // It is tried again with the next look, and stops nobody else meanwhile.
-                Some(Err(reason)) => {
-                    tracing::error!(master = %one.master_id, reason, "documents cannot follow their customer");
-                    return Ok(());
+            match (step.await, some) {
+                (None, _) => return Ok(()),
+                (Some(None), _) | (Some(Some(_)), []) => {}
+                (Some(Some(reason)), [one]) => {
+                    tracing::error!(master = %one, reason, "documents cannot follow their customer");
+                    stays = true;
+                }
+                (Some(Some(_)), some) => {
+                    let (first, later) = some.split_at(some.len() / 2);
+                    open.extend([later, first]);
                 }
             }
+        }
+        if stays {
+            return Ok(());
         }
     }
 }
 
-async fn step(context: &Context, tenant: &Arc<str>, id: MasterId) -> Result<(), StoreError> {
+/// Takes the next documents of these customers, as many as one transaction looks at.
+async fn step(context: &Context, tenant: &Arc<str>, customers: &[MasterId]) -> Result<(), StoreError> {
     let mut working = Working::begin(context, tenant).await?;
     // Whoever begins it anew has this lock, so that what is read now is so until the end of the transaction.
     working.resolution().lock_matching().await?;
-    let open = context.store.regroupings(tenant, usize::MAX).await?;
-    let Some(one) = open.into_iter().find(|one| one.master_id == id) else { return Ok(()) };
-    let ids = working.resolution().documents_of(one.master_id, one.after, DOCUMENTS_MAX).await?;
-    let next = ids.last().copied().filter(|_| ids.len() == DOCUMENTS_MAX);
-    working.read_masters(ids.iter().copied()).await?;
-    working.read_referenced(&ids).await?;
+    let mut open = context.store.regroupings(tenant, CUSTOMERS_MAX).await?;
+    open.retain(|one| customers.contains(&one.master_id));
+    let pages = working.resolution().documents_of(&open, DOCUMENTS_MAX).await?;
+    let mut documents = Vec::new();
+    for (one, page) in open.iter().zip(pages) {
+        if !documents.is_empty() && documents.len() + page.len() > DOCUMENTS_MAX {
+            break;
+        }
+        let next = page.last().copied().filter(|_| page.len() == DOCUMENTS_MAX);
+        working.writes.matching.regrouping.push((one.master_id, next));
+        documents.extend(page);
+    }
+    working.read_masters(documents.iter().copied()).await?;
+    working.read_referenced(&documents).await?;
     working.read_covers(&[]).await?;
-    working.require_numbers(0, ids.len() as u64).await?;
-    for id in ids {
+    working.require_numbers(0, documents.len() as u64).await?;
+    for id in documents {
         working.follow_records(id);
     }
-    working.writes.matching.regrouping.push((one.master_id, next));
     working.commit().await
 }
 

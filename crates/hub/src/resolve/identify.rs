@@ -149,7 +149,14 @@ impl Working<'_> {
         };
         let new: BTreeSet<&LocalKey> = observed.iter().filter(is_new).map(|one| one.local).collect();
         self.require_numbers(new.len() as u64 + self.reuse.answers(), 0).await?;
-        let mut changing = Vec::new();
+        // All at once, and first, so that what they showed before stays. Under an answered key may begin another record.
+        let changing: BTreeSet<RecordNumber> = observed
+            .iter()
+            .filter(|one| !self.reuse.is_answered(one.local))
+            .filter_map(|one| of.get(one.local).filter(|record| shows_more(record, one.evidence)))
+            .map(|record| record.number)
+            .collect();
+        self.load_records(company, changing.into_iter().collect()).await?;
         for one in observed {
             let name = name_of(one.local);
             match self.whose(company, &of, one).await? {
@@ -167,13 +174,12 @@ impl Working<'_> {
                         self.identified.insert(one.local.clone(), record.master_id);
                         continue;
                     }
-                    changing.push(record.number);
+                    // One of which somebody said whose it is.
+                    self.load_records(company, vec![record.number]).await?;
                     record.number
                 }
                 (None, None) => self.begin_record(company, &name, one.bound, &kept),
             };
-            // Loaded first, so that what it showed before stays.
-            self.load_records(company, std::mem::take(&mut changing)).await?;
             company.matcher.note(number, one.evidence);
         }
         Ok(())

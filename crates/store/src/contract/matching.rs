@@ -200,13 +200,13 @@ pub trait MatchResolution: Send {
     /// The crosswalk rows that lead to these masters, and those that led to one of them at first, each once, in any order:
     /// with the master that each led to at first.
     async fn crosswalk_of(&mut self, ids: &[MasterId]) -> Result<Vec<(CrosswalkRow, MasterId)>, StoreError>;
-    /// The documents that belong to a customer, and not himself, by id, after one, at most so many.
+    /// The documents that belong to each of these customers, and not himself, by id, after the one that is told, at most
+    /// so many of each.
     async fn documents_of(
         &mut self,
-        root: MasterId,
-        after: MasterId,
+        customers: &[Regrouping],
         count_max: usize,
-    ) -> Result<Vec<MasterId>, StoreError>;
+    ) -> Result<Vec<Vec<MasterId>>, StoreError>;
     /// The subjects of the open tasks of one code that are about one of these masters, each once.
     async fn open_tasks(&mut self, code: &str, ids: &[MasterId]) -> Result<Vec<String>, StoreError>;
 }

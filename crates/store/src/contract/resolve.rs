@@ -342,6 +342,10 @@ pub trait ResolveStore: Send + Sync {
     /// Several changes of one master come as one, under the newest version; for all subscribers if any of them is.
     async fn outbox(&self, count_max: usize) -> Result<Vec<OutboxRow>, StoreError>;
 
+    /// How many changes are not published yet, of all tenants, and when the oldest of them was made. Cheap enough to be
+    /// asked many times a second.
+    async fn outbox_count(&self) -> Result<(u64, Option<Timestamp>), StoreError>;
+
     /// Forgets changes that the bus has confirmed.
     async fn outbox_done(&self, rows: &[OutboxRow]) -> Result<(), StoreError>;
 

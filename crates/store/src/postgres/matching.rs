@@ -197,17 +197,29 @@ impl PostgresResolution {
 
     async fn try_documents_of(
         &self,
-        root: MasterId,
-        after: MasterId,
+        customers: &[Regrouping],
         count_max: usize,
-    ) -> Result<Vec<MasterId>, Failure> {
-        let Some(after) = MasterKey::pack(self.tenant(), after) else { return Ok(Vec::new()) };
-        let (_, last) = MasterKey::range(self.tenant());
+    ) -> Result<Vec<Vec<MasterId>>, Failure> {
         // The condition of the index, word for word: it has no row for the customers themselves.
-        let sql = "SELECT master FROM masters WHERE root = $1 AND root <> (master & 1099511627775)
-             AND master > $2 AND master <= $3 ORDER BY master LIMIT $4";
-        let found = self.transaction().query(sql, &[&root.0.cast_signed(), &after.0, &last, &limit(count_max)]).await?;
-        found.iter().map(|row| Ok(MasterKey(get(row, 0)?).id())).collect()
+        let sql =
+            "SELECT k.place, m.master FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS k(root, after, place)
+             CROSS JOIN LATERAL (SELECT master FROM masters
+                 WHERE root = k.root AND root <> (master & 1099511627775) AND master > k.after AND master <= $3
+                 ORDER BY master LIMIT $4) AS m
+             ORDER BY k.place, m.master";
+        let (_, last) = MasterKey::range(self.tenant());
+        let after = |one: &Regrouping| MasterKey::pack(self.tenant(), one.after).map_or(i64::MAX, |key| key.0);
+        let after: Vec<i64> = customers.iter().map(after).collect();
+        let roots: Vec<i64> = customers.iter().map(|one| one.master_id.0.cast_signed()).collect();
+        let found = self.transaction().query(sql, &[&roots, &after, &last, &limit(count_max)]).await?;
+        let mut documents = vec![Vec::new(); customers.len()];
+        for row in &found {
+            let place = usize::try_from(get::<i64>(row, 0)?).unwrap_or_default();
+            if let Some(documents) = documents.get_mut(place.wrapping_sub(1)) {
+                documents.push(MasterKey(get(row, 1)?).id());
+            }
+        }
+        Ok(documents)
     }
 
     async fn try_open_tasks(&self, code: &str, ids: &[MasterId]) -> Result<Vec<String>, Failure> {
@@ -276,11 +288,13 @@ impl MatchResolution for PostgresResolution {
 
     async fn documents_of(
         &mut self,
-        root: MasterId,
-        after: MasterId,
+        customers: &[Regrouping],
         count_max: usize,
-    ) -> Result<Vec<MasterId>, StoreError> {
-        let outcome = self.try_documents_of(root, after, count_max).await;
+    ) -> Result<Vec<Vec<MasterId>>, StoreError> {
+        if customers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outcome = self.try_documents_of(customers, count_max).await;
         self.told(outcome)
     }
 

@@ -12,7 +12,7 @@ use super::pool::Link;
 use super::rows::{self, get, master_columns};
 use super::words::Words;
 use super::write::Rows;
-use crate::value::{MasterKey, nanoseconds};
+use crate::value::{MasterKey, nanoseconds, time};
 use crate::{OutboxRow, OutboxWrite};
 
 /// Places follow the order of the changes; rows are locked in the order of their masters, as whoever confirms does.
@@ -96,6 +96,12 @@ const READ: &str = concat!(
     ", o.number, o.systems FROM outbox o JOIN masters m ON m.master = o.master
      JOIN search_texts t ON t.master = o.master ORDER BY o.place LIMIT $1"
 );
+
+/// See [`crate::ResolveStore::outbox_count`].
+pub(super) async fn count(link: &Link) -> Result<(u64, Option<Timestamp>), Failure> {
+    let row = link.query_one("SELECT count(*), min(at) FROM outbox", &[]).await?;
+    Ok((rows::number(&row, 0)?, get::<Option<i64>>(&row, 1)?.map(time)))
+}
 
 pub(super) async fn read(core: &Core, link: &Link, count_max: usize) -> Result<Vec<OutboxRow>, Failure> {
     let found = link.query(READ, &[&i64::try_from(count_max).unwrap_or(i64::MAX)]).await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::core::Core;
 use super::failure::Failure;
@@ -33,6 +34,12 @@ impl ResolveStore for PostgresStore {
     async fn outbox(&self, count_max: usize) -> Result<Vec<OutboxRow>, StoreError> {
         let core = &self.core;
         let read = async { outbox::read(core, &*core.link().await?, count_max).await };
+        read.await.map_err(|failure: Failure| failure.at(&core.place))
+    }
+
+    async fn outbox_count(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        let core = &self.core;
+        let read = async { outbox::count(&*core.link().await?).await };
         read.await.map_err(|failure: Failure| failure.at(&core.place))
     }
 

@@ -138,30 +138,27 @@ impl MatchResolution for SqliteResolution {
 
     async fn documents_of(
         &mut self,
-        root: MasterId,
-        after: MasterId,
+        customers: &[Regrouping],
         count_max: usize,
-    ) -> Result<Vec<MasterId>, StoreError> {
-        let found = self
-            .each(&[root], move |session, tenant, roots| {
-                let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
-                let (_, last) = MasterKey::range(tenant);
-                // The condition of the index, word for word: it has no row for the customers themselves.
-                let mut select = session.prepare(
-                    "SELECT master FROM masters WHERE root = ?1 AND root <> (master & 1099511627775)
+    ) -> Result<Vec<Vec<MasterId>>, StoreError> {
+        self.each(customers, move |session, tenant, customers| {
+            let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
+            let (_, last) = MasterKey::range(tenant);
+            // The condition of the index, word for word: it has no row for the customers themselves.
+            let mut select = session.prepare(
+                "SELECT master FROM masters WHERE root = ?1 AND root <> (master & 1099511627775)
                      AND master > ?2 AND master <= ?3 ORDER BY master LIMIT ?4",
-                )?;
-                let one = |root: &MasterId| {
-                    let Some(after) = MasterKey::pack(tenant, after) else { return Ok(Vec::new()) };
-                    let found = select.query_map(params![root.0.cast_signed(), after.0, last, limit], |row| {
-                        Ok(MasterKey(row.get(0)?).id())
-                    })?;
-                    Ok(found.collect::<Result<Vec<_>, _>>()?)
-                };
-                roots.iter().map(one).collect()
-            })
-            .await?;
-        Ok(found.into_iter().flatten().collect())
+            )?;
+            let one = |customer: &Regrouping| {
+                let Some(after) = MasterKey::pack(tenant, customer.after) else { return Ok(Vec::new()) };
+                let root = customer.master_id.0.cast_signed();
+                let found =
+                    select.query_map(params![root, after.0, last, limit], |row| Ok(MasterKey(row.get(0)?).id()))?;
+                Ok(found.collect::<Result<Vec<_>, _>>()?)
+            };
+            customers.iter().map(one).collect()
+        })
+        .await
     }
 
     async fn open_tasks(&mut self, code: &str, ids: &[MasterId]) -> Result<Vec<String>, StoreError> {

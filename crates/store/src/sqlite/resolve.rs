@@ -14,7 +14,7 @@ use super::dictionary::Session;
 use super::failure::Failure;
 use super::resolution::SqliteResolution;
 use super::rows;
-use super::value::{MasterKey, nanoseconds};
+use super::value::{MasterKey, nanoseconds, time};
 use crate::{BacklogRow, OutboxRow, OutboxWrite, Reserved, Resolution, ResolveStore, StoreError};
 
 #[async_trait]
@@ -38,6 +38,10 @@ impl ResolveStore for SqliteStore {
 
     async fn outbox(&self, count_max: usize) -> Result<Vec<OutboxRow>, StoreError> {
         self.core.read(move |session| outbox(session, count_max)).await
+    }
+
+    async fn outbox_count(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        self.core.read(outbox_count).await
     }
 
     async fn outbox_done(&self, rows: &[OutboxRow]) -> Result<(), StoreError> {
@@ -170,6 +174,13 @@ fn outbox(session: &Session<'_>, count_max: usize) -> Result<Vec<OutboxRow>, Fai
         });
     }
     Ok(changes)
+}
+
+/// See [`crate::ResolveStore::outbox_count`].
+fn outbox_count(session: &Session<'_>) -> Result<(u64, Option<Timestamp>), Failure> {
+    let mut select = session.prepare("SELECT count(*), min(at) FROM outbox")?;
+    let (count, oldest): (i64, Option<i64>) = select.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((count.cast_unsigned(), oldest.map(time)))
 }
 
 /// Reads what [`write_outbox`] wrote: `,7,12,`.

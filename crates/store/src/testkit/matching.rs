@@ -354,9 +354,13 @@ pub async fn documents_of_a_customer_are_turned_page_by_page(context: &mut Conte
         vec![master(1, 1, "dupont"), document(2, 1), document(3, 9), document(8, 1), document(5, 1), document(6, 6)];
     resolve(&*store, TENANT, Resolved { masters, ..Resolved::default() }).await?;
     let mut read = store.begin_resolve(TENANT).await?;
+    let customer = |root: u64, after: u64| Regrouping { master_id: MasterId(root), after: MasterId(after) };
+    let several = [customer(9, 0), customer(4, 0), customer(1, 2), customer(1, u64::MAX)];
+    assert_eq!(read.documents_of(&several, 1).await?, [vec![MasterId(3)], vec![], vec![MasterId(5)], vec![]]);
+    assert_eq!(read.documents_of(&[], 1).await?, [[]; 0]);
     let mut page = async |root: u64, after: u64, count_max: usize| {
-        let found = read.documents_of(MasterId(root), MasterId(after), count_max).await?;
-        Ok::<_, StoreError>(found.iter().map(|id| id.0).collect::<Vec<_>>())
+        let found = read.documents_of(&[customer(root, after)], count_max).await?;
+        Ok::<_, StoreError>(found.iter().flatten().map(|id| id.0).collect::<Vec<_>>())
     };
     assert_eq!(page(1, 0, 2).await?, [2, 5]);
     assert_eq!(page(1, 5, 2).await?, [8]);

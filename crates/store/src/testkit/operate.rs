@@ -228,6 +228,7 @@ pub async fn everything_is_counted(context: &mut Context) -> Held {
     resolve(&*store, TENANT, Resolved { masters: again, ..Resolved::default() }).await?;
     let counts = store.counts(&only(TENANT)).await?;
     assert!(counts.outbox_oldest.is_some());
+    assert_eq!(store.outbox_count().await?, (2, counts.outbox_oldest));
     let expected = Counts {
         rejects: 1,
         parked: 1,

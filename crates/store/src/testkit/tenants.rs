@@ -14,7 +14,7 @@ use super::matching::{judgement, match_record, matched};
 use crate::{
     Attempt, Collected, CrosswalkRow, Decision, Delivered, DropNumber, Export, Filter, JournalKind, Judgement,
     JudgementKind, KeptModel, LocalKey, MasterRow, MatchKeysWrite, MatchRecord, MatchWrites, NewDrop, NewTask,
-    ParkedStage, Position, RecordOutcome, Resolved, Store, StoreError, TargetState, TaskClosing,
+    ParkedStage, Position, RecordOutcome, Regrouping, Resolved, Store, StoreError, TargetState, TaskClosing,
 };
 
 const MINE: &str = "acme";
@@ -222,6 +222,9 @@ async fn decide(store: &dyn Store, tenant: &str) -> Result<(), StoreError> {
 }
 
 /// What a tenant that decided knows: all of it, and nothing of another.
+/// All documents of a customer.
+const FROM_THE_FIRST: Regrouping = Regrouping { master_id: MasterId(1), after: MasterId(0) };
+
 async fn knows_its_own(store: &dyn Store, tenant: &str, number: u64) -> Result<(), StoreError> {
     let one = [MasterId(1)];
     let judged = [Judgement { number, ..judgement(JudgementKind::Link, [1, 0], [&[1], &[]]) }];
@@ -233,7 +236,7 @@ async fn knows_its_own(store: &dyn Store, tenant: &str, number: u64) -> Result<(
     assert_eq!(read.judgements_of(&[1]).await?, judged);
     assert_eq!(read.judgement(number).await?.as_ref(), judged.first());
     assert_eq!(read.crosswalk_of(&one).await?, [(crosswalk("erp", "C1", 1), MasterId(1))]);
-    assert_eq!(read.documents_of(MasterId(1), MasterId(0), 9).await?, [MasterId(2)]);
+    assert_eq!(read.documents_of(&[FROM_THE_FIRST], 9).await?, [[MasterId(2)]]);
     assert_eq!(read.open_tasks("match.doubtful", &one).await?, [tenant]);
     drop(read);
     assert_eq!(store.match_records_of(tenant, &one).await?, [known(tenant)]);
@@ -262,7 +265,7 @@ pub async fn nobody_learns_who_is_who_elsewhere(context: &mut Context) -> Result
     assert_eq!(read.judgements_of(&[1]).await?, []);
     assert_eq!(read.judgement(1).await?, None);
     assert_eq!(read.crosswalk_of(&one).await?, []);
-    assert_eq!(read.documents_of(MasterId(1), MasterId(0), 9).await?, []);
+    assert_eq!(read.documents_of(&[FROM_THE_FIRST], 9).await?, [[]]);
     assert_eq!(read.open_tasks("match.doubtful", &one).await?, [""; 0]);
     drop(read);
     assert_eq!(store.match_records_of(MINE, &one).await?, []);

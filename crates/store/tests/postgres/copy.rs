@@ -14,7 +14,7 @@ use store::sqlite::{SqliteOptions, SqliteStore};
 use store::testkit::{ODD, OTHER_TENANT, fill};
 use store::{
     Command, Delivered, DropNumber, Export, Filter, Judgement, JudgementKind, LocalKey, MasterRow, MatchWrites,
-    NewDrop, NewTask, OperateStore, OutboxWrite, Resolved, Store, StoreError, StreamKey,
+    NewDrop, NewTask, OperateStore, OutboxWrite, Regrouping, Resolved, Store, StoreError, StreamKey,
 };
 
 use super::dump::{columns_without_a_value, dump, tables};
@@ -137,8 +137,8 @@ async fn stages(store: &dyn Store, told: &mut String) -> Result<(), StoreError> 
     let judged = read.judgements_of(&[6, 7]).await?;
     // Told in any order, so one after the other.
     for id in &ids {
-        writeln!(told, "{:?} {:?}", read.crosswalk_of(&[*id]).await?, read.documents_of(*id, MasterId(0), 9).await?)
-            .unwrap();
+        let all = [Regrouping { master_id: *id, after: MasterId(0) }];
+        writeln!(told, "{:?} {:?}", read.crosswalk_of(&[*id]).await?, read.documents_of(&all, 9).await?).unwrap();
     }
     writeln!(told, "{postings:?} {judged:?}").unwrap();
     drop(read);

@@ -35,11 +35,7 @@ impl Working<'_> {
             self.move_record(&one.local, one.from, one.to);
             self.tell_move(one.to, JournalKind::Moved, &one.local, Some(format!("from {}", one.from)));
         }
-        for (from, to) in emptied(&moved) {
-            if self.match_records_of(company, &[from]).await?.is_empty() {
-                self.retire(from, to, &moved, company).await?;
-            }
-        }
+        self.retire_emptied(company, &moved).await?;
         let homes = moved.iter().map(|one| one.home).chain(ids.iter().copied()).collect();
         let ids: BTreeSet<MasterId> = self.bring_home(company, homes).await?.into_iter().chain(ids).collect();
         // Documents that name the records go with them; the others may go under another key of their system.
@@ -89,32 +85,57 @@ impl Working<'_> {
         }
     }
 
-    /// A master that has no record of its own any more becomes one with another. What was delivered of it follows.
-    async fn retire(
+    /// Masters that have no record of their own any more become one with others.
+    async fn retire_emptied(&mut self, company: &Company, moved: &[Move]) -> Result<(), StoreError> {
+        let left = emptied(moved);
+        let concerned: BTreeSet<MasterId> = left.iter().flat_map(|(from, to)| [*from, *to]).collect();
+        let concerned: Vec<MasterId> = concerned.into_iter().collect();
+        let mut at: BTreeMap<MasterId, Vec<RecordNumber>> = BTreeMap::new();
+        for record in self.match_records_of(company, &concerned).await? {
+            at.entry(record.master_id).or_default().push(record.number);
+        }
+        let emptied: Vec<(MasterId, MasterId)> = left.into_iter().filter(|(from, _)| !at.contains_key(from)).collect();
+        let ids: Vec<MasterId> = emptied.iter().map(|(from, _)| *from).collect();
+        let mut stored: BTreeMap<MasterId, Vec<LocalKey>> = BTreeMap::new();
+        for (row, _) in self.resolution().crosswalk_of(&ids).await? {
+            stored.entry(row.master_id).or_default().push(row.local);
+        }
+        self.read_crosswalk(stored.values().flatten().cloned().collect()).await?;
+        for (from, to) in emptied {
+            let linked = stored.remove(&from).unwrap_or_default();
+            self.retire((from, to), moved, company, (linked, at.get(&to).map_or(&[], Vec::as_slice)));
+        }
+        Ok(())
+    }
+
+    /// A master that has no record of its own any more becomes one with another. What was delivered of it follows: the
+    /// records that the crosswalk links to it. The other one has these records.
+    fn retire(
         &mut self,
-        from: MasterId,
-        to: MasterId,
+        (from, to): (MasterId, MasterId),
         moved: &[Move],
         company: &Company,
-    ) -> Result<(), StoreError> {
-        let Some(row) = self.row_of(from).cloned() else { return Ok(()) };
-        for local in self.rows_at(from).await? {
+        (linked, at_to): (Vec<LocalKey>, &[RecordNumber]),
+    ) {
+        let Some(row) = self.row_of(from).cloned() else { return };
+        let here = |local: &LocalKey| self.crosswalk(local).is_some_and(|row| row.master_id == from);
+        let mut linked: BTreeSet<LocalKey> = linked.into_iter().filter(here).collect();
+        linked.extend(self.changed_at(from));
+        for local in linked {
             self.move_record(&local, from, to);
         }
         let version = self.new_version();
         let (state, redirect) = (Operation::Redirect, Some(to));
         self.put_master(MasterRow { version, state, redirect, root: from, ..row });
         self.publish(from, version, None);
-        let at_to = self.match_records_of(company, &[to]).await?;
         let right: Vec<RecordNumber> = moved.iter().filter(|one| one.from == from).map(|one| one.number).collect();
-        let left = at_to.iter().map(|record| record.number).filter(|number| !right.contains(number)).collect();
+        let left = at_to.iter().copied().filter(|number| !right.contains(number)).collect();
         self.note_by_itself(company, JudgementKind::Merge, to, from, left, right);
         let local = moved.iter().find(|one| one.from == from).map(|one| one.local.clone());
         if let Some(local) = local {
             self.tell_move(from, JournalKind::Merged, &local, Some(format!("one with {to}")));
             self.tell_move(to, JournalKind::Merged, &local, Some(format!("{from} is one with it")));
         }
-        Ok(())
     }
 
     /// A master that was one with another is itself again. What was delivered of it comes back.
@@ -179,18 +200,6 @@ impl Working<'_> {
             }
         }
         Ok(concerned)
-    }
-
-    /// The records that the crosswalk links to a master, as it is after what was done in this transaction.
-    async fn rows_at(&mut self, id: MasterId) -> Result<Vec<LocalKey>, StoreError> {
-        let rows = self.resolution().crosswalk_of(&[id]).await?;
-        let locals: Vec<LocalKey> = rows.into_iter().map(|(row, _)| row.local).collect();
-        self.read_crosswalk(locals.clone()).await?;
-        let here = |local: &LocalKey| self.crosswalk(local).is_some_and(|row| row.master_id == id);
-        let stored = locals.into_iter().filter(|local| here(local));
-        let mut all: BTreeSet<LocalKey> = stored.collect();
-        all.extend(self.changed_at(id));
-        Ok(all.into_iter().collect())
     }
 
     /// Notes what the hub did by itself, unless somebody's judgement says so.

@@ -41,6 +41,11 @@ impl Reuse {
         self.answers.insert(local, (is_same, closing));
     }
 
+    /// Whether somebody said whose the next state of a record is.
+    pub(super) fn is_answered(&self, local: &LocalKey) -> bool {
+        self.answers.contains_key(local)
+    }
+
     /// How many records may get a new number by an answer.
     pub(super) fn answers(&self) -> u64 {
         self.answers.len() as u64
