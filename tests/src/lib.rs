@@ -16,6 +16,10 @@ pub mod serving;
 
 use std::path::{Path, PathBuf};
 
+/// Tests and benchmarks have the allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Private brokers and databases, and the way to them that can be cut.
 pub use test_servers as servers;
 

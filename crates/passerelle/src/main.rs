@@ -29,6 +29,10 @@ use clap::Parser;
 use cli::Cli;
 use failure::{Exit, Failure};
 
+/// How much it keeps of what was freed is set when it is built: `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     install_panic_hook();
     let cli = Cli::parse();
