@@ -162,11 +162,14 @@ impl House {
 pub async fn wait_until_quiet(hub: &Hub, patience: Duration) {
     let begun = Instant::now();
     let mut quiet = 0;
+    // A hub that works for long is not kept from it by being asked.
+    let (mut delay, delay_max) = (Duration::from_millis(5), Duration::from_millis(50));
     while quiet < 2 {
         let pending = hub.pending().await.expect("an answer");
         quiet = if pending.is_quiet() { quiet + 1 } else { 0 };
         assert!(begun.elapsed() < patience, "not quiet after {patience:?}: {pending:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(if quiet > 0 { Duration::from_millis(5) } else { delay }).await;
+        delay = (delay * 5 / 4).min(delay_max);
     }
 }
 

@@ -74,7 +74,7 @@ impl Default for SqliteOptions {
         SqliteOptions {
             durability: Durability::Full,
             cache_bytes: 16 << 20,
-            log_bytes: 32 << 20,
+            log_bytes: 64 << 20,
             readers_max: 4,
             busy_wait_ms_max: 5_000,
         }

@@ -71,9 +71,13 @@ pub(super) const ASK: &str =
      ORDER BY u.subject
      ON CONFLICT (tenant, subject) WHERE closed_at IS NULL DO UPDATE SET
          code = excluded.code, question = excluded.question, system = excluded.system, master = excluded.master,
-         other = excluded.other, rank = excluded.rank, detail = excluded.detail";
+         other = excluded.other, rank = excluded.rank, detail = excluded.detail
+     WHERE (tasks.code, tasks.question, tasks.system, tasks.master, tasks.other, tasks.rank, tasks.detail)
+        IS DISTINCT FROM
+        (excluded.code, excluded.question, excluded.system, excluded.master, excluded.other, excluded.rank, excluded.detail)";
 
-/// Asks questions. One that is open is brought up to date; one that was answered is asked as its writer wants it.
+/// Asks questions. One that is open is brought up to date, and not written when it is already; one that was answered is
+/// asked as its writer wants it.
 pub(super) async fn ask(link: &Link, words: &Words, tenant: i64, tasks: &[NewTask]) -> Result<(), Failure> {
     let rows = last_of_each(tasks, |task| &task.subject);
     if rows.is_empty() {

@@ -65,7 +65,8 @@ impl TaskStore for SqliteStore {
     }
 }
 
-/// Asks questions. One that is open is brought up to date; one that was answered is asked as its writer wants it.
+/// Asks questions. One that is open is brought up to date, and not written when it is already; one that was answered is
+/// asked as its writer wants it.
 pub(super) fn ask(session: &Session<'_>, tenant: i64, tasks: &[NewTask]) -> Result<(), Failure> {
     if tasks.is_empty() {
         return Ok(());
@@ -80,7 +81,10 @@ pub(super) fn ask(session: &Session<'_>, tenant: i64, tasks: &[NewTask]) -> Resu
                 WHERE ?11 = ?12 OR (?11 = ?13 AND answered.detail IS ?9))
          ON CONFLICT (subject, tenant) WHERE closed_at IS NULL DO UPDATE SET
              code = excluded.code, question = excluded.question, system = excluded.system, master = excluded.master,
-             other = excluded.other, rank = excluded.rank, detail = excluded.detail",
+             other = excluded.other, rank = excluded.rank, detail = excluded.detail
+         WHERE (tasks.code, tasks.question, tasks.system, tasks.master, tasks.other, tasks.rank, tasks.detail) IS NOT
+               (excluded.code, excluded.question, excluded.system, excluded.master, excluded.other, excluded.rank,
+                excluded.detail)",
     )?;
     for task in tasks {
         write.execute(params![

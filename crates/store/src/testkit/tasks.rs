@@ -111,6 +111,31 @@ pub async fn a_question_that_is_asked_again_is_brought_up_to_date(context: &mut 
     assert_eq!(tasks, std::slice::from_ref(&expected));
     let listed = store.tasks(&TaskFilter { code: Some("match.flips".to_owned()), ..open() }).await?;
     assert_eq!(listed, [TaskStatus { detail: None, ..expected }], "listings have no details");
+    // One that is as it was is not written again; each of its parts that changes is.
+    let part = |change: fn(&mut NewTask)| {
+        let mut task = question("part", 5);
+        change(&mut task);
+        task
+    };
+    ask(&*store, vec![question("part", 5)]).await?;
+    for changed in [
+        part(|task| task.code = "match.flips".to_owned()),
+        part(|task| task.question = "and now?".to_owned()),
+        part(|task| task.system = "erp".into()),
+        part(|task| task.master_id = Some(MasterId(3))),
+        part(|task| task.other = Some(MasterId(4))),
+        part(|task| task.rank = 6),
+        part(|task| task.detail = Some("{}".to_owned())),
+        part(|_| ()),
+    ] {
+        ask(&*store, vec![changed.clone()]).await?;
+        ask(&*store, vec![changed.clone()]).await?;
+        let number = number(&*store, "part").await?;
+        let kept = store.tasks_numbered(Some(TENANT), &[number]).await?.remove(0);
+        let told = (kept.code, kept.question, kept.system, kept.master_id, kept.other, kept.rank, kept.detail);
+        let NewTask { code, question, system, master_id, other, rank, detail, .. } = changed;
+        assert_eq!(told, (code, question, system, master_id, other, rank, detail));
+    }
     Ok(())
 }
 
