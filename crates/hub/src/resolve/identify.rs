@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use canonical::entity::{Entity, Operation};
 use master::MasterId;
-use master::matching::{Evidence, KnownRecord, MatchOptions, Matcher, RecordNumber};
-use store::{Judgement, JudgementKind, LocalKey, MatchRecord, RecordName, StoreError};
+use master::matching::{Bits, Evidence, KnownRecord, MatchOptions, Matcher, RecordNumber};
+use store::{Judgement, JudgementKind, LocalKey, MatchRecord, MatchWrites, RecordName, StoreError};
 
 use super::links::Prepared;
 use super::working::Working;
@@ -31,11 +31,19 @@ pub(super) struct Company {
     judgements: Judgements,
     /// Records that changed in this transaction, as they are to be written.
     changed: HashMap<RecordNumber, MatchRecord>,
+    /// Of other records, whom they resemble now.
+    links: HashMap<RecordNumber, Vec<(RecordNumber, Bits)>>,
 }
 
 impl Company {
     fn new(matcher: Matcher) -> Self {
-        Company { matcher, names: Names::default(), judgements: Judgements::default(), changed: HashMap::new() }
+        Company {
+            matcher,
+            names: Names::default(),
+            judgements: Judgements::default(),
+            changed: HashMap::new(),
+            links: HashMap::new(),
+        }
     }
 
     /// Lets a judgement of this transaction count.
@@ -66,11 +74,13 @@ impl Company {
         Some((RecordName { system: system.to_string(), key }, MasterId(self.matcher.cluster(record)?)))
     }
 
-    /// The records that changed, for the end of the transaction, and what is of no use any more.
-    pub fn into_changed(self) -> (Vec<MatchRecord>, Matcher) {
-        let mut changed: Vec<MatchRecord> = self.changed.into_values().collect();
-        changed.sort_unstable_by_key(|record| record.number);
-        (changed, self.matcher)
+    /// Writes the records that changed, at the end of the transaction; returns what is of no use any more.
+    pub fn write(self, writes: &mut MatchWrites) -> Matcher {
+        writes.records = self.changed.into_values().collect();
+        writes.records.sort_unstable_by_key(|record| record.number);
+        writes.links = self.links.into_iter().collect();
+        writes.links.sort_unstable_by_key(|(number, _)| *number);
+        self.matcher
     }
 }
 

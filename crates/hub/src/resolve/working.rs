@@ -478,8 +478,7 @@ impl<'c> Working<'c> {
             self.writes.masters.extend(known.row.filter(|_| known.row_changed));
             self.writes.sources.extend(known.sources.into_iter().filter(|shown| shown.changed).map(|shown| shown.row));
         }
-        let (changed, spent) = self.company.map(Company::into_changed).unzip();
-        self.writes.matching.records = changed.unwrap_or_default();
+        let spent = self.company.map(|company| company.write(&mut self.writes.matching));
         self.resolution.commit(self.writes).await?;
         // Whoever writes next need not wait until the memory of all that was compared is given back.
         drop(spent);

@@ -170,6 +170,8 @@ pub struct KeptModel {
 pub struct MatchWrites {
     /// Records, new or replaced.
     pub records: Vec<MatchRecord>,
+    /// Of other records that are there, whom they resemble from now on; sorted.
+    pub links: Vec<(RecordNumber, Vec<(RecordNumber, Bits)>)>,
     /// Keys that records have from now on.
     pub keys: Vec<(BlockingKey, RecordNumber)>,
     /// Keys that lead nowhere any more: who had them is forgotten.

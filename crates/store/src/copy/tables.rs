@@ -349,11 +349,11 @@ pub(crate) const TABLES: &[Table] = &[
             number("home"),
             ours("evidence"),
             bytes("common"),
-            bytes("links"),
         ],
         key: "record",
         numbers: None,
     },
+    Table { name: "match_links", columns: &[number("record"), bytes("links")], key: "record", numbers: None },
     Table { name: "blocking", columns: &[number("key"), number("record")], key: "key, record", numbers: None },
     Table {
         name: "search_texts",

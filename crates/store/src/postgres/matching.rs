@@ -39,10 +39,11 @@ pub(super) use self::write::write;
 /// The record number that stands under a key which leads nowhere.
 const COMMON: RecordNumber = 0;
 
-/// The columns that [`record`] reads.
+/// The columns that [`record`] reads, of `match_records` as m.
 macro_rules! record_columns {
     () => {
-        "record, system, key, master, home, evidence, common, links"
+        "m.record, m.system, m.key, m.master, m.home, m.evidence, m.common, \
+         (SELECT l.links FROM match_links l WHERE l.record = m.record)"
     };
 }
 
@@ -108,7 +109,7 @@ fn record_keys(tenant: i64, numbers: &[RecordNumber]) -> Vec<i64> {
     numbers.iter().filter_map(|number| MasterKey::pack(tenant, MasterId(*number))).map(|key| key.0).collect()
 }
 
-const RECORDS_OF: &str = concat!("SELECT ", record_columns!(), " FROM match_records WHERE master = ANY($1)");
+const RECORDS_OF: &str = concat!("SELECT ", record_columns!(), " FROM match_records m WHERE m.master = ANY($1)");
 
 impl PostgresResolution {
     async fn try_match_records(&self, sql: &'static str, keys: Vec<i64>) -> Result<Vec<MatchRecord>, Failure> {
@@ -244,7 +245,7 @@ impl MatchResolution for PostgresResolution {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
-        const READ: &str = concat!("SELECT ", record_columns!(), " FROM match_records WHERE record = ANY($1)");
+        const READ: &str = concat!("SELECT ", record_columns!(), " FROM match_records m WHERE m.record = ANY($1)");
         let outcome = self.try_match_records(READ, record_keys(self.tenant(), numbers)).await;
         self.told(outcome)
     }
@@ -364,7 +365,7 @@ async fn records_after(
     const READ: &str = concat!(
         "SELECT ",
         record_columns!(),
-        " FROM match_records WHERE record > $1 AND record <= $2 ORDER BY record LIMIT $3"
+        " FROM match_records m WHERE m.record > $1 AND m.record <= $2 ORDER BY m.record LIMIT $3"
     );
     let Some(tenant) = tx.core().id(tenant).await? else { return Ok(Vec::new()) };
     let Some(after) = MasterKey::pack(tenant, MasterId(after)) else { return Ok(Vec::new()) };

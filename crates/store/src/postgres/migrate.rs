@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0004_attached_files.sql"),
     include_str!("../../migrations/postgres/0005_tasks.sql"),
     include_str!("../../migrations/postgres/0006_matching.sql"),
+    include_str!("../../migrations/postgres/0007_links.sql"),
 ];
 
 /// The schema version that this binary knows.

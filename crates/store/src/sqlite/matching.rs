@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use master::MasterId;
-use master::matching::{BlockingKey, Posting, RecordNumber};
+use master::matching::{Bits, BlockingKey, Posting, RecordNumber};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteStore;
@@ -24,7 +24,9 @@ use crate::{
 /// The record number that stands under a key which leads nowhere.
 const COMMON: RecordNumber = 0;
 
-const RECORD: &str = "record, system, key, master, home, evidence, common, links";
+/// Of `match_records` as m. Links stand apart: they change often, and rows of nothing else keep together.
+const RECORD: &str = "m.record, m.system, m.key, m.master, m.home, m.evidence, m.common, \
+     (SELECT links FROM match_links WHERE record = m.record)";
 
 #[async_trait]
 impl MatchResolution for SqliteResolution {
@@ -36,7 +38,8 @@ impl MatchResolution for SqliteResolution {
     async fn match_records(&mut self, numbers: &[RecordNumber]) -> Result<Vec<MatchRecord>, StoreError> {
         let found = self
             .each(numbers, |session, tenant, numbers| {
-                let mut select = session.prepare(&format!("SELECT {RECORD} FROM match_records WHERE record = ?1"))?;
+                let mut select =
+                    session.prepare(&format!("SELECT {RECORD} FROM match_records m WHERE m.record = ?1"))?;
                 let one = |number: &RecordNumber| {
                     let Some(key) = MasterKey::pack(tenant, MasterId(*number)) else { return Ok(None) };
                     let mut found = select.query([key.0])?;
@@ -207,7 +210,7 @@ impl MatchStore for SqliteStore {
             let Some(after) = MasterKey::pack(tenant, MasterId(after)) else { return Ok(Vec::new()) };
             let (_, last) = MasterKey::range(tenant);
             let mut select = session.prepare(&format!(
-                "SELECT {RECORD} FROM match_records WHERE record > ?1 AND record <= ?2 ORDER BY record LIMIT ?3"
+                "SELECT {RECORD} FROM match_records m WHERE m.record > ?1 AND m.record <= ?2 ORDER BY m.record LIMIT ?3"
             ))?;
             records(session, &mut select.query(params![after.0, last, i64::try_from(count_max).unwrap_or(i64::MAX)])?)
         };
@@ -303,7 +306,7 @@ impl MatchStore for SqliteStore {
 }
 
 fn records_of(session: &Session<'_>, tenant: i64, ids: &[MasterId]) -> Result<Vec<Vec<MatchRecord>>, Failure> {
-    let mut select = session.prepare(&format!("SELECT {RECORD} FROM match_records WHERE master = ?1"))?;
+    let mut select = session.prepare(&format!("SELECT {RECORD} FROM match_records m WHERE m.master = ?1"))?;
     let one = |id: &MasterId| {
         let Some(key) = MasterKey::pack(tenant, *id) else { return Ok(Vec::new()) };
         records(session, &mut select.query([key.0])?)
@@ -367,6 +370,9 @@ fn judgements(found: &mut rusqlite::Rows<'_>) -> Result<Vec<Judgement>, Failure>
 /// Writes what a resolution decided about who is who.
 pub(super) fn write(session: &Session<'_>, tenant: i64, writes: &MatchWrites) -> Result<(), Failure> {
     write_records(session, tenant, &writes.records)?;
+    let of_records = writes.records.iter().map(|record| (record.number, &*record.links));
+    let others = writes.links.iter().map(|(number, links)| (*number, &**links));
+    write_links(session, tenant, of_records.chain(others))?;
     write_keys(session, tenant, writes)?;
     write_judgements(session, tenant, &writes.judgements)?;
     let mut begin = session.prepare(
@@ -389,11 +395,10 @@ pub(super) fn write(session: &Session<'_>, tenant: i64, writes: &MatchWrites) ->
 
 fn write_records(session: &Session<'_>, tenant: i64, records: &[MatchRecord]) -> Result<(), Failure> {
     let mut write = session.prepare(
-        "INSERT INTO match_records (record, system, key, master, home, evidence, common, links)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO match_records (record, system, key, master, home, evidence, common)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (record) DO UPDATE SET
-             key = excluded.key, master = excluded.master, evidence = excluded.evidence, common = excluded.common,
-             links = excluded.links",
+             key = excluded.key, master = excluded.master, evidence = excluded.evidence, common = excluded.common",
     )?;
     for record in records {
         write.execute(params![
@@ -404,8 +409,26 @@ fn write_records(session: &Session<'_>, tenant: i64, records: &[MatchRecord]) ->
             MasterKey::to_write(tenant, record.home)?.0,
             record.evidence,
             (!record.common.is_empty()).then(|| pack_keys(&record.common)),
-            (!record.links.is_empty()).then(|| pack_links(&record.links)),
         ])?;
+    }
+    Ok(())
+}
+
+fn write_links<'w>(
+    session: &Session<'_>,
+    tenant: i64,
+    links: impl Iterator<Item = (RecordNumber, &'w [(RecordNumber, Bits)])>,
+) -> Result<(), Failure> {
+    let mut write = session.prepare(
+        "INSERT INTO match_links (record, links) VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET links = excluded.links",
+    )?;
+    let mut forget = session.prepare("DELETE FROM match_links WHERE record = ?1")?;
+    for (record, links) in links {
+        let record = MasterKey::to_write(tenant, MasterId(record))?.0;
+        match links {
+            [] => forget.execute([record])?,
+            links => write.execute(params![record, pack_links(links)])?,
+        };
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0007_attached_files.sql"),
     include_str!("../../migrations/sqlite/0008_tasks.sql"),
     include_str!("../../migrations/sqlite/0009_matching.sql"),
+    include_str!("../../migrations/sqlite/0010_links.sql"),
 ];
 
 /// `PSRL` in the file's header: what tells our file from any other SQLite database.

@@ -142,6 +142,7 @@ async fn decide(store: &dyn Store) -> Result<(), StoreError> {
     let undo = Judgement { undoes: Some(1), ..judgement(JudgementKind::Undo, [1, 0], [&[6], &[]]) };
     let matching = MatchWrites {
         records: vec![odd, match_record(7, "C1", 1)],
+        links: vec![(8, vec![(6, Bits(i32::MIN))])],
         keys: vec![(BlockingKey(1 << 63), 6), (BlockingKey(1 << 63), 7), (BlockingKey(1), 7)],
         common: vec![BlockingKey(u64::MAX)],
         judgements: vec![merge, apart, undo],

@@ -115,7 +115,24 @@ pub async fn a_record_that_shows_more_is_replaced(context: &mut Context) -> Held
     let found = store.match_records_after(TENANT, 0, 10).await?;
     assert_eq!(found, [moved.clone(), match_record(2, "C2", 2), linked]);
     assert_eq!(store.match_records_of(TENANT, &[MasterId(1)]).await?, []);
-    assert_eq!(store.match_records_of(TENANT, &[MasterId(2)]).await?, [moved, match_record(2, "C2", 2)]);
+    assert_eq!(store.match_records_of(TENANT, &[MasterId(2)]).await?, [moved.clone(), match_record(2, "C2", 2)]);
+    // Whom others resemble changes, and nothing else of them does.
+    let few = vec![(new, Bits(-1)), (1 << 39, Bits(i32::MAX))];
+    let many: Vec<(u64, Bits)> = (0..1_000).map(|number| (number, Bits(7))).collect();
+    for (first, second) in [(few.clone(), vec![]), (vec![], many.clone()), (many, few), (vec![], vec![])] {
+        let links = vec![(1, first.clone()), (2, second.clone())];
+        write(&*store, MatchWrites { links, ..MatchWrites::default() }).await?;
+        let expected = [
+            MatchRecord { links: first, ..moved.clone() },
+            MatchRecord { links: second, ..match_record(2, "C2", 2) },
+            MatchRecord { links: vec![(1, Bits(8))], ..match_record(new, "C3", new) },
+        ];
+        assert_eq!(store.match_records_after(TENANT, 0, 10).await?, expected);
+    }
+    // A record that is replaced brings its own.
+    let alone = MatchRecord { links: Vec::new(), ..match_record(new, "C3", new) };
+    write(&*store, MatchWrites { records: vec![alone.clone()], ..MatchWrites::default() }).await?;
+    assert_eq!(store.match_records_after(TENANT, 2, 10).await?, [alone]);
     Ok(())
 }
 

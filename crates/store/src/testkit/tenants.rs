@@ -3,7 +3,7 @@
 use canonical::attachment::Attachment;
 use canonical::entity::Entity;
 use master::MasterId;
-use master::matching::{BlockingKey, Posting};
+use master::matching::{Bits, BlockingKey, Posting};
 
 use super::Context;
 use super::build::{
@@ -211,6 +211,7 @@ async fn decide(store: &dyn Store, tenant: &str) -> Result<(), StoreError> {
     }];
     writes.matching = MatchWrites {
         records: vec![known(tenant)],
+        links: vec![(2, vec![(1, Bits(1))])],
         keys: vec![(BLOCKING, 1)],
         common: vec![NOBODYS],
         judgements: vec![judgement(JudgementKind::Link, [1, 0], [&[1], &[]])],
@@ -278,8 +279,10 @@ pub async fn nobody_learns_who_is_who_elsewhere(context: &mut Context) -> Result
     knows_its_own(&*store, MINE, 2).await?;
     // What one writes under the other's numbers leaves the other's rows alone.
     let undo = Judgement { undoes: Some(1), ..judgement(JudgementKind::Undo, [1, 0], [&[1], &[]]) };
+    matched(&*store, MINE, MatchWrites { links: vec![(1, vec![(4, Bits(3))])], ..MatchWrites::default() }).await?;
     let changes = MatchWrites {
         records: vec![MatchRecord { master_id: MasterId(3), ..known(MINE) }],
+        links: vec![(2, Vec::new())],
         keys: vec![(BLOCKING, 4)],
         common: vec![BLOCKING],
         judgements: vec![undo],

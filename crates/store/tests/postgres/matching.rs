@@ -275,7 +275,7 @@ async fn who_is_who_has_a_speed() {
     let sizes = format!(
         "SELECT string_agg(relname || ' ' || pg_size_pretty(pg_relation_size(c.oid)), ', ' ORDER BY relname)
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE nspname = '{schema}' AND (relname LIKE 'blocking%' OR relname LIKE 'match_records%')"
+         WHERE nspname = '{schema}' AND (relname LIKE 'blocking%' OR relname LIKE 'match_%')"
     );
     println!("{}", server.query("hub", &sizes));
     let folder = tempfile::tempdir().unwrap();

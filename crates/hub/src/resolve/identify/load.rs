@@ -42,7 +42,14 @@ impl Working<'_> {
         self.writes.matching.common.extend(changes.common);
         for record in changes.records {
             let kept = kept(&record);
+            company.links.remove(&record.number);
             company.changed.insert(record.number, kept);
+        }
+        for (number, links) in changes.links {
+            match company.changed.get_mut(&number) {
+                Some(record) => record.links = links,
+                None => drop(company.links.insert(number, links)),
+            }
         }
         self.move_records(company, &changes.moved).await?;
         self.ask(company).await

@@ -59,8 +59,10 @@ pub enum Posting {
 /// What is to be kept of what a matcher did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
-    /// Records of which evidence, links or customer changed, by number.
+    /// Records of which evidence or customer changed, by number.
     pub records: Vec<KnownRecord>,
+    /// Records of which nothing changed but whom they resemble, by number, with whom they resemble now.
+    pub links: Vec<(RecordNumber, Vec<(RecordNumber, Bits)>)>,
     /// Of these, those that are another customer than before: record, and the customer that it was. New records were none.
     pub moved: Vec<(RecordNumber, ClusterNumber)>,
     /// Keys that records have now.
@@ -221,6 +223,11 @@ impl Matcher {
             }
             let Some(entry) = self.records.get_mut(&number) else { continue };
             let changed = std::mem::take(&mut entry.changed);
+            let links = entry.links.iter().map(|(other, bits)| (*other, *bits)).collect();
+            if !changed.evidence && changed.from.is_none() {
+                changes.links.push((number, links));
+                continue;
+            }
             let is_common = |key: &&BlockingKey| key.is_value() && matches!(self.index.get(key), Some(Having::Many));
             changes.moved.extend(changed.from.filter(|from| *from != entry.cluster).map(|from| (number, from)));
             changes.records.push(KnownRecord {
@@ -234,7 +241,7 @@ impl Matcher {
                 },
                 cluster: entry.cluster,
                 home: entry.home.unwrap_or(entry.cluster),
-                links: entry.links.iter().map(|(other, bits)| (*other, *bits)).collect(),
+                links,
             });
         }
         changes

@@ -77,6 +77,9 @@ impl Kept {
         for record in changes.records {
             self.records.insert(record.number, record);
         }
+        for (number, links) in changes.links {
+            self.records.get_mut(&number).expect("a record that was kept before").links = links;
+        }
     }
 
     /// Beyond the numbers of records, of which each may be its own customer.

@@ -166,6 +166,8 @@ impl Matcher {
             Some(Box::new(Told { evidence, keys }))
         };
         if let Some(entry) = self.entry(number) {
+            let before = entry.told.as_ref().map(|told| &told.evidence);
+            entry.changed.evidence |= before != told.as_ref().map(|told| &told.evidence);
             entry.told = told;
         }
     }

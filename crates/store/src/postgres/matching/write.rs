@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use master::MasterId;
-use master::matching::{BlockingKey, RecordNumber};
+use master::matching::{Bits, BlockingKey, RecordNumber};
 
 use super::COMMON;
 use crate::contract::matching::{pack_keys, pack_links};
@@ -18,18 +18,20 @@ use crate::{Judgement, JudgementKind, MatchRecord, MatchWrites};
 
 macro_rules! insert_records {
     () => {
-        "INSERT INTO match_records (record, system, key, master, home, evidence, common, links)
-     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::bytea[],
-         $8::bytea[]) AS u"
+        "INSERT INTO match_records (record, system, key, master, home, evidence, common)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::bytea[]) AS u"
     };
 }
 const RECORDS_NEW: &str = insert_records!();
 const RECORDS: &str = concat!(
     insert_records!(),
     " ON CONFLICT (record) DO UPDATE SET
-         key = excluded.key, master = excluded.master, evidence = excluded.evidence, common = excluded.common,
-         links = excluded.links"
+         key = excluded.key, master = excluded.master, evidence = excluded.evidence, common = excluded.common"
 );
+
+const LINKS_NEW: &str = "INSERT INTO match_links (record, links) SELECT * FROM unnest($1::bigint[], $2::bytea[]) AS u";
+const LINKS: &str = "INSERT INTO match_links (record, links) SELECT * FROM unnest($1::bigint[], $2::bytea[]) AS u
+     ON CONFLICT (record) DO UPDATE SET links = excluded.links";
 
 const KEYS_NEW: &str = "INSERT INTO blocking (key, record) SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS u";
 const KEYS: &str =
@@ -57,8 +59,20 @@ const REGROUPING_ENDED: &str = "DELETE FROM regroupings WHERE master = ANY($1)";
 const REGROUPING: &str = "UPDATE regroupings r SET after = $2 WHERE r.master = $1";
 
 /// Everything that [`write`] may send.
-const STATEMENTS: &[&str] =
-    &[RECORDS_NEW, RECORDS, KEYS_NEW, KEYS, KEYS_GONE, JUDGEMENTS, JUDGED, REGROUPING_ENDED, REGROUPING, REGROUPED];
+const STATEMENTS: &[&str] = &[
+    RECORDS_NEW,
+    RECORDS,
+    LINKS_NEW,
+    LINKS,
+    KEYS_NEW,
+    KEYS,
+    KEYS_GONE,
+    JUDGEMENTS,
+    JUDGED,
+    REGROUPING_ENDED,
+    REGROUPING,
+    REGROUPED,
+];
 
 /// Writes what a resolution decided about who is who. Records for whom `is_new` says so were never written before.
 pub(in crate::postgres) async fn write(
@@ -68,15 +82,23 @@ pub(in crate::postgres) async fn write(
     writes: &MatchWrites,
     is_new: &(dyn Fn(RecordNumber) -> bool + Sync),
 ) -> Result<(), Failure> {
-    let MatchWrites { records: rows, keys, common, judgements: decided, regrouped, regrouping } = writes;
-    let is_empty = rows.is_empty() && keys.is_empty() && common.is_empty();
+    let MatchWrites { records: rows, links: changed, keys, common, judgements: decided, regrouped, regrouping } =
+        writes;
+    let is_empty = rows.is_empty() && changed.is_empty() && keys.is_empty() && common.is_empty();
     if is_empty && decided.is_empty() && regrouped.is_empty() && regrouping.is_empty() {
         return Ok(());
     }
     link.prepare(STATEMENTS).await?;
     let (new, known): (Vec<_>, Vec<_>) =
         last_of_each(rows, |record| record.number).into_iter().partition(|record| is_new(record.number));
+    // Whoever is new and resembles nobody has no row.
+    let resembling = new.iter().filter(|record| !record.links.is_empty());
+    let links_new = resembling.map(|record| (record.number, &*record.links)).collect();
+    let links_known = known.iter().map(|record| (record.number, &*record.links));
+    let links_known = links_known.chain(changed.iter().map(|(number, links)| (*number, &**links))).collect();
     futures::try_join!(
+        links(link, tenant, LINKS_NEW, links_new),
+        links(link, tenant, LINKS, links_known),
         records(link, words, tenant, RECORDS_NEW, new),
         records(link, words, tenant, RECORDS, known),
         blocking(link, tenant, keys, common, is_new),
@@ -108,9 +130,25 @@ async fn records(
     let home = try_column(&rows, |row| Ok(MasterKey::to_write(tenant, row.home)?.0))?;
     let evidence = column(&rows, |row| &*row.evidence);
     let common = column(&rows, |row| (!row.common.is_empty()).then(|| pack_keys(&row.common)));
-    let links = column(&rows, |row| (!row.links.is_empty()).then(|| pack_links(&row.links)));
-    let parameters: [Parameter<'_>; 8] = [&record, &system, &key, &master, &home, &evidence, &common, &links];
+    let parameters: [Parameter<'_>; 7] = [&record, &system, &key, &master, &home, &evidence, &common];
     link.execute(sql, &parameters).await?;
+    Ok(())
+}
+
+/// Whom records resemble.
+async fn links(
+    link: &Link,
+    tenant: i64,
+    sql: &'static str,
+    mut rows: Vec<(RecordNumber, &[(RecordNumber, Bits)])>,
+) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable_by_key(|(number, _)| *number);
+    let record = rows.iter().map(|(number, _)| packed(tenant, *number)).collect::<Result<Vec<i64>, Failure>>()?;
+    let links: Vec<Vec<u8>> = rows.iter().map(|(_, links)| pack_links(links)).collect();
+    link.execute(sql, &[&record, &links]).await?;
     Ok(())
 }
 
