@@ -68,21 +68,19 @@ pub fn compile(name: &str, text: &str) -> Arc<Mapping> {
 impl House {
     /// An empty house; `trust` names the systems, the most trusted first.
     pub fn new(systems: Vec<CsvSystem>, trust: &[&'static str]) -> Self {
+        Self::new_at(systems, trust, Place::new)
+    }
+
+    /// One that has its store at another place, which it is asked for with its directory.
+    pub fn new_at(systems: Vec<CsvSystem>, trust: &[&'static str], place: impl FnOnce(&Path) -> Place) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for system in &systems {
             for folder in ["in", "out"] {
                 std::fs::create_dir_all(directory.path().join(system.name).join(folder)).expect("a folder");
             }
         }
-        let place = Place::new(directory.path());
+        let place = place(directory.path());
         House { directory, place, systems, trust: trust.to_vec() }
-    }
-
-    /// Has its store at another place.
-    #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
-        self.place = place;
-        self
     }
 
     /// Where it is.

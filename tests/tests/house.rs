@@ -274,6 +274,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("mapping_covers", "mappings belong to the installation"),
     ("outbox_done", "it is given the rows, by their numbers"),
     ("backlog_done", "it is given the rows, by their numbers"),
+    ("outbox_count", "it counts what the relay has before it, which serves all tenants"),
     ("outbox_changed", "a wake-up call"),
     ("unpark", "it is given the numbers of rows, which are those of the whole store"),
     ("parked_behind", "it is given the number of a row, which is that of the whole store; its rows are of one tenant"),

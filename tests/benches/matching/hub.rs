@@ -69,11 +69,10 @@ pub fn measure(
     let feed = CsvFeed { name: "customers", mapping: MAPPING, export: Export::Delta, missing: Missing::Keep };
     let system = CsvSystem { name: "shown", streams: vec![feed], subscriptions: vec![] };
     let server = Server::new(counts_statements);
-    let house = House::new(vec![system], &["shown"]);
-    let house = match &server {
-        Some(server) => house.at(Place::Server(server.url.clone())),
-        None => house,
-    };
+    let house = House::new_at(vec![system], &["shown"], |folder| match &server {
+        Some(server) => Place::Server(server.url.clone()),
+        None => Place::new(folder),
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let text = serde_json::to_string(model).unwrap();

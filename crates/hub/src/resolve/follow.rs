@@ -1,11 +1,12 @@
 //! Documents of a customer some of whose records belong to another master now: they go where the record goes that they
 //! name. In bounded steps, each one transaction, so that a customer with a hundred thousand invoices stops nobody.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use master::MasterId;
 use serde_json::Value;
-use store::{LocalKey, StoreError};
+use store::{LocalKey, Regrouping, StoreError};
 
 use super::golden::Golden;
 use super::links::{self, Link};
@@ -24,17 +25,18 @@ const CUSTOMERS_MAX: usize = 500;
 /// A customer whose documents cannot follow is found by halving; it is tried again with the next call, and stops nobody
 /// else meanwhile.
 pub(super) async fn follow(context: &Context, tenant: &Arc<str>) -> Result<(), StoreError> {
+    let mut failing: BTreeSet<MasterId> = BTreeSet::new();
     loop {
-        let customers = context.store.regroupings(tenant, CUSTOMERS_MAX).await?;
-        let customers: Vec<MasterId> = customers.into_iter().map(|one| one.master_id).collect();
+        let count_max = CUSTOMERS_MAX + failing.len();
+        let customers = context.store.regroupings(tenant, count_max).await?.into_iter().map(|one| one.master_id);
+        let customers: Vec<MasterId> = customers.filter(|id| !failing.contains(id)).collect();
         if customers.is_empty() {
             return Ok(());
         }
-        let mut stays = false;
         let mut open = vec![&*customers];
         while let Some(some) = open.pop() {
             let step = context.persist("documents follow their customer", || async {
-                match step(context, tenant, some).await {
+                match step(context, tenant, some, count_max).await {
                     Err(StoreError::Internal(reason)) => Ok(Some(reason)),
                     result => result.map(|()| None),
                 }
@@ -44,7 +46,7 @@ pub(super) async fn follow(context: &Context, tenant: &Arc<str>) -> Result<(), S
                 (Some(None), _) | (Some(Some(_)), []) => {}
                 (Some(Some(reason)), [one]) => {
                     tracing::error!(master = %one, reason, "documents cannot follow their customer");
-                    stays = true;
+                    failing.insert(*one);
                 }
                 (Some(Some(_)), some) => {
                     let (first, later) = some.split_at(some.len() / 2);
@@ -52,29 +54,23 @@ pub(super) async fn follow(context: &Context, tenant: &Arc<str>) -> Result<(), S
                 }
             }
         }
-        if stays {
-            return Ok(());
-        }
     }
 }
 
-/// Takes the next documents of these customers, as many as one transaction looks at.
-async fn step(context: &Context, tenant: &Arc<str>, customers: &[MasterId]) -> Result<(), StoreError> {
+/// Takes the next documents of these customers, as many as one transaction looks at. They are among the first so many.
+async fn step(
+    context: &Context,
+    tenant: &Arc<str>,
+    customers: &[MasterId],
+    count_max: usize,
+) -> Result<(), StoreError> {
     let mut working = Working::begin(context, tenant).await?;
     // Whoever begins it anew has this lock, so that what is read now is so until the end of the transaction.
     working.resolution().lock_matching().await?;
-    let mut open = context.store.regroupings(tenant, CUSTOMERS_MAX).await?;
+    let mut open = context.store.regroupings(tenant, count_max).await?;
     open.retain(|one| customers.contains(&one.master_id));
-    let pages = working.resolution().documents_of(&open, DOCUMENTS_MAX).await?;
-    let mut documents = Vec::new();
-    for (one, page) in open.iter().zip(pages) {
-        if !documents.is_empty() && documents.len() + page.len() > DOCUMENTS_MAX {
-            break;
-        }
-        let next = page.last().copied().filter(|_| page.len() == DOCUMENTS_MAX);
-        working.writes.matching.regrouping.push((one.master_id, next));
-        documents.extend(page);
-    }
+    let documents = working.next_documents(&open).await?;
+    working.lock_referenced(&documents).await?;
     working.read_masters(documents.iter().copied()).await?;
     working.read_referenced(&documents).await?;
     working.read_covers(&[]).await?;
@@ -86,6 +82,39 @@ async fn step(context: &Context, tenant: &Arc<str>, customers: &[MasterId]) -> R
 }
 
 impl Working<'_> {
+    /// The next documents of these customers, and notes how far that is. Customers are asked about in growing groups: most
+    /// have no documents, and of those that have many only so many are read.
+    async fn next_documents(&mut self, mut customers: &[Regrouping]) -> Result<Vec<MasterId>, StoreError> {
+        let (mut documents, mut group) = (Vec::new(), 1);
+        while !customers.is_empty() {
+            let (some, later) = customers.split_at(group.min(customers.len()));
+            let pages = self.resolution().documents_of(some, DOCUMENTS_MAX).await?;
+            for (one, page) in some.iter().zip(pages) {
+                if !documents.is_empty() && documents.len() + page.len() > DOCUMENTS_MAX {
+                    return Ok(documents);
+                }
+                let next = page.last().copied().filter(|_| page.len() == DOCUMENTS_MAX);
+                self.writes.matching.regrouping.push((one.master_id, next));
+                documents.extend(page);
+            }
+            (customers, group) = (later, group * 4);
+        }
+        Ok(documents)
+    }
+
+    /// Takes the locks of the records that documents show and name, before those of the documents: in the order in which
+    /// whoever is shown them takes them.
+    async fn lock_referenced(&mut self, ids: &[MasterId]) -> Result<(), StoreError> {
+        let mut locals: Vec<LocalKey> = Vec::new();
+        for row in self.resolution().sources_of(ids).await?.into_iter().flatten() {
+            let Ok(document) = serde_json::from_str::<Value>(&row.document) else { continue };
+            let links = links::links(&document, &row.local.entity, &row.local.system);
+            locals.extend(links.into_iter().map(|link| link.to));
+            locals.push(row.local);
+        }
+        self.read_crosswalk(locals).await
+    }
+
     /// Reads what documents refer to.
     async fn read_referenced(&mut self, ids: &[MasterId]) -> Result<(), StoreError> {
         let (mut locals, mut masters): (Vec<LocalKey>, Vec<MasterId>) = (Vec::new(), Vec::new());

@@ -1,7 +1,8 @@
 //! A store of an earlier version keeps what it has.
 
+use master::matching::Bits;
 use store::sqlite::{SqliteOptions, SqliteStore};
-use store::{DeliverStore, Delivered, NewTask, TaskFilter, TaskStore};
+use store::{DeliverStore, Delivered, MatchStore, NewTask, TaskFilter, TaskStore};
 
 /// The schema before tasks had a rank.
 const BEFORE: [&str; 7] = [
@@ -47,4 +48,36 @@ async fn open_tasks_keep_their_numbers_and_none_is_given_twice() {
         store.finish_attempt("acme", "crm", None, end).await.unwrap();
         assert_eq!(store.tasks(&TaskFilter::default()).await.unwrap()[0].number, tasks + 1, "of {tasks}");
     }
+}
+
+/// The schema before links stood apart from what a record has shown.
+const BEFORE_LINKS: [&str; 2] =
+    [include_str!("../../migrations/sqlite/0008_tasks.sql"), include_str!("../../migrations/sqlite/0009_matching.sql")];
+
+#[tokio::test]
+async fn whom_a_record_resembles_is_known_as_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("store.sqlite");
+    earlier(&file, 0);
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    for migration in BEFORE_LINKS {
+        connection.execute_batch(migration).unwrap();
+    }
+    connection.pragma_update(None, "user_version", (BEFORE.len() + BEFORE_LINKS.len()) as i64).unwrap();
+    // Twelve bytes: the other record's number, and the bits.
+    let link = [0_u8, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0x27, 0x10];
+    for (number, links) in [(1_i64, Some(&link[..])), (2, None)] {
+        connection
+            .execute(
+                "INSERT INTO match_records (record, system, key, master, home, evidence, links)
+                 VALUES (5 << 40 | ?1, 6, 'C' || ?1, 5 << 40 | ?1, 5 << 40 | ?1, '{}', ?2)",
+                rusqlite::params![number, links],
+            )
+            .unwrap();
+    }
+    drop(connection);
+    let store = SqliteStore::open(&file, SqliteOptions::default()).unwrap();
+    let records = store.match_records_after("acme", 0, 9).await.unwrap();
+    let told: Vec<_> = records.iter().map(|record| (record.number, &*record.links)).collect();
+    assert_eq!(told, [(1, &[(2, Bits(10_000))][..]), (2, &[])]);
 }

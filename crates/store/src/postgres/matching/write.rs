@@ -32,6 +32,7 @@ const RECORDS: &str = concat!(
 const LINKS_NEW: &str = "INSERT INTO match_links (record, links) SELECT * FROM unnest($1::bigint[], $2::bytea[]) AS u";
 const LINKS: &str = "INSERT INTO match_links (record, links) SELECT * FROM unnest($1::bigint[], $2::bytea[]) AS u
      ON CONFLICT (record) DO UPDATE SET links = excluded.links";
+const LINKS_GONE: &str = "DELETE FROM match_links WHERE record = ANY($1)";
 
 const KEYS_NEW: &str = "INSERT INTO blocking (key, record) SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS u";
 const KEYS: &str =
@@ -64,6 +65,7 @@ const STATEMENTS: &[&str] = &[
     RECORDS,
     LINKS_NEW,
     LINKS,
+    LINKS_GONE,
     KEYS_NEW,
     KEYS,
     KEYS_GONE,
@@ -95,10 +97,13 @@ pub(in crate::postgres) async fn write(
     let resembling = new.iter().filter(|record| !record.links.is_empty());
     let links_new = resembling.map(|record| (record.number, &*record.links)).collect();
     let links_known = known.iter().map(|record| (record.number, &*record.links));
-    let links_known = links_known.chain(changed.iter().map(|(number, links)| (*number, &**links))).collect();
+    let (links_gone, links_known): (Vec<_>, Vec<_>) = links_known
+        .chain(changed.iter().map(|(number, links)| (*number, &**links)))
+        .partition(|(_, links)| links.is_empty());
     futures::try_join!(
         links(link, tenant, LINKS_NEW, links_new),
         links(link, tenant, LINKS, links_known),
+        forget_links(link, tenant, links_gone),
         records(link, words, tenant, RECORDS_NEW, new),
         records(link, words, tenant, RECORDS, known),
         blocking(link, tenant, keys, common, is_new),
@@ -149,6 +154,21 @@ async fn links(
     let record = rows.iter().map(|(number, _)| packed(tenant, *number)).collect::<Result<Vec<i64>, Failure>>()?;
     let links: Vec<Vec<u8>> = rows.iter().map(|(_, links)| pack_links(links)).collect();
     link.execute(sql, &[&record, &links]).await?;
+    Ok(())
+}
+
+/// Whoever resembles nobody has no row.
+async fn forget_links(
+    link: &Link,
+    tenant: i64,
+    rows: Vec<(RecordNumber, &[(RecordNumber, Bits)])>,
+) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut record = rows.iter().map(|(number, _)| packed(tenant, *number)).collect::<Result<Vec<i64>, Failure>>()?;
+    record.sort_unstable();
+    link.execute(LINKS_GONE, &[&record]).await?;
     Ok(())
 }
 
