@@ -13,7 +13,7 @@ use store::sqlite::SqliteStore;
 use store::{Filter, Outcomes, Store};
 
 /// How long a fact may take to come.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 const SOURCES: [&str; 4] = ["erp", "crm", "billing", "bank"];
 
