@@ -43,6 +43,7 @@ struct State {
 /// It is ended by closing the channel, never by cancelling its consumer: a message that reaches a cancelled consumer is
 /// returned at once, before those that the consumer holds, and the order is lost.
 /// That is why the task behind it keeps the consumer until the channel has closed.
+#[derive(Clone)]
 pub(super) struct Feed {
     channel: Channel,
     session: Arc<Session>,
@@ -52,6 +53,34 @@ impl Feed {
     /// Has the broker take back everything that was not acknowledged.
     pub(super) async fn close(self) {
         self.session.close(&self.channel).await;
+    }
+
+    /// The same for those who cannot wait. Without a runtime there is no connection either.
+    fn close_soon(self) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(self.close());
+        }
+    }
+}
+
+/// Something that was begun on a channel, which is closed unless that ends well: also when its caller does not wait for
+/// the end. What is unknown then, the broker settles: it gives out again what nobody acknowledged.
+///
+/// lapin closes a channel when nobody has it any more, but a consumer that the broker confirms after its caller has gone
+/// stays in the register of its own channel. Nobody reads it, and it would keep the queue to itself for ever.
+struct Unfinished(Option<Feed>);
+
+impl Unfinished {
+    fn finish(mut self) -> Option<Feed> {
+        self.0.take()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(feed) = self.0.take() {
+            feed.close_soon();
+        }
     }
 }
 
@@ -103,19 +132,19 @@ impl Holder {
     }
 
     /// Takes receipts out of flight and says what to send for them, and on which channel.
-    fn acknowledge(&self, receipts: &[Receipt]) -> Result<(Channel, Vec<Acknowledgement>), BusError> {
+    fn acknowledge(&self, receipts: &[Receipt]) -> Result<(Feed, Vec<Acknowledgement>), BusError> {
         let mut state = self.state();
         if state.is_ended {
             return Err(taken_over());
         }
-        let Some(channel) = state.feed.as_ref().map(|feed| feed.channel.clone()) else {
+        let Some(feed) = state.feed.clone() else {
             let reason = "the connection to RabbitMQ was lost; unacknowledged messages come again".to_owned();
             return Err(BusError::Unreachable(reason));
         };
         let mut tags: Vec<u64> = receipts.iter().filter_map(|receipt| state.in_flight.remove(&receipt.0)).collect();
         tags.sort_unstable();
         let first_open = state.in_flight.values().next().copied().unwrap_or(u64::MAX);
-        Ok((channel, fewest_acknowledgements(&tags, first_open)))
+        Ok((feed, fewest_acknowledgements(&tags, first_open)))
     }
 
     /// Moves messages from the wire to the consumer until the channel ends.
@@ -213,6 +242,7 @@ impl RabbitMqSubscription {
     pub(super) async fn open(&self) -> Result<(), BusError> {
         let session = self.link.consuming().await?;
         let channel = session.channel().await?;
+        let opening = Unfinished(Some(Feed { channel: channel.clone(), session: Arc::clone(&session) }));
         let time_max = session.call_time_max();
         let ahead_count = u16::try_from(self.prefetch).unwrap_or(u16::MAX).max(session.options.ahead_count_min);
         let limit = channel.basic_qos(ahead_count, BasicQosOptions::default());
@@ -227,26 +257,15 @@ impl RabbitMqSubscription {
         };
         let consumer = within(time_max, "consume", consume).await?;
         let consumer = consumer.ok_or_else(|| BusError::Unroutable(self.queue.to_string()))?;
-        let feed = Feed { channel, session };
-        let refused = self.install(feed, consumer);
-        if let Some(feed) = refused {
-            feed.close().await;
-            return Err(taken_over());
-        }
-        Ok(())
-    }
-
-    /// Starts the task that takes messages off the wire. Gives the feed back when the subscription has ended meanwhile.
-    fn install(&self, feed: Feed, consumer: Consumer) -> Option<Feed> {
         let mut state = self.holder.state();
         // The task waits for this lock, so that it finds its own feed when it has to give up.
         tokio::spawn(Arc::clone(&self.holder).pump(consumer));
         if state.is_ended {
-            return Some(feed);
+            return Err(taken_over());
         }
         state.fault = None;
-        state.feed = Some(feed);
-        None
+        state.feed = opening.finish();
+        Ok(())
     }
 }
 
@@ -266,11 +285,17 @@ impl Subscription for RabbitMqSubscription {
     }
 
     async fn acknowledge(&mut self, receipts: &[Receipt]) -> Result<(), BusError> {
-        let (channel, acknowledgements) = self.holder.acknowledge(receipts)?;
-        for (tag, multiple) in acknowledgements {
-            let acknowledged = channel.basic_ack(tag, BasicAckOptions { multiple }).await;
-            acknowledged.map_err(|error| fault::broker("acknowledge", &error))?;
-        }
+        let (feed, acknowledgements) = self.holder.acknowledge(receipts)?;
+        let (channel, time_max) = (feed.channel.clone(), feed.session.call_time_max());
+        let acknowledging = Unfinished(Some(feed));
+        let send = async {
+            for (tag, multiple) in acknowledgements {
+                channel.basic_ack(tag, BasicAckOptions { multiple }).await?;
+            }
+            Ok(())
+        };
+        within(time_max, "acknowledge", send).await?;
+        acknowledging.finish();
         Ok(())
     }
 }
@@ -278,9 +303,8 @@ impl Subscription for RabbitMqSubscription {
 impl Drop for RabbitMqSubscription {
     fn drop(&mut self) {
         let feed = self.holder.end();
-        // Without a runtime there is no connection either.
-        if let (Some(feed), Ok(runtime)) = (feed, Handle::try_current()) {
-            runtime.spawn(feed.close());
+        if let Some(feed) = feed {
+            feed.close_soon();
         }
     }
 }

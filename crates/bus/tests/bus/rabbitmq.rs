@@ -1,6 +1,7 @@
 //! The suite on RabbitMQ, and what only a broker can do: go away, be read by others, and give up on a message.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bus::rabbitmq::{RabbitMqBus, RabbitMqOptions};
@@ -86,6 +87,36 @@ async fn a_lost_connection_is_made_again() {
     again.retain(|message| message.id != "1");
     assert_eq!(ids(&again), ["0", "2", "3", "4"]);
     assert!(again[..3].iter().all(|message| message.redelivered));
+}
+
+/// Whoever does not wait for a connection that is being made again, at whatever point of it, must not find the queue
+/// taken by a consumer that nobody reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stops_waiting_for_a_lost_connection_can_ask_again() {
+    let Some(house) = House::new() else { return };
+    let way = Proxy::to(house.broker.port(0)).await;
+    let bus = RabbitMqBus::new(&house.url_by(way.port()), options()).unwrap();
+    bus.declare(&[QUEUE]).await.unwrap();
+    bus.publish((0..4).map(message).collect()).await.unwrap();
+    let mut subscription = bus.subscribe(&QUEUE, 4).await.unwrap();
+    assert_eq!(ids(&take(subscription.as_mut(), 4).await.unwrap()), ["0", "1", "2", "3"]);
+    way.delay(Duration::from_millis(4));
+    let (mut patience, mut given_up) = (Duration::ZERO, 0);
+    let whole = loop {
+        way.cut();
+        let lost = subscription.receive(1).await;
+        assert!(matches!(lost, Err(BusError::Unreachable(_))), "{lost:?}");
+        if let Ok(received) = tokio::time::timeout(patience, subscription.receive(1)).await {
+            break received.unwrap();
+        }
+        given_up += 1;
+        let again = tokio::time::timeout(Duration::from_secs(20), take(subscription.as_mut(), 4)).await;
+        let again = again.unwrap_or_else(|_| panic!("nothing comes after {patience:?}")).unwrap();
+        assert_eq!(ids(&again), ["0", "1", "2", "3"], "after {patience:?}");
+        patience += Duration::from_millis(5);
+    };
+    assert_eq!(ids(&whole), ["0"]);
+    assert!(given_up > 5, "a connection is made in {given_up} steps, which are no trial");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
