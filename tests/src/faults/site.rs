@@ -94,13 +94,17 @@ impl Site {
 
     /// Ends everything, and removes the folder unless something is wrong.
     pub fn close(self, report: &Report, run: &Run) {
-        let Site { mut workers, root, .. } = self;
+        let Site { mut workers, root, database, directory, .. } = self;
         workers.iter_mut().for_each(Worker::kill);
         if report.is_clean() {
             // What cannot be removed is only rubbish in a temporary folder.
             let _ = std::fs::remove_dir_all(&root);
         } else {
+            // The server goes with the run: the store is kept as a file.
+            let store = root.join("store.db");
+            let kept = directory.run(&["store", "copy", "--keep-bus", &database.url("hub"), &store.to_string_lossy()]);
             run.tell(format!("logs, files and the user's directory are kept in {}", root.display()));
+            run.tell(format!("what the store held: {} {}", store.display(), kept.err.trim()));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Documents that come before their customer.
 
 use canonical::entity::Entity;
+use hub::{Mode, Role};
 use passerelle_tests::scripted::Answer;
 use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, customer, invoice};
 use passerelle_tests::scripted::world::{Feed, Part, World, document};
@@ -42,6 +43,33 @@ async fn what_waits_is_released_in_order_and_counted_once_also_when_it_is_publis
     hub.settle().await;
     check(&hub.accounting("erp").await, &[(RecordOutcome::Created, 5)]);
     assert!(hub.waiting().await.is_empty());
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_state_that_comes_again_behind_its_customer_is_not_counted_again() {
+    let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::new("invoices", INVOICE));
+    let mut world = World::new(vec![erp]);
+    world.limits.partitions = 1;
+    let hub = world.start().await;
+    world.show("erp", "invoices", vec![invoice("F1", "C1", "1.00"), invoice("F1", "C1", "2.00")]);
+    hub.bus.lose_confirm_after(0);
+    let name = hub.hub.streams("erp", Some("invoices")).remove(0);
+    assert!(hub.hub.collect(&name, false, None).await.is_err());
+    hub.until("the later state waits", async || {
+        hub.waiting().await.len() == 1 && hub.accounting("erp").await.get(RecordOutcome::Unchanged) == 1
+    })
+    .await;
+    hub.stop().await;
+    // The customer, and both states once more, in one batch.
+    let hub = world.start_as(Mode::OnDemand, &[Role::Collect]).await;
+    world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
+    hub.collect().await;
+    hub.stop().await;
+    let hub = world.start().await;
+    hub.quiet().await;
+    check(&hub.accounting("erp").await, &[(RecordOutcome::Created, 2), (RecordOutcome::Unchanged, 1)]);
+    assert!(document(&hub.master(Entity::Invoice, "number", "F1").await).to_string().contains("2.00"));
     hub.stop().await;
 }
 

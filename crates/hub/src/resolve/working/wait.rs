@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use canonical::entity::Operation;
 use canonical::envelope::CONTENT_TYPE;
 use master::MasterId;
-use store::{JournalEntry, JournalKind, LocalKey, Position, RecordOutcome, StoreError, WaitingRow};
+use store::{JournalEntry, JournalKind, LocalKey, RecordOutcome, StoreError, WaitingRow};
 
 use super::{SourceKey, Working, links, unique};
 use crate::observation::{self, Observation};
@@ -21,8 +21,9 @@ pub(super) struct Waiting {
     needing: HashMap<LocalKey, Vec<WaitingRow>>,
     /// What was taken up again and is to be resolved next.
     pub released: Vec<Observation>,
-    /// Which observations this transaction released: of a second copy from the bus, the one that waited counts.
-    marks: HashSet<(SourceKey, Position)>,
+    /// What this transaction took up again: of a second copy from the bus, also of an older state whose waiting it ended,
+    /// the one that waited counts.
+    taken_up: HashMap<SourceKey, Vec<WaitingRow>>,
 }
 
 fn source_key(row: &WaitingRow) -> SourceKey {
@@ -75,11 +76,10 @@ impl Working<'_> {
 
     /// Whether this observation, or a later one of the same record, waits already, or was just taken up again.
     pub fn waits_already(&self, one: &links::Prepared) -> bool {
-        if one.from_flight && self.waiting.marks.contains(&(one.source_key(), one.observation.position)) {
-            return true;
-        }
-        let rows = self.waiting.rows.get(&one.source_key());
-        rows.is_some_and(|rows| rows.iter().any(|row| !is_older(row, one)))
+        let (key, waiting) = (one.source_key(), &self.waiting);
+        let taken_up = one.from_flight.then(|| waiting.taken_up.get(&key)).flatten();
+        let mut rows = [waiting.rows.get(&key), taken_up].into_iter().flatten().flatten();
+        rows.any(|row| !is_older(row, one))
     }
 
     /// Ends the waiting of older states of a record: they would be passed over when their time came.
@@ -170,10 +170,11 @@ impl Working<'_> {
             Ok(observations) => {
                 self.forget(&row);
                 self.count(row.position, RecordOutcome::Waiting, -1);
-                if let Some(rows) = self.waiting.rows.get_mut(&source_key(&row)) {
+                let key = source_key(&row);
+                if let Some(rows) = self.waiting.rows.get_mut(&key) {
                     rows.retain(|other| other.position != row.position);
                 }
-                self.waiting.marks.insert((source_key(&row), row.position));
+                self.waiting.taken_up.entry(key).or_default().push(row);
                 self.waiting.released.extend(observations);
             }
             Err(error) => {
