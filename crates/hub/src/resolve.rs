@@ -12,7 +12,7 @@ mod links;
 mod override_unit;
 mod working;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bus::{BusError, Delivered, Queue, Subscription};
@@ -139,11 +139,16 @@ async fn resolve_or_park(context: &Context, batch: &[Observation]) -> bool {
     true
 }
 
-/// Parks one observation in a transaction of its own.
+/// Parks one observation in a transaction of its own, unless it is parked: the message may have come again, and the answer
+/// to an earlier commit may have been lost.
 async fn park(context: &Context, one: &Observation, reason: &str) -> Result<(), StoreError> {
     let tenant = &one.stream.tenant;
     let mut working = Working::begin(context, tenant).await?;
     let prepared = links::prepare(tenant, one.clone(), true);
+    working.read_blocked(std::slice::from_ref(&prepared)).await?;
+    if working.is_parked(&prepared) {
+        return Ok(());
+    }
     working.park(&prepared, "resolve.internal", Some(reason.to_owned()));
     working.commit().await
 }
@@ -167,8 +172,9 @@ async fn resolve(context: &Context, batch: &[Observation]) -> Result<(), StoreEr
     let released = working.take(prepared).await?;
     let has_moved = finish(working, &tenant, released).await?;
     Stage::ResolveCommitted.ended();
-    if has_moved {
-        follow::follow(context, &tenant).await?;
+    if has_moved && let Err(error) = follow::follow(context, &tenant).await {
+        // What was observed is taken in; only the documents are late.
+        tracing::error!(%error, "documents follow their customer with the next that moves, or at the next start");
     }
     Ok(())
 }
@@ -267,11 +273,28 @@ pub(crate) async fn retry(context: &Context, parked: &[ParkedStatus]) -> Result<
     let Some(first) = parked.first() else { return Ok(()) };
     let observations = read_parked(parked)?;
     let mut working = Working::begin(context, &first.tenant).await?;
+    if !are_parked(&mut working, &observations).await? {
+        let reason = format!("what is parked of {}/{} has changed meanwhile; look again", first.system, first.key);
+        return Err(HubError::Unknown(reason));
+    }
     working.unpark(parked.iter().map(|one| one.number).collect(), &observations);
     if finish(working, &first.tenant, observations).await? {
         follow::follow(context, &first.tenant).await?;
     }
     Ok(())
+}
+
+/// Whether all of these are parked still: somebody else may have let them go since they were listed.
+async fn are_parked(working: &mut Working<'_>, observations: &[Observation]) -> Result<bool, StoreError> {
+    let keys: BTreeSet<_> = observations.iter().map(|one| links::blocked_key(&one.local())).collect();
+    let keys: Vec<_> = keys.into_iter().collect();
+    let parked = working.resolution().parked_keys(&keys).await?;
+    let parked = keys.iter().zip(parked).flat_map(|(key, positions)| positions.into_iter().map(move |at| (key, at)));
+    let parked: HashSet<_> = parked.collect();
+    let is_there = |one: &Observation| {
+        parked.contains(&(&links::blocked_key(&one.local()), (!one.derived).then_some(one.position)))
+    };
+    Ok(observations.iter().all(is_there))
 }
 
 /// The observations in parked messages, in order.

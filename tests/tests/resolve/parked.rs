@@ -1,15 +1,14 @@
 //! Observations that are set aside before resolve.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bus::{Bus, Message, Queue, Route};
 use canonical::entity::Entity;
-use canonical::envelope::{CONTENT_TYPE, Event, EventType, Stage};
-use canonical::record::Place;
-use passerelle_tests::scripted::records::{CUSTOMER, customer};
+use canonical::envelope::{CONTENT_TYPE, Event};
+use jiff::Timestamp;
+use passerelle_tests::scripted::records::{CUSTOMER, customer, message, observation};
 use passerelle_tests::scripted::world::{Feed, Part, Running, TENANT, World};
-use serde_json::value::RawValue;
+use serde_json::json;
 use store::{Command, NewParked, Outcomes, ParkedStage, Position, RecordOutcome, Resolved};
 
 fn world() -> World {
@@ -21,19 +20,11 @@ fn world() -> World {
 /// The place of the parked observation in its drop.
 const ORDINAL: u64 = 77;
 
-/// An observation of a customer under the key C2.
-fn observation(drop: u64) -> Event {
-    let kind = EventType::new(Stage::Observed, Entity::Customer);
-    let system: Arc<str> = "erp".into();
-    let at = jiff::Timestamp::now();
-    let mut event = Event::new("parked".to_owned(), TENANT.into(), system, kind, "0".to_owned(), at);
-    event.stream = Some("customers".into());
-    event.drop = Some(drop);
-    event.place = Some(Place { file: None, line: None, ordinal: ORDINAL });
-    event.record_key = Some("C2".to_owned());
-    event.mapping = Some("none".into());
-    event.data = Some(RawValue::from_string(r#"{"legal_name":"Parked"}"#.to_owned()).unwrap());
-    event
+/// An observation of a customer under the key C2, read at a time by a mapping.
+fn parked_event(drop: u64, at: i64, mapping: &str, name: &str) -> Event {
+    let at = Timestamp::from_second(at).unwrap();
+    let data = json!({ "legal_name": name });
+    observation((Entity::Customer, "C2"), Position { drop, ordinal: ORDINAL }, at, mapping, &data)
 }
 
 /// A hub that has parked an observation of C2, has a later one of it behind that, and took in all others.
@@ -54,8 +45,8 @@ async fn parked(world: &World) -> Running<'_> {
         reason: Some("for this test".to_owned()),
         needs: None,
         task: None,
-        event: observation(drop).to_bytes(),
-        at: jiff::Timestamp::now(),
+        event: parked_event(drop, 1, "one", "Parked").to_bytes(),
+        at: Timestamp::now(),
     };
     let mut outcomes = Outcomes { read: 1, ..Outcomes::default() };
     outcomes.add(RecordOutcome::Parked, 1);
@@ -108,17 +99,29 @@ async fn a_message_that_comes_again_is_not_parked_again() {
     let accounting = hub.accounting("erp").await;
     assert_eq!(accounting.get(RecordOutcome::Parked), 2);
     for _ in 0..2 {
-        let again = Message {
-            route: Route::Queue(Queue::Observed(0)),
-            id: "parked".to_owned(),
-            content_type: CONTENT_TYPE,
-            body: observation(drop).to_bytes(),
-        };
+        let again = message(&parked_event(drop, 1, "one", "Parked"));
         hub.bus.publish(vec![again]).await.unwrap();
         hub.settle().await;
     }
     assert_eq!(codes(&hub).await, ["resolve.internal", "resolve.behind"]);
     assert_eq!(hub.accounting("erp").await, accounting);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_reading_finds_at_the_place_of_a_parked_observation_lines_up_behind_it() {
+    let world = world();
+    let hub = parked(&world).await;
+    let drop = hub.store.drops(&store::Filter::default()).await.unwrap().iter().map(|drop| drop.number).min().unwrap();
+    // Read once more and the same; then changed; then by another mapping.
+    let readings = [(2, "one", "Parked", 2), (3, "one", "Repeated", 3), (1, "two", "Corrected", 4)];
+    for (at, mapping, name, count) in readings {
+        hub.bus.publish(vec![message(&parked_event(drop, at, mapping, name))]).await.unwrap();
+        hub.quiet().await;
+        assert_eq!(codes(&hub).await.len(), count, "{name}");
+    }
+    hub.command(Command::RetryParked { number: hub.parked().await[0].number }).await.unwrap();
+    assert_eq!(codes(&hub).await, [""; 0]);
     hub.stop().await;
 }
 

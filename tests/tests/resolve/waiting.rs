@@ -1,12 +1,14 @@
 //! Documents that come before their customer.
 
+use bus::Bus;
 use canonical::entity::Entity;
 use hub::{Mode, Role};
+use jiff::Timestamp;
 use passerelle_tests::scripted::Answer;
-use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, customer, invoice};
+use passerelle_tests::scripted::records::{CUSTOMER, INVOICE, customer, invoice, message, observation};
 use passerelle_tests::scripted::world::{Feed, Part, World, document};
-use serde_json::Value;
-use store::{JournalKind, Outcomes, RecordOutcome};
+use serde_json::{Value, json};
+use store::{JournalKind, Outcomes, Position, RecordOutcome};
 
 fn world() -> World {
     let erp = Part::new("erp").shows(Feed::new("customers", CUSTOMER)).shows(Feed::full("invoices", INVOICE));
@@ -161,4 +163,36 @@ async fn a_record_that_changes_its_customer_is_never_overtaken_by_its_older_stat
     }
     check(&hub.accounting("erp").await, &[(RecordOutcome::Created, 42), (RecordOutcome::Updated, 150)]);
     hub.stop().await;
+}
+
+/// What waits in one reading of a place in a drop, and what another reading finds there: whom it is for then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_reading_finds_at_the_place_of_a_waiting_document_counts_if_it_says_something_else() {
+    // By the same mapping the order of identifiers is no news, and neither is the time; another mapping corrects the key.
+    for (later, mapping, client, waits) in [(1, "one", "C9", true), (1, "one", "C1", false), (0, "two", "C1", false)] {
+        let mut world = world();
+        world.limits.partitions = 1;
+        let hub = world.start().await;
+        world.show("erp", "customers", vec![customer("C1", "Dupont", "Lyon")]);
+        hub.settle().await;
+        let drop = hub.store.drops(&store::Filter::default()).await.unwrap()[0].number;
+        let place = Position { drop, ordinal: 77 };
+        let publish = async |at: i64, mapping: &str, client: &str, schemes: [&str; 2]| {
+            let identifiers = schemes.map(|scheme| json!({"scheme": scheme, "value": "1"}));
+            let data = json!({"number": "F1", "customer": {"key": client}, "seller": {"identifiers": identifiers}});
+            let at = Timestamp::from_second(at).unwrap();
+            let event = observation((Entity::Invoice, "F1"), place, at, mapping, &data);
+            hub.bus.publish(vec![message(&event)]).await.unwrap();
+            hub.quiet().await;
+        };
+        publish(1, "one", "C9", ["0009", "0002"]).await;
+        assert_eq!(hub.waiting().await.len(), 1);
+        publish(1 + later, mapping, client, ["0009", "0002"]).await;
+        let ended = hub.accounting("erp").await.ended;
+        assert_eq!(hub.waiting().await.len(), usize::from(waits), "{later} {mapping} {client}: {ended:?}");
+        assert_eq!(hub.masters(Entity::Invoice).await.len(), usize::from(!waits), "{later} {mapping} {client}");
+        // One of the two readings ends unchanged where they differ.
+        assert_eq!(ended.values().sum::<i64>(), 2 + i64::from(!waits), "{later} {mapping} {client}: {ended:?}");
+        hub.stop().await;
+    }
 }

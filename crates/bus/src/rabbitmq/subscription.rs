@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -30,6 +31,8 @@ struct State {
     /// A newer subscription took over.
     is_ended: bool,
     feed: Option<Feed>,
+    /// How many feeds there were so far: the task behind one that was given up must not end the next one.
+    feeds_count: u64,
     /// Why the last feed broke, until the consumer was told.
     fault: Option<String>,
     ahead: VecDeque<Delivery>,
@@ -43,7 +46,6 @@ struct State {
 /// It is ended by closing the channel, never by cancelling its consumer: a message that reaches a cancelled consumer is
 /// returned at once, before those that the consumer holds, and the order is lost.
 /// That is why the task behind it keeps the consumer until the channel has closed.
-#[derive(Clone)]
 pub(super) struct Feed {
     channel: Channel,
     session: Arc<Session>,
@@ -63,23 +65,37 @@ impl Feed {
     }
 }
 
-/// Something that was begun on a channel, which is closed unless that ends well: also when its caller does not wait for
-/// the end. What is unknown then, the broker settles: it gives out again what nobody acknowledged.
+/// A feed in the making. Its channel is closed unless it is finished, also when its caller does not wait for that.
 ///
 /// lapin closes a channel when nobody has it any more, but a consumer that the broker confirms after its caller has gone
 /// stays in the register of its own channel. Nobody reads it, and it would keep the queue to itself for ever.
-struct Unfinished(Option<Feed>);
+struct Opening(Option<Feed>);
 
-impl Unfinished {
+impl Opening {
     fn finish(mut self) -> Option<Feed> {
         self.0.take()
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for Opening {
     fn drop(&mut self) {
         if let Some(feed) = self.0.take() {
             feed.close_soon();
+        }
+    }
+}
+
+/// Acknowledgements on their way. The feed is given up unless they are finished, also when their caller does not wait for
+/// that: which of them were sent is unknown then, and the broker gives out again what it has not heard of.
+struct Acknowledging<'h> {
+    holder: &'h Holder,
+    is_finished: bool,
+}
+
+impl Drop for Acknowledging<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.holder.give_up("RabbitMQ was not told what was acknowledged");
         }
     }
 }
@@ -132,28 +148,42 @@ impl Holder {
     }
 
     /// Takes receipts out of flight and says what to send for them, and on which channel.
-    fn acknowledge(&self, receipts: &[Receipt]) -> Result<(Feed, Vec<Acknowledgement>), BusError> {
+    fn acknowledge(&self, receipts: &[Receipt]) -> Result<(Channel, Vec<Acknowledgement>), BusError> {
         let mut state = self.state();
         if state.is_ended {
             return Err(taken_over());
         }
-        let Some(feed) = state.feed.clone() else {
+        let Some(channel) = state.feed.as_ref().map(|feed| feed.channel.clone()) else {
             let reason = "the connection to RabbitMQ was lost; unacknowledged messages come again".to_owned();
             return Err(BusError::Unreachable(reason));
         };
         let mut tags: Vec<u64> = receipts.iter().filter_map(|receipt| state.in_flight.remove(&receipt.0)).collect();
         tags.sort_unstable();
         let first_open = state.in_flight.values().next().copied().unwrap_or(u64::MAX);
-        Ok((feed, fewest_acknowledgements(&tags, first_open)))
+        Ok((channel, fewest_acknowledgements(&tags, first_open)))
     }
 
-    /// Moves messages from the wire to the consumer until the channel ends.
-    async fn pump(self: Arc<Self>, mut consumer: Consumer) {
+    /// Closes the feed because it is of no use any more; the consumer is told why.
+    fn give_up(&self, reason: &str) {
+        let mut state = self.state();
+        let feed = state.lose();
+        if feed.is_some() {
+            state.fault = Some(reason.to_owned());
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        if let Some(feed) = feed {
+            feed.close_soon();
+        }
+    }
+
+    /// Moves messages of a feed from the wire to the consumer until the channel ends.
+    async fn pump(self: Arc<Self>, number: u64, mut consumer: Consumer) {
         let reason = loop {
             match consumer.next().await {
                 Some(Ok(delivery)) => {
                     let mut state = self.state();
-                    if !state.is_ended {
+                    if state.has_feed(number) {
                         state.ahead.push_back(delivery);
                     }
                     drop(state);
@@ -164,6 +194,9 @@ impl Holder {
             }
         };
         let mut state = self.state();
+        if !state.has_feed(number) {
+            return;
+        }
         state.fault = Some(reason);
         let feed = state.lose();
         drop(state);
@@ -182,6 +215,11 @@ impl State {
             messages.push(delivered(Receipt(receipt), delivery));
         }
         messages
+    }
+
+    /// Whether a feed is there and is the one of this number.
+    fn has_feed(&self, number: u64) -> bool {
+        self.feed.is_some() && self.feeds_count == number
     }
 
     /// Forgets everything that belongs to a channel; the broker gives it out again.
@@ -242,7 +280,7 @@ impl RabbitMqSubscription {
     pub(super) async fn open(&self) -> Result<(), BusError> {
         let session = self.link.consuming().await?;
         let channel = session.channel().await?;
-        let opening = Unfinished(Some(Feed { channel: channel.clone(), session: Arc::clone(&session) }));
+        let opening = Opening(Some(Feed { channel: channel.clone(), session: Arc::clone(&session) }));
         let time_max = session.call_time_max();
         let ahead_count = u16::try_from(self.prefetch).unwrap_or(u16::MAX).max(session.options.ahead_count_min);
         let limit = channel.basic_qos(ahead_count, BasicQosOptions::default());
@@ -258,12 +296,14 @@ impl RabbitMqSubscription {
         let consumer = within(time_max, "consume", consume).await?;
         let consumer = consumer.ok_or_else(|| BusError::Unroutable(self.queue.to_string()))?;
         let mut state = self.holder.state();
-        // The task waits for this lock, so that it finds its own feed when it has to give up.
-        tokio::spawn(Arc::clone(&self.holder).pump(consumer));
+        let number = state.feeds_count + 1;
+        // The task waits for this lock, so that it finds its own feed.
+        tokio::spawn(Arc::clone(&self.holder).pump(number, consumer));
         if state.is_ended {
             return Err(taken_over());
         }
         state.fault = None;
+        state.feeds_count = number;
         state.feed = opening.finish();
         Ok(())
     }
@@ -285,17 +325,17 @@ impl Subscription for RabbitMqSubscription {
     }
 
     async fn acknowledge(&mut self, receipts: &[Receipt]) -> Result<(), BusError> {
-        let (feed, acknowledgements) = self.holder.acknowledge(receipts)?;
-        let (channel, time_max) = (feed.channel.clone(), feed.session.call_time_max());
-        let acknowledging = Unfinished(Some(feed));
+        let (channel, acknowledgements) = self.holder.acknowledge(receipts)?;
+        let mut acknowledging = Acknowledging { holder: &self.holder, is_finished: false };
         let send = async {
             for (tag, multiple) in acknowledgements {
                 channel.basic_ack(tag, BasicAckOptions { multiple }).await?;
             }
             Ok(())
         };
+        let time_max = Duration::from_millis(self.link.options.call_time_ms_max);
         within(time_max, "acknowledge", send).await?;
-        acknowledging.finish();
+        acknowledging.is_finished = true;
         Ok(())
     }
 }

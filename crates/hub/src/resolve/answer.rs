@@ -7,7 +7,7 @@ use store::{Decision, LocalKey, ParkedStatus, TaskClosing, TaskStatus};
 
 use super::identify::{asked_about, parked_question};
 use super::working::Working;
-use super::{finish, follow, links, read_parked};
+use super::{are_parked, finish, follow, read_parked};
 use crate::context::Context;
 use crate::fault::HubError;
 
@@ -69,11 +69,7 @@ async fn try_answer(
     let observations = read_parked(parked)?;
     let mut working = Working::begin(context, &task.tenant).await?;
     working.resolution().lock_matching().await?;
-    // Somebody else may have let it go since it was listed.
-    let still = working.resolution().parked_keys(&[links::blocked_key(local)]).await?;
-    let still = still.first().map(Vec::as_slice).unwrap_or_default();
-    let is_there = |one: &crate::observation::Observation| still.contains(&(!one.derived).then_some(one.position));
-    if !observations.iter().all(is_there) {
+    if !are_parked(&mut working, &observations).await? {
         return Err(gone(local));
     }
     working.reuse.answer(local.clone(), closing.decision == Decision::Same, closing.clone());

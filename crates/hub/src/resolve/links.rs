@@ -64,13 +64,16 @@ pub(super) fn blocked_key(local: &LocalKey) -> (Arc<str>, String) {
     (local.system.clone(), format!("{}/{}", local.entity, local.key))
 }
 
+/// What an observation shows, in the form in which documents are compared.
+pub(super) fn document(observation: &Observation) -> Option<Value> {
+    let mut document = serde_json::from_str(observation.document.as_ref()?.get()).ok()?;
+    master::normal(&observation.entity, &mut document);
+    Some(document)
+}
+
 pub(super) fn prepare(tenant: &str, observation: Observation, from_flight: bool) -> Prepared {
     let entity = observation.entity.clone();
-    let document = observation.document.as_ref().and_then(|json| serde_json::from_str(json.get()).ok());
-    let document = document.map(|mut document: Value| {
-        master::normal(&entity, &mut document);
-        document
-    });
+    let document = document(&observation);
     let references =
         document.as_ref().map_or_else(Vec::new, |document| links(document, &entity, &observation.stream.system));
     let match_keys = match (&document, &entity) {

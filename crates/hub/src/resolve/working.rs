@@ -112,8 +112,8 @@ pub(super) struct Working<'c> {
     covers: HashMap<Arc<str>, Option<Arc<[String]>>>,
     waiting: Waiting,
     blocked: HashSet<BlockedKey>,
-    /// Where that stands in the feeds: a message that comes again is parked already.
-    parked: HashSet<Position>,
+    /// The messages of that by their place in the feeds, as far as one of them may come again: it is parked already.
+    parked: HashMap<(BlockedKey, Position), Vec<u8>>,
     /// What an operator lets go in this transaction, although it is parked.
     unblocked: HashSet<BlockedKey>,
     /// Changes on their way to a system, in calls that have not ended, with the time when the call began: it may show
@@ -151,7 +151,7 @@ impl<'c> Working<'c> {
             covers: HashMap::new(),
             waiting: Waiting::default(),
             blocked: HashSet::new(),
-            parked: HashSet::new(),
+            parked: HashMap::new(),
             unblocked: HashSet::new(),
             under_way: HashMap::new(),
             numbers: Numbers::default(),
@@ -283,9 +283,12 @@ impl<'c> Working<'c> {
         self.blocked.contains(&one.blocked_key())
     }
 
-    /// Whether this very observation is parked: its message came again before it was acknowledged.
+    /// Whether this very observation is parked: its message came again before it was acknowledged. What another reading
+    /// found at the same place is another one.
     pub fn is_parked(&self, one: &links::Prepared) -> bool {
-        !one.observation.derived && self.is_blocked(one) && self.parked.contains(&one.observation.position)
+        let position = one.observation.position;
+        let parked = self.parked.get(&(one.blocked_key(), position));
+        !one.observation.derived && parked.is_some_and(|event| !wait::is_older(position, event, one))
     }
 
     /// A master as it is after the observations so far; `None` until its first version is made.
@@ -425,8 +428,9 @@ impl<'c> Working<'c> {
     pub fn park(&mut self, one: &links::Prepared, code: &str, reason: Option<String>) {
         self.blocked.insert(one.blocked_key());
         let observation = &one.observation;
+        let event = observation.to_event().to_bytes();
         if !observation.derived {
-            self.parked.insert(observation.position);
+            self.parked.insert((one.blocked_key(), observation.position), event.clone());
         }
         let (system, key) = one.blocked_key();
         self.writes.parked.push(NewParked {
@@ -442,7 +446,7 @@ impl<'c> Working<'c> {
             reason,
             needs: None,
             task: None,
-            event: observation.to_event().to_bytes(),
+            event,
             at: self.context.now(),
         });
         self.end(one, RecordOutcome::Parked);

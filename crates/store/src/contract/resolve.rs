@@ -405,6 +405,8 @@ pub trait Resolution: MatchResolution {
     async fn waiting_for(&mut self, keys: &[LocalKey]) -> Result<Vec<WaitingRow>, StoreError>;
     /// What is parked before resolve under each of these keys of a system: the positions, `None` for what has none.
     async fn parked_keys(&mut self, keys: &[(Arc<str>, String)]) -> Result<Vec<Vec<Option<Position>>>, StoreError>;
+    /// The message that is parked before resolve under a key of a system and at a position; the newest of several.
+    async fn parked_at(&mut self, key: &(Arc<str>, String), at: Position) -> Result<Option<Vec<u8>>, StoreError>;
     /// Takes numbers from the tenant's sequences. Numbers that are not used are lost, never given twice.
     async fn reserve(&mut self, masters: u64, versions: u64) -> Result<Reserved, StoreError>;
     /// Writes everything and commits. Parked deliveries that need a key which this makes known are taken up again, as by

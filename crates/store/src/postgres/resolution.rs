@@ -177,6 +177,17 @@ impl PostgresResolution {
         Ok(keys.iter().map(|key| positions.get(key).cloned().unwrap_or_default()).collect())
     }
 
+    async fn try_parked_at(&mut self, key: &(Arc<str>, String), at: Position) -> Result<Option<Vec<u8>>, Failure> {
+        let (system, key) = (self.core.intern_one(&key.0).await?, kept(&key.1));
+        let (drop, ordinal) = (at.drop.cast_signed(), at.ordinal.cast_signed());
+        let sql = "SELECT event FROM parked WHERE key = $1 AND system = $2 AND stage = $3 AND tenant = $4
+             AND drop_number = $5 AND ordinal = $6 ORDER BY number DESC LIMIT 1";
+        let stage = ParkedStage::Observed.code();
+        let parameters: [super::pool::Parameter<'_>; 6] = [&key, &system, &stage, &self.tenant, &drop, &ordinal];
+        let found = self.transaction.query_opt(sql, &parameters).await?;
+        found.map(|row| get::<&[u8]>(&row, 0).map(<[u8]>::to_vec)).transpose()
+    }
+
     async fn try_reserve(&mut self, masters: u64, versions: u64) -> Result<Reserved, Failure> {
         let too_many = |_| Failure::internal("more numbers were asked for than there are");
         let masters = i64::try_from(masters).map_err(too_many)?;
@@ -347,6 +358,11 @@ impl Resolution for PostgresResolution {
             return Ok(Vec::new());
         }
         let outcome = self.try_parked_keys(keys).await;
+        self.told(outcome)
+    }
+
+    async fn parked_at(&mut self, key: &(Arc<str>, String), at: Position) -> Result<Option<Vec<u8>>, StoreError> {
+        let outcome = self.try_parked_at(key, at).await;
         self.told(outcome)
     }
 

@@ -151,6 +151,14 @@ impl Resolution for SqliteResolution {
         .await
     }
 
+    async fn parked_at(&mut self, key: &(Arc<str>, String), at: Position) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = std::slice::from_ref(key);
+        let found = self.each(key, move |session, tenant, keys| {
+            keys.iter().map(|(system, key)| parked_event(session, tenant, (system, key), at)).collect()
+        });
+        Ok(found.await?.pop().flatten())
+    }
+
     async fn reserve(&mut self, masters: u64, versions: u64) -> Result<Reserved, StoreError> {
         self.lend(move |writer, _, tenant| writer.sequences.reserve(&writer.connection, tenant, masters, versions))
             .await
@@ -234,6 +242,24 @@ fn parked_positions(
         Ok(Position::from_columns(drop, ordinal))
     })?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The newest message that is parked before resolve under a key and at a position.
+fn parked_event(
+    session: &Session<'_>,
+    tenant: i64,
+    (system, key): (&str, &str),
+    at: Position,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(system) = session.id(system)? else { return Ok(None) };
+    let mut select = session.prepare(
+        "SELECT event FROM parked WHERE key = ?1 AND system = ?2 AND stage = ?3 AND tenant = ?4
+             AND drop_number = ?5 AND ordinal = ?6 ORDER BY number DESC LIMIT 1",
+    )?;
+    let stage = ParkedStage::Observed.code();
+    let (drop, ordinal) = (at.drop.cast_signed(), at.ordinal.cast_signed());
+    let mut rows = select.query(params![key, system, stage, tenant, drop, ordinal])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
 }
 
 fn save(session: &Session<'_>, tenant: i64, writes: &Resolved) -> Result<(), Failure> {

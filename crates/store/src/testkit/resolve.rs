@@ -217,16 +217,23 @@ pub async fn parked_keys_block(context: &mut Context) -> Held {
     let store = context.store();
     let at = Some(Position { drop: 4, ordinal: 7 });
     let first = NewParked { position: at, ..parked(ParkedStage::Observed, "erp", "k1") };
-    let rows = vec![first, parked(ParkedStage::Delivery, "erp", "k2")];
+    let newer = NewParked { event: b"newer".to_vec(), ..first.clone() };
+    let rows = vec![first, newer, parked(ParkedStage::Delivery, "erp", "k2")];
     resolve(&*store, TENANT, Resolved { parked: rows, ..Resolved::default() }).await?;
     let asked = [(arc("erp"), "k1".to_owned()), (arc("erp"), "k2".to_owned()), (arc("crm"), "k1".to_owned())];
     let mut read = store.begin_resolve(TENANT).await?;
-    assert_eq!(read.parked_keys(&asked).await?, [vec![at], vec![], vec![]]);
+    assert_eq!(read.parked_keys(&asked).await?, [vec![at, at], vec![], vec![]]);
+    let here = Position { drop: 4, ordinal: 7 };
+    assert_eq!(read.parked_at(&asked[0], here).await?, Some(b"newer".to_vec()));
+    assert_eq!(read.parked_at(&asked[0], Position { ordinal: 8, ..here }).await?, None);
+    assert_eq!(read.parked_at(&asked[2], here).await?, None);
     drop(read);
-    let number = store.parked(&only(TENANT)).await?[0].number;
-    resolve(&*store, TENANT, Resolved { unparked: vec![number], ..Resolved::default() }).await?;
+    let parked = store.parked(&only(TENANT)).await?;
+    let unparked = parked.iter().filter(|one| one.stage == ParkedStage::Observed).map(|one| one.number).collect();
+    resolve(&*store, TENANT, Resolved { unparked, ..Resolved::default() }).await?;
     let mut read = store.begin_resolve(TENANT).await?;
     assert_eq!(read.parked_keys(&asked).await?, [vec![], vec![], vec![]]);
+    assert_eq!(read.parked_at(&asked[0], here).await?, None);
     Ok(())
 }
 

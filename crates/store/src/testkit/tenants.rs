@@ -13,13 +13,14 @@ use super::build::{
 use super::matching::{judgement, match_record, matched};
 use crate::{
     Attempt, Collected, CrosswalkRow, Decision, Delivered, DropNumber, Export, Filter, JournalKind, Judgement,
-    JudgementKind, KeptModel, LocalKey, MasterRow, MatchKeysWrite, MatchRecord, MatchWrites, NewDrop, NewTask,
-    ParkedStage, Position, RecordOutcome, Regrouping, Resolved, Store, StoreError, TargetState, TaskClosing,
+    JudgementKind, KeptModel, LocalKey, MasterRow, MatchKeysWrite, MatchRecord, MatchWrites, NewDrop, NewParked,
+    NewTask, ParkedStage, Position, RecordOutcome, Regrouping, Resolved, Store, StoreError, TargetState, TaskClosing,
 };
 
 const MINE: &str = "acme";
 const OTHER: &str = "globex";
 const KEY: &str = "customer:siren:552100554";
+const PARKED_AT: Position = Position { drop: 1, ordinal: 7 };
 
 /// The same of everything, under the same system, keys and numbers, for one tenant.
 async fn fill(store: &dyn Store, tenant: &str, search: &str) -> Result<DropNumber, StoreError> {
@@ -31,7 +32,8 @@ async fn fill(store: &dyn Store, tenant: &str, search: &str) -> Result<DropNumbe
     let mut writes = customer("erp", "C1", 1, 1, search, (drop, 0));
     writes.match_keys = vec![MatchKeysWrite { master_id: MasterId(1), add: vec![KEY.to_owned()], remove: vec![] }];
     writes.waiting = vec![waiting("F1", "C9", 0)];
-    writes.parked = vec![parked(ParkedStage::Observed, "erp", "k"), parked(ParkedStage::Delivery, "erp", "m1")];
+    let observed = NewParked { position: Some(PARKED_AT), ..parked(ParkedStage::Observed, "erp", "k") };
+    writes.parked = vec![observed, parked(ParkedStage::Delivery, "erp", "m1")];
     resolve(store, tenant, writes).await?;
     let task = NewTask {
         subject: "same".to_owned(),
@@ -89,6 +91,7 @@ async fn sees_nothing(store: &dyn Store, other_drop: DropNumber) -> Result<(), S
     let invoice = LocalKey { entity: Entity::Invoice, ..local("billing", "F1") };
     assert_eq!(read.waiting_of(&[invoice]).await?, []);
     assert_eq!(read.parked_keys(&[(arc("erp"), "k".to_owned())]).await?, [vec![]]);
+    assert_eq!(read.parked_at(&(arc("erp"), "k".to_owned()), PARKED_AT).await?, None);
     drop(read);
     assert!(store.held(MINE, "erp", &[MasterId(1)]).await?[0].master.is_none());
     assert_eq!(store.local_keys(MINE, "erp", &[MasterId(1)]).await?, [None]);

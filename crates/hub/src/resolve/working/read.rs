@@ -1,5 +1,6 @@
 //! What a transaction of resolve reads before it decides.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use master::MasterId;
@@ -75,14 +76,23 @@ impl Working<'_> {
         Ok(())
     }
 
-    async fn read_blocked(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
+    pub(in crate::resolve) async fn read_blocked(&mut self, prepared: &[links::Prepared]) -> Result<(), StoreError> {
         let keys = prepared.iter().map(links::Prepared::blocked_key).filter(|key| !self.unblocked.contains(key));
         let keys = unique(keys);
-        let blocked = self.resolution.parked_keys(&keys).await?;
-        for (key, positions) in keys.into_iter().zip(blocked).filter(|(_, positions)| !positions.is_empty()) {
-            self.blocked.insert(key);
-            self.parked.extend(positions.into_iter().flatten());
+        let parked = self.resolution.parked_keys(&keys).await?;
+        let parked: HashMap<_, _> =
+            keys.into_iter().zip(parked).filter(|(_, positions)| !positions.is_empty()).collect();
+        for one in prepared {
+            let place = (one.blocked_key(), one.observation.position);
+            let Some(positions) = parked.get(&place.0) else { continue };
+            if !positions.contains(&Some(place.1)) || self.parked.contains_key(&place) {
+                continue;
+            }
+            if let Some(event) = self.resolution.parked_at(&place.0, place.1).await? {
+                self.parked.insert(place, event);
+            }
         }
+        self.blocked.extend(parked.into_keys());
         Ok(())
     }
 

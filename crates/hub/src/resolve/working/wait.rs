@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use canonical::entity::Operation;
 use canonical::envelope::CONTENT_TYPE;
 use master::MasterId;
-use store::{JournalEntry, JournalKind, LocalKey, RecordOutcome, StoreError, WaitingRow};
+use store::{JournalEntry, JournalKind, LocalKey, Position, RecordOutcome, StoreError, WaitingRow};
 
 use super::{SourceKey, Working, links, unique};
 use crate::observation::{self, Observation};
@@ -30,18 +30,23 @@ fn source_key(row: &WaitingRow) -> SourceKey {
     (row.local.clone(), row.stream.clone())
 }
 
-/// Whether what waits is an older state of the record than an observation: it was found earlier, or, when the same drop
-/// was read again after a crash, it was read earlier and shows something else.
-fn is_older(row: &WaitingRow, one: &links::Prepared) -> bool {
-    let Observation { position, at, .. } = one.observation;
-    if row.position < position || row.position.drop != position.drop {
-        return row.position < position;
+/// Whether what waits, or is parked, is an older state of the record than an observation: it was found earlier, or, when
+/// the same drop was read again after a crash, it was read earlier or by another mapping, and shows something else. See
+/// `is_seen`, which says the same of what was taken in.
+pub(super) fn is_older(kept: Position, event: &[u8], one: &links::Prepared) -> bool {
+    let Observation { position, at, mapping, .. } = &one.observation;
+    if kept < *position || kept.drop != position.drop {
+        return kept < *position;
     }
-    let Ok(waiting) = observation::decode(CONTENT_TYPE, &row.event) else { return false };
-    waiting.first().filter(|waiting| waiting.at < at).is_some_and(|waiting| {
-        let document = waiting.document.as_ref().and_then(|document| serde_json::from_str(document.get()).ok());
-        document.is_some_and(|document| one.shows_another(&document))
+    let Ok(observations) = observation::decode(CONTENT_TYPE, event) else { return false };
+    observations.first().is_some_and(|before| {
+        let is_read_later = before.at < *at || (kept == *position && before.mapping != *mapping);
+        is_read_later && links::document(before).is_some_and(|document| one.shows_another(&document))
     })
+}
+
+fn is_older_row(row: &WaitingRow, one: &links::Prepared) -> bool {
+    is_older(row.position, &row.event, one)
 }
 
 impl Working<'_> {
@@ -79,13 +84,13 @@ impl Working<'_> {
         let (key, waiting) = (one.source_key(), &self.waiting);
         let taken_up = one.from_flight.then(|| waiting.taken_up.get(&key)).flatten();
         let mut rows = [waiting.rows.get(&key), taken_up].into_iter().flatten().flatten();
-        rows.any(|row| !is_older(row, one))
+        rows.any(|row| !is_older_row(row, one))
     }
 
     /// Ends the waiting of older states of a record: they would be passed over when their time came.
     pub fn withdraw(&mut self, one: &links::Prepared) {
         let Some(rows) = self.waiting.rows.get_mut(&one.source_key()) else { return };
-        let older: Vec<WaitingRow> = rows.extract_if(.., |row| is_older(row, one)).collect();
+        let older: Vec<WaitingRow> = rows.extract_if(.., |row| is_older_row(row, one)).collect();
         for row in older {
             self.forget(&row);
             self.count(row.position, RecordOutcome::Waiting, -1);
