@@ -75,8 +75,11 @@ pub(super) async fn done(link: &Link, rows: &[BacklogRow]) -> Result<(), Failure
         rows.iter().map(|row| (row.place.0.cast_signed(), row.place.1.cast_signed())).collect();
     places.sort_unstable();
     let (places, numbers): (Vec<i64>, Vec<i64>) = places.into_iter().unzip();
-    let sql = "DELETE FROM backlog b USING unnest($1::bigint[], $2::bigint[]) AS u(place, number)
-               WHERE b.place = u.place AND b.number = u.number";
+    // Row by row, as the outbox forgets.
+    let sql = "DELETE FROM backlog WHERE ctid = ANY(ARRAY(
+                   SELECT b.ctid FROM unnest($1::bigint[], $2::bigint[]) AS u(place, number)
+                   CROSS JOIN LATERAL
+                       (SELECT ctid FROM backlog WHERE place = u.place AND number = u.number LIMIT 1 FOR UPDATE) AS b))";
     link.execute(sql, &[&places, &numbers]).await?;
     Ok(())
 }

@@ -90,11 +90,12 @@ fn listed(systems: &[i64]) -> String {
     listed
 }
 
+/// The first rows first, whatever the planner takes the size of the outbox for; then their masters.
 const READ: &str = concat!(
     "SELECT ",
     master_columns!(),
-    ", o.number, o.systems FROM outbox o JOIN masters m ON m.master = o.master
-     JOIN search_texts t ON t.master = o.master ORDER BY o.place LIMIT $1"
+    ", o.number, o.systems FROM (SELECT * FROM outbox ORDER BY place LIMIT $1) AS o JOIN masters m ON m.master = o.master
+     JOIN search_texts t ON t.master = o.master ORDER BY o.place"
 );
 
 /// See [`crate::ResolveStore::outbox_count`].
@@ -128,8 +129,12 @@ fn system_words(words: &Words, systems: &str) -> Result<Vec<Arc<str>>, Failure> 
         .collect()
 }
 
-const DONE: &str = "DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS u(master, number)
-     WHERE o.master = u.master AND o.number = u.number";
+/// Row by row: a table that is empty whenever it is analyzed is planned as one of a single row, and a join with it walks
+/// over all of it for each of the rows that are done. They are locked in the order of their masters.
+const DONE: &str = "DELETE FROM outbox WHERE ctid = ANY(ARRAY(
+         SELECT o.ctid FROM unnest($1::bigint[], $2::bigint[]) AS u(master, number)
+         CROSS JOIN LATERAL
+             (SELECT ctid FROM outbox WHERE master = u.master AND number = u.number LIMIT 1 FOR UPDATE) AS o))";
 
 /// Forgets changes. A row that changed since it was read stays: its number is another.
 pub(super) async fn done(core: &Core, link: &Link, rows: &[OutboxRow]) -> Result<(), Failure> {
